@@ -1,0 +1,47 @@
+/* Floor 1. What a kernel is: a named function of a plain struct of arguments (pointers, sizes, strides), one per device.
+ * Kernels know nothing of tensors, autograd or modules. Everything that computes is launched through graph/launch.h, so
+ * that a step can be recorded as a list of (kernel, arguments). Hence the rules for every args struct:
+ *   - plain data, copied by value; what it points to is tensor memory or lives as long as the program;
+ *   - a kernel never allocates tensor memory and never fails: scratch it needs is in the args, or it falls back. */
+#ifndef FACULA_KERNEL_H
+#define FACULA_KERNEL_H
+
+#include "core/tensor_impl.h"
+
+typedef struct fac__kernel {
+    const char *name;
+    void (*run[FAC__DEVICE_COUNT])(const void *args);
+} fac__kernel;
+
+/* One operand of a strided kernel: strides in elements along the kernel's common shape, 0 where it is broadcast. */
+typedef struct fac__operand {
+    char *data;
+    fac_dtype dtype;
+    int64_t strides[FAC_MAX_DIMS];
+} fac__operand;
+
+/* Loads and stores convert to one of three compute types: int64 for all integers and bool, float for float16,
+ * bfloat16 and float32, double for float64. Stores truncate integers and make bool of != 0. */
+static inline fac_dtype fac__compute_type(fac_dtype d)
+{
+    return d == FAC_FLOAT64 ? FAC_FLOAT64 : fac_dtype_is_floating(d) ? FAC_FLOAT32 : FAC_INT64;
+}
+
+/* ---- threads (backend/cpu/parallel.c) ----------------------------------------------------------------------- */
+
+/* Runs body(context, begin, end) over [0, n) in chunks of about `grain` items, on OpenMP's pool, chunks handed out as
+ * threads come free. n <= grain, one thread, or a call from inside runs here. Chunk borders depend on n and grain only,
+ * never on the number of threads. */
+typedef void (*fac__range_body)(void *context, int64_t begin, int64_t end);
+void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context);
+int fac__threads(void); /* how many may run */
+int fac__thread_index(void); /* of the calling thread inside fac__parallel: 0..threads-1 */
+
+/* ---- instruction sets (backend/cpu/isa.c) ------------------------------------------------------------------- */
+
+/* Files under backend/cpu/isa/ are compiled once for each; FAC__ISA(name) gives a symbol its suffix there. */
+typedef enum fac__isa { FAC__BASELINE, FAC__AVX2, FAC__AVX512, FAC__ISA_COUNT } fac__isa;
+/* The best that CPU and build have; environment FACULA_ISA=baseline|avx2|avx512 asks for a lower one. */
+fac__isa fac__cpu_isa(void);
+
+#endif

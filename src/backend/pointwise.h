@@ -1,0 +1,45 @@
+/* Floor 1. Pointwise work: a short straight-line program of rows (facula/pointwise.def), run block by block.
+ *
+ * Registers 0..n_in-1 are the inputs, then the n_const constants, then what instructions define, in order: instruction i
+ * writes register n_in + n_const + i. All registers of a program have one compute type; comparisons give 0 or 1.
+ * A program without code copies: outputs may name inputs or constants (copy, cast, fill). */
+#ifndef FACULA_POINTWISE_H
+#define FACULA_POINTWISE_H
+
+#include "kernel.h"
+
+typedef enum fac__row {
+#define FAC_ROW(name, arity, expr) FAC__ROW_##name,
+#include "facula/pointwise.def"
+    FAC__ROW_COUNT
+} fac__row;
+
+enum { FAC__PW_IN = 8, FAC__PW_CONST = 8, FAC__PW_CODE = 24, FAC__PW_OUT = 4 };
+
+typedef struct fac__instr {
+    uint16_t row;
+    uint8_t in[4];
+} fac__instr;
+
+typedef struct fac__program {
+    uint8_t n_in, n_const, n_code, n_out;
+    uint8_t out[FAC__PW_OUT]; /* registers */
+    fac__instr code[FAC__PW_CODE];
+} fac__program;
+
+typedef struct fac__pointwise_args {
+    fac__program program;
+    fac_dtype compute; /* FAC_INT64, FAC_FLOAT32 or FAC_FLOAT64 */
+    int ndim;
+    int64_t shape[FAC_MAX_DIMS];
+    fac_scalar constants[FAC__PW_CONST];
+    fac__operand in[FAC__PW_IN], out[FAC__PW_OUT]; /* an output may be exactly an input, never overlap it otherwise */
+} fac__pointwise_args;
+
+extern const fac__kernel fac__k_pointwise;
+
+/* Name and arity of a row, for parsing and printing programs. */
+const char *fac__row_name(fac__row row);
+int fac__row_arity(fac__row row);
+
+#endif

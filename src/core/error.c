@@ -1,0 +1,94 @@
+/* Floor 0. The pending error of each thread. Must not allocate: it reports failed allocations too. */
+#include "error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+__thread fac__site fac__where __attribute__((tls_model("initial-exec")));
+
+static fac_error_handler handler = fac_default_error_handler;
+
+void fac_default_error_handler(fac_error_code code, const char *op, const char *message, const char *file, int line)
+{
+    static const char *const names[] = {"", "ValueError", "TypeError", "IndexError", "RuntimeError", "MemoryError", "IOError"};
+    if (file) fprintf(stderr, "%s:%d: ", file, line);
+    fprintf(stderr, "facula: %s: %s%s%s\n", names[code], op ? op : "", op ? ": " : "", message);
+}
+
+fac_error_handler fac_set_error_handler(fac_error_handler h)
+{
+    fac_error_handler old = handler;
+    handler = h;
+    return old;
+}
+
+void *fac_raise(fac_error_code code, const char *format, ...)
+{
+    fac__thread *self = fac__self();
+    if (self->error) return NULL;
+    self->error = code == FAC_OK ? FAC_ERROR_RUNTIME : code;
+    self->error_op = self->op;
+    self->error_site = fac__where;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(self->message, sizeof self->message, format, args);
+    va_end(args);
+    if (handler) handler(self->error, self->error_op, self->message, self->error_site.file, self->error_site.line);
+    return NULL;
+}
+
+void *fac__memory_error(size_t bytes)
+{
+    return fac_raise(FAC_ERROR_MEMORY, "not enough memory: you tried to allocate %zu bytes", bytes);
+}
+
+void *fac__null_error(const char *argument)
+{
+    return fac_raise(FAC_ERROR_TYPE, "argument '%s' must not be NULL", argument);
+}
+
+const char *fac_error(void)
+{
+    fac__thread *self = fac__self();
+    return self->error ? self->message : NULL;
+}
+
+fac_error_code fac_get_error_code(void)
+{
+    return fac__self()->error;
+}
+
+const char *fac_error_op(void)
+{
+    fac__thread *self = fac__self();
+    return self->error ? self->error_op : NULL;
+}
+
+const char *fac_error_file(void)
+{
+    fac__thread *self = fac__self();
+    return self->error ? self->error_site.file : NULL;
+}
+
+int fac_error_line(void)
+{
+    fac__thread *self = fac__self();
+    return self->error ? self->error_site.line : 0;
+}
+
+void fac_clear_error(void)
+{
+    fac__self()->error = FAC_OK;
+}
+
+const char *fac__shape_text(int n, const int64_t *shape)
+{
+    static __thread char ring[8][24 * FAC_MAX_DIMS + 4];
+    static __thread unsigned next;
+    char *text = ring[next++ % 8], *p = text;
+    *p++ = '[';
+    for (int i = 0; i < n && i < FAC_MAX_DIMS; i++)
+        p += sprintf(p, i ? ", %lld" : "%lld", (long long)shape[i]);
+    strcpy(p, "]");
+    return text;
+}

@@ -1,0 +1,221 @@
+/* Floor 0. The caching allocator. Sizes are rounded up to classes (four to each power of two); a freed block goes to a
+ * list of its class, small ones per thread (no locks), large ones shared. Blocks of 2 MiB and more ask for huge pages:
+ * fresh 4 KiB pages cost more than the arithmetic done on them. */
+#define _GNU_SOURCE
+#include "memory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+#include "error.h"
+
+enum { HEADER = 64, CLASSES = 160, SHARED_FROM = 1 << 16, HUGE = 2 << 20, KEEP_SMALL = 4 << 20 };
+
+typedef struct block {
+    struct block *next;
+    size_t size; /* of the whole block, header included */
+    int size_class;
+} block;
+
+typedef struct cache {
+    block *free[CLASSES];
+    int64_t bytes;
+} cache;
+
+static __thread cache *mine;
+static __thread int64_t fail_at, count;
+static cache shared;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic int64_t system_bytes, system_calls;
+
+/* Sanitizers see use after free only if memory really goes back. */
+#if defined(__SANITIZE_ADDRESS__)
+#define KEEP 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KEEP 0
+#endif
+#endif
+#ifndef KEEP
+#define KEEP 1
+#endif
+
+/* Class of a size and the class's size: 64, 128, 192, 256, then four steps for each doubling. */
+static int class_of(size_t n, size_t *rounded)
+{
+    if (n <= 256) {
+        int c = (int)((n + 63) / 64);
+        *rounded = (size_t)(c ? c : 1) * 64;
+        return c ? c : 1;
+    }
+    int top = 63 - __builtin_clzll((unsigned long long)(n - 1)); /* 2^top < n <= 2^(top+1) */
+    size_t step = (size_t)1 << (top - 2);
+    size_t quarters = (n - ((size_t)1 << top) + step - 1) / step; /* 1..4 */
+    *rounded = ((size_t)1 << top) + quarters * step;
+    return 4 + 4 * (top - 8) + (int)quarters;
+}
+
+static block *take(cache *c, int k)
+{
+    block *b = c->free[k];
+    if (b) {
+        c->free[k] = b->next;
+        c->bytes -= (int64_t)b->size;
+    }
+    return b;
+}
+
+static void put(cache *c, block *b)
+{
+    b->next = c->free[b->size_class];
+    c->free[b->size_class] = b;
+    c->bytes += (int64_t)b->size;
+}
+
+static void give_back(block *b)
+{
+    atomic_fetch_sub(&system_bytes, (int64_t)b->size);
+    free(b);
+}
+
+static void empty(cache *c)
+{
+    for (int k = 0; k < CLASSES; k++)
+        for (block *b; (b = take(c, k));)
+            give_back(b);
+}
+
+static block *fresh(size_t size)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, size >= HUGE ? HUGE : 64, size)) return NULL;
+#ifdef MADV_HUGEPAGE
+    if (size >= HUGE) madvise(p, size, MADV_HUGEPAGE);
+#endif
+    atomic_fetch_add(&system_bytes, (int64_t)size);
+    atomic_fetch_add(&system_calls, 1);
+    return p;
+}
+
+void *fac__alloc(size_t n)
+{
+    count++;
+    if (fail_at && --fail_at == 0) return fac__memory_error(n);
+    if (n > (size_t)1 << 46) return fac__memory_error(n);
+    size_t size;
+    int k = class_of(n + HEADER, &size);
+    block *b = NULL;
+    if (size < SHARED_FROM) {
+        if (mine) b = take(mine, k);
+    } else if (KEEP) {
+        pthread_mutex_lock(&lock);
+        b = take(&shared, k);
+        pthread_mutex_unlock(&lock);
+    }
+    if (!b) {
+        b = fresh(KEEP ? size : n + HEADER);
+        if (!b) {
+            fac_empty_cache();
+            b = fresh(size);
+        }
+        if (!b) return fac__memory_error(n);
+        b->size = KEEP ? size : n + HEADER;
+        b->size_class = k;
+    }
+    return (char *)b + HEADER;
+}
+
+void *fac__calloc(size_t n)
+{
+    void *p = fac__alloc(n);
+    return p ? memset(p, 0, n) : NULL;
+}
+
+static size_t room(const void *p)
+{
+    return ((const block *)(const void *)((const char *)p - HEADER))->size - HEADER;
+}
+
+void *fac__realloc(void *p, size_t n)
+{
+    if (p && KEEP && room(p) >= n && !fail_at) return p;
+    void *q = fac__alloc(n);
+    if (q && p) {
+        memcpy(q, p, room(p) < n ? room(p) : n);
+        fac__free(p);
+    }
+    return q;
+}
+
+char *fac__strdup(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char *p = fac__alloc(n);
+    return p ? memcpy(p, s, n) : NULL;
+}
+
+void fac__free(void *p)
+{
+    if (!p) return;
+    block *b = (block *)(void *)((char *)p - HEADER);
+    if (!KEEP) {
+        give_back(b);
+    } else if (b->size < SHARED_FROM) {
+        if (!mine && !(mine = calloc(1, sizeof *mine))) {
+            give_back(b);
+            return;
+        }
+        fac__self(); /* so that the thread's end hands the list on */
+        if (mine->bytes > KEEP_SMALL) give_back(b);
+        else put(mine, b);
+    } else {
+        pthread_mutex_lock(&lock);
+        put(&shared, b);
+        pthread_mutex_unlock(&lock);
+    }
+}
+
+void fac__memory_thread_end(void)
+{
+    if (!mine) return;
+    empty(mine);
+    free(mine);
+    mine = NULL;
+}
+
+void fac_empty_cache(void)
+{
+    pthread_mutex_lock(&lock);
+    empty(&shared);
+    pthread_mutex_unlock(&lock);
+    if (mine) empty(mine);
+}
+
+fac_memory_stats fac_memory(void)
+{
+    pthread_mutex_lock(&lock);
+    int64_t cached = shared.bytes + (mine ? mine->bytes : 0);
+    pthread_mutex_unlock(&lock);
+    return (fac_memory_stats){atomic_load(&system_bytes) - cached, cached, atomic_load(&system_calls)};
+}
+
+void fac__alloc_fail_at(int64_t n)
+{
+    fail_at = n;
+}
+
+int64_t fac__alloc_count(void)
+{
+    return count;
+}
+
+/* What the process still keeps when it ends, so that leak checkers see only leaks. */
+__attribute__((destructor)) static void process_end(void)
+{
+    empty(&shared);
+}

@@ -1,0 +1,85 @@
+/* Floor 0. What a tensor is made of, and the few functions that make one. */
+#ifndef FACULA_TENSOR_IMPL_H
+#define FACULA_TENSOR_IMPL_H
+
+#include <stdatomic.h>
+
+#include "error.h"
+#include "facula/tensor.h"
+#include "scope.h"
+
+typedef enum fac__device { FAC__CPU, FAC__DEVICE_COUNT } fac__device;
+
+typedef struct fac__storage {
+    atomic_int refs;
+    fac__device device;
+    int64_t version; /* in-place changes so far; views and detached tensors share it as they share the storage */
+    size_t nbytes;
+    char *data;
+    void (*drop)(void *context); /* foreign memory: called in place of freeing data */
+    void *context;
+} fac__storage;
+
+struct fac_tensor {
+    atomic_int refs;
+    uint8_t dtype;
+    int8_t ndim;
+    bool wrapped;       /* made from a Python-style number: takes part in promotion by its kind only */
+    bool requires_grad; /* of a leaf; a tensor with grad_fn requires grad too */
+    bool retains_grad;
+    bool contiguous;
+    int output_nr; /* which output of grad_fn */
+    int64_t numel, offset; /* offset in elements */
+    fac__storage *storage;
+    /* Floor 3's; see autograd/node.h. Dropped through fac__drop_autograd. */
+    fac_tensor *grad;
+    struct fac__node *grad_fn;
+    struct fac__autograd_extra *extra;
+    int64_t shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS];
+};
+
+extern void (*fac__drop_autograd)(fac_tensor *t);
+
+static inline fac_tensor *fac__retain(fac_tensor *t)
+{
+    if (t) atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    return t;
+}
+static inline void *fac__data(const fac_tensor *t)
+{
+    return t->storage->data + t->offset * (int64_t)fac_dtype_size((fac_dtype)t->dtype);
+}
+
+/* Product of the sizes; -1, with an error pending, when there are too many dims, a size is negative or it overflows. */
+int64_t fac__shape_numel(int ndim, const int64_t *shape);
+
+/* A new contiguous tensor with undefined contents. Unlike public functions the fac__new_* give their reference to the caller:
+ * end with fac__own(t) to give it to the scope. NULL, with an error pending, on bad shapes and failed allocations. */
+fac_tensor *fac__new(fac_dtype dtype, int ndim, const int64_t *shape);
+fac_tensor *fac__new_like(const fac_tensor *t, fac_dtype dtype); /* t's shape, contiguous */
+/* A header over base's storage. Bounds are checked: "setStorage: …" error if it reaches outside. No autograd. */
+fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset);
+/* A tensor over memory that is somebody else's; drop(context) is called when nobody uses it. drop may be NULL. */
+fac_tensor *fac__new_foreign(void *data, fac_dtype dtype, int ndim, const int64_t *shape, void (*drop)(void *), void *context);
+/* A 0-d tensor of one scalar, marked as wrapped: bool, int64 or the default float dtype… float64 kept inside. */
+fac_tensor *fac__new_scalar(fac_scalar s);
+/* The same header again over the same storage, without autograd: what detach makes. */
+fac_tensor *fac__new_alias(const fac_tensor *t);
+
+/* Row-major strides of a shape. */
+void fac__contiguous_strides(int ndim, const int64_t *shape, int64_t *strides);
+/* Recomputes numel and contiguous after shape or strides were set. */
+void fac__update_layout(fac_tensor *t);
+
+/* One element as a double or int64, by address. */
+double fac__load_double(fac_dtype dtype, const void *p);
+int64_t fac__load_int(fac_dtype dtype, const void *p);
+void fac__store_double(fac_dtype dtype, void *p, double v);
+void fac__store_int(fac_dtype dtype, void *p, int64_t v);
+
+/* -ndim..ndim-1 to 0..ndim-1, with PyTorch's IndexError and -1 otherwise. 0-d tensors accept -1 and 0. */
+int fac__wrap_dim(int64_t dim, int ndim);
+/* Shape that both broadcast to; false with PyTorch's error "The size of tensor a (2) must match…". */
+bool fac__broadcast_shapes(int na, const int64_t *a, int nb, const int64_t *b, int *n, int64_t *out);
+
+#endif
