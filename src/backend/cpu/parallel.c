@@ -46,26 +46,21 @@ void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context
     if (n <= 0) return;
     if (grain < 1) grain = 1;
     int64_t chunks = n / grain + (n % grain != 0);
-    if (chunks == 1 || index_here >= 0 || fac__threads() == 1) {
-        body(context, 0, n);
-        return;
-    }
 #ifdef _OPENMP
-    if (omp_in_parallel()) { /* inside a region of the program's own */
-        body(context, 0, n);
+    int threads = index_here >= 0 ? 1 : fac__threads();
+    if (threads > chunks) threads = (int)chunks;
+    if (threads > 1 && !omp_in_parallel()) {
+#pragma omp parallel num_threads(threads)
+        {
+            index_here = omp_get_thread_num();
+#pragma omp for schedule(dynamic, 1)
+            for (int64_t i = 0; i < chunks; i++)
+                body(context, i * grain, i == chunks - 1 ? n : (i + 1) * grain);
+            index_here = -1;
+        }
         return;
     }
-    int threads = fac__threads();
-    if (threads > chunks) threads = (int)chunks;
-#pragma omp parallel num_threads(threads)
-    {
-        index_here = omp_get_thread_num();
-#pragma omp for schedule(dynamic, 1)
-        for (int64_t i = 0; i < chunks; i++)
-            body(context, i * grain, i == chunks - 1 ? n : (i + 1) * grain);
-        index_here = -1;
-    }
-#else
-    body(context, 0, n);
 #endif
+    for (int64_t i = 0; i < chunks; i++) /* the same borders on one thread: partial sums must not differ */
+        body(context, i * grain, i == chunks - 1 ? n : (i + 1) * grain);
 }
