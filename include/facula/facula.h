@@ -1,0 +1,16 @@
+/* Floor 8: everything. */
+#ifndef FACULA_FACULA_H
+#define FACULA_FACULA_H
+
+#include "facula/base.h"
+#include "facula/error.h"
+#include "facula/print.h"
+#include "facula/random.h"
+#include "facula/tensor.h"
+
+/* After all others: from here on a call notes its file and line, for fac_error_line(). It is written by the build. */
+#if !defined(FACULA_NO_HERE) && __has_include("facula/here.h")
+#include "facula/here.h"
+#endif
+
+#endif
