@@ -8,6 +8,7 @@
 #include "tensor_impl.h"
 
 void (*fac__drop_autograd)(fac_tensor *t);
+const char *(*fac__grad_fn_name)(const fac_tensor *t);
 
 /* ---- storage ------------------------------------------------------------------------------------------------ */
 
@@ -146,14 +147,16 @@ fac_tensor *fac__new_alias(const fac_tensor *t)
     a->output_nr = 0;
     a->grad = NULL;
     a->grad_fn = NULL;
-    a->extra = NULL;
+    a->accumulator = NULL;
+    a->base = NULL;
     return a;
 }
 
 void fac_release(fac_tensor *t)
 {
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1) return;
-    if (t->grad || t->grad_fn || t->extra) fac__drop_autograd(t);
+    if (t->grad || t->grad_fn || t->accumulator) fac__drop_autograd(t);
+    if (t->base) fac_release(t->base);
     storage_release(t->storage);
     fac__free(t);
 }

@@ -34,11 +34,16 @@ struct fac_tensor {
     /* Floor 3's; see autograd/node.h. Dropped through fac__drop_autograd. */
     fac_tensor *grad;
     struct fac__node *grad_fn;
-    struct fac__autograd_extra *extra;
+    struct fac__node *accumulator; /* of a leaf that took part in a graph */
+    fac_tensor *base;              /* of a view: the tensor whose storage this is a part of, itself no view */
+    int64_t view_version;          /* version at which a view's grad_fn was right */
     int64_t shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS];
 };
 
+/* Floor 3's hooks into floor 0, set when the first graph is made: releasing a tensor's part of a graph, and what print
+ * shows as its grad_fn (NULL: none). */
 extern void (*fac__drop_autograd)(fac_tensor *t);
+extern const char *(*fac__grad_fn_name)(const fac_tensor *t);
 
 static inline fac_tensor *fac__retain(fac_tensor *t)
 {

@@ -1,0 +1,284 @@
+/* Floor 3. Backward: visits the graph's nodes, the latest first, each when all gradients that flow into it have come. */
+#include "engine.h"
+
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/thread.h"
+
+/* What one backward knows of a node it will visit. */
+typedef struct visit {
+    fac__node *node;
+    int deps;       /* gradients still to come */
+    bool runs;      /* its inputs' gradients are wanted */
+    bool needed;    /* its own are: it runs, or is asked for */
+    int grads;      /* where its outputs' gradients begin in task.grads */
+} visit;
+
+typedef struct task {
+    visit *visits;
+    int count, room;
+    int *table; /* open addressing: node -> index in visits + 1 */
+    int table_size;
+    fac_tensor **grads; /* owned */
+    int grad_count, grad_room;
+    int *heap, heap_count; /* visits that are ready, latest operation on top */
+    const fac__backward_request *request;
+} task;
+
+/* ---- the table of visits ------------------------------------------------------------------------------------ */
+
+static int *slot_of(task *k, const fac__node *n)
+{
+    size_t h = ((size_t)n >> 6) * 0x9E3779B97F4A7C15u;
+    for (size_t i = h >> 32;; i++) {
+        int *slot = &k->table[i & (size_t)(k->table_size - 1)];
+        if (!*slot || k->visits[*slot - 1].node == n) return slot;
+    }
+}
+
+static visit *visit_of(task *k, const fac__node *n)
+{
+    int i = *slot_of(k, n);
+    return i ? &k->visits[i - 1] : NULL;
+}
+
+static bool grow_table(task *k)
+{
+    int size = k->table_size ? 2 * k->table_size : 64;
+    int *table = fac__calloc((size_t)size * sizeof *table);
+    if (!table) return false;
+    fac__free(k->table);
+    k->table = table;
+    k->table_size = size;
+    for (int i = 0; i < k->count; i++)
+        *slot_of(k, k->visits[i].node) = i + 1;
+    return true;
+}
+
+static bool grow(void *array, int *room, size_t size)
+{
+    int n = *room ? 2 * *room : 64;
+    void *p = fac__realloc(*(void **)array, (size_t)n * size);
+    if (!p) return false;
+    *(void **)array = p;
+    *room = n;
+    return true;
+}
+
+static bool add_visit(task *k, fac__node *n)
+{
+    if (2 * k->count >= k->table_size && !grow_table(k)) return false;
+    if (k->count == k->room && !grow(&k->visits, &k->room, sizeof *k->visits)) return false;
+    while (k->grad_count + n->n_out > k->grad_room)
+        if (!grow(&k->grads, &k->grad_room, sizeof *k->grads)) return false;
+    *slot_of(k, n) = k->count + 1;
+    k->visits[k->count++] = (visit){.node = fac__node_retain(n), .grads = k->grad_count};
+    for (int i = 0; i < n->n_out; i++)
+        k->grads[k->grad_count++] = NULL;
+    return true;
+}
+
+/* All nodes that can be reached, breadth first, and how many gradients each is to get. */
+static bool explore(task *k)
+{
+    for (int i = 0; i < k->count; i++) {
+        fac__node *n = k->visits[i].node;
+        for (int e = 0; e < n->n_in; e++) {
+            fac__node *next = n->edges[e].node;
+            if (!next) continue;
+            if (!visit_of(k, next) && !add_visit(k, next)) return false;
+            visit_of(k, next)->deps++;
+        }
+    }
+    return true;
+}
+
+/* ---- the heap of ready nodes -------------------------------------------------------------------------------- */
+
+static bool later(const task *k, int a, int b)
+{
+    return k->visits[a].node->sequence > k->visits[b].node->sequence;
+}
+
+static void push(task *k, int v)
+{
+    int i = k->heap_count++;
+    for (; i > 0 && later(k, v, k->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        k->heap[i] = k->heap[(i - 1) / 2];
+    k->heap[i] = v;
+}
+
+static int pop(task *k)
+{
+    int top = k->heap[0], v = k->heap[--k->heap_count], i = 0;
+    for (int child; (child = 2 * i + 1) < k->heap_count; i = child) {
+        if (child + 1 < k->heap_count && later(k, k->heap[child + 1], k->heap[child])) child++;
+        if (!later(k, k->heap[child], v)) break;
+        k->heap[i] = k->heap[child];
+    }
+    k->heap[i] = v;
+    return top;
+}
+
+/* ---- one node ----------------------------------------------------------------------------------------------- */
+
+static bool same_shape(const fac_tensor *g, const fac__meta *m)
+{
+    return g->dtype == m->dtype && g->ndim == m->ndim && !memcmp(g->shape, m->shape, (size_t)m->ndim * sizeof *m->shape);
+}
+
+/* Adds g to what has come for that output. */
+static bool arrive(task *k, fac__edge edge, fac_tensor *g)
+{
+    visit *v = visit_of(k, edge.node);
+    fac_tensor **at = &k->grads[v->grads + edge.nr];
+    const fac__meta *m = &edge.node->outputs[edge.nr];
+    if (m->ndim >= 0 && !same_shape(g, m)) g = fac__grad_fit(g, m);
+    if (!g) return false;
+    fac_tensor *sum = *at ? fac__grad_add(*at, g) : g;
+    if (!sum) return false;
+    fac__retain(sum);
+    fac_release(*at);
+    *at = sum;
+    return true;
+}
+
+static bool run_hooks(fac__node *n, fac_tensor **gy)
+{
+    /* Hooks were put in front: the list is walked from its end, so that the first registered runs first; retained
+     * gradients last, since they are what the hooks made of them. */
+    for (int retain = 0; retain < 2; retain++) {
+        int count = 0;
+        for (fac__hook *h = n->hooks; h; h = h->next)
+            count++;
+        for (int i = count - 1; i >= 0; i--) {
+            fac__hook *h = n->hooks;
+            for (int j = 0; h && j < i; j++)
+                h = h->next;
+            if (!h || !gy[h->nr] || (h->call == NULL) != retain) continue;
+            fac_tensor *g = gy[h->nr];
+            if (h->call) {
+                fac_tensor *other = h->call(h->context, g);
+                if (fac_get_error_code()) return false;
+                if (!other || other == g) continue;
+                gy[h->nr] = fac__retain(other);
+                fac_release(g);
+            } else if (h->retain && !(h->retain->grad && fac__grad_add_into(h->retain->grad, g))) {
+                if (fac_get_error_code()) return false;
+                h->retain->grad = fac__retain(g);
+            }
+        }
+    }
+    return true;
+}
+
+static void capture(task *k, const fac__node *n, fac_tensor **gy)
+{
+    const fac__backward_request *r = k->request;
+    for (int i = 0; i < r->n_inputs; i++) {
+        if (r->input_edges[i].node != n || !gy[r->input_edges[i].nr]) continue;
+        r->grads[i] = fac__retain(gy[r->input_edges[i].nr]);
+    }
+}
+
+static bool flow(task *k, fac__node *n, fac_tensor **gx)
+{
+    for (int e = 0; e < n->n_in; e++) {
+        fac__node *next = n->edges[e].node;
+        if (!next) continue;
+        if (gx[e] && visit_of(k, next)->needed && !arrive(k, n->edges[e], gx[e])) return false;
+        visit *v = visit_of(k, next);
+        if (--v->deps == 0) push(k, (int)(v - k->visits));
+    }
+    return true;
+}
+
+static bool run_node(task *k, int index)
+{
+    visit *v = &k->visits[index];
+    fac__node *n = v->node;
+    fac_tensor **gy = &k->grads[v->grads];
+    fac_tensor *few[16] = {NULL}, **gx = few;
+    bool any = false, ok = true;
+    for (int i = 0; i < n->n_out; i++)
+        any = any || gy[i];
+    if (n->n_in > 16 && !(gx = fac__calloc((size_t)n->n_in * sizeof *gx))) return false;
+    if (any && v->needed) {
+        ok = run_hooks(n, gy);
+        if (ok) capture(k, n, gy);
+        if (ok && v->runs && n->freed && n->n_saved) (void)fac__saved(n, 0);
+        if (ok && v->runs && !fac_get_error_code()) n->backward(n, gy, gx);
+        if (fac_get_error_code()) ok = false;
+    }
+    if (ok) ok = flow(k, n, gx);
+    if (ok && !k->request->retain_graph && n->n_in && any && v->runs) fac__node_free_saved(n);
+    for (int i = 0; i < n->n_out; i++) {
+        fac_release(gy[i]);
+        gy[i] = NULL;
+    }
+    if (gx != few) fac__free(gx);
+    return ok;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------- */
+
+/* Which nodes lead to a wanted input: all, if none is named. Children come after their parents in sequence order only, so
+ * repeat until nothing changes; graphs are walked from their end, which settles in one or two rounds. */
+static void mark_needed(task *k)
+{
+    const fac__backward_request *r = k->request;
+    for (int i = 0; i < k->count; i++)
+        k->visits[i].needed = k->visits[i].runs = !r->n_inputs;
+    for (int i = 0; i < r->n_inputs; i++) {
+        visit *v = visit_of(k, r->input_edges[i].node);
+        if (v) v->needed = true;
+    }
+    for (bool changed = r->n_inputs > 0; changed;) {
+        changed = false;
+        for (int i = k->count - 1; i >= 0; i--) {
+            visit *v = &k->visits[i];
+            for (int e = 0; e < v->node->n_in && !v->runs; e++)
+                if (v->node->edges[e].node && visit_of(k, v->node->edges[e].node)->needed)
+                    changed = v->runs = v->needed = true;
+        }
+    }
+}
+
+static bool run(task *k)
+{
+    const fac__backward_request *r = k->request;
+    for (int i = 0; i < r->n_roots; i++)
+        if (!visit_of(k, r->root_edges[i].node) && !add_visit(k, r->root_edges[i].node)) return false;
+    int roots = k->count;
+    if (!explore(k)) return false;
+    mark_needed(k);
+    k->heap = fac__alloc((size_t)k->count * sizeof *k->heap);
+    if (!k->heap) return false;
+    for (int i = 0; i < r->n_roots; i++)
+        if (!arrive(k, r->root_edges[i], r->root_grads[i])) return false;
+    for (int i = 0; i < roots; i++)
+        if (!k->visits[i].deps) push(k, i);
+    while (k->heap_count) {
+        bool ok = false;
+        fac_scope ok = run_node(k, pop(k));
+        if (!ok) return false;
+    }
+    return true;
+}
+
+bool fac__run_backward(const fac__backward_request *request)
+{
+    task k = {.request = request};
+    bool ok = false;
+    fac_scope fac__grad_block(request->create_graph) ok = grow_table(&k) && run(&k);
+    for (int i = 0; i < k.grad_count; i++)
+        fac_release(k.grads[i]);
+    for (int i = 0; i < k.count; i++)
+        fac__node_release(k.visits[i].node);
+    fac__free(k.visits);
+    fac__free(k.table);
+    fac__free(k.grads);
+    fac__free(k.heap);
+    return ok;
+}

@@ -1,0 +1,448 @@
+/* Floor 3. Making, filling and dropping the nodes of the graph. */
+#include "node.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/thread.h"
+
+static fac__node failed_node = {.failed = true};
+
+bool fac__tracked(const fac_tensor *t)
+{
+    return t && (t->requires_grad || t->grad_fn || (t->base && fac_requires_grad(t))) && !fac__self()->no_grad;
+}
+
+static uint64_t next_sequence(void)
+{
+    static __thread uint64_t sequence;
+    return sequence++;
+}
+
+static size_t aligned(size_t n)
+{
+    return (n + 15) & ~(size_t)15;
+}
+
+/* One block: the record, then its arrays. */
+static fac__node *node_new(const char *name, fac__backward_fn backward, int n_out, int n_saved, size_t params, int n_in)
+{
+    size_t edges = aligned(sizeof(fac__node)), outputs = edges + aligned((size_t)n_in * sizeof(fac__edge));
+    size_t saved = outputs + aligned((size_t)n_out * sizeof(fac__meta));
+    size_t extra = saved + aligned((size_t)n_saved * sizeof(fac__saved_tensor));
+    char *block = fac__alloc(extra + params);
+    if (!block) return NULL;
+    memset(block, 0, outputs);
+    memset(block + saved, 0, extra + params - saved);
+    fac__node *n = (fac__node *)(void *)block;
+    atomic_init(&n->refs, 1);
+    n->n_in = n_in;
+    n->n_out = n_out;
+    n->n_saved = n_saved;
+    n->name = name;
+    n->backward = backward;
+    n->sequence = next_sequence();
+    n->edges = (fac__edge *)(void *)(block + edges);
+    n->outputs = (fac__meta *)(void *)(block + outputs);
+    n->saved = (fac__saved_tensor *)(void *)(block + saved);
+    n->params = block + extra;
+    for (int i = 0; i < n_out; i++)
+        n->outputs[i].ndim = -1;
+    return n;
+}
+
+fac__node *fac__node_bare(const char *name, int n_out, int n_saved, size_t params, int n_in)
+{
+    return node_new(name, NULL, n_out, n_saved, params, n_in);
+}
+
+fac__node *fac__record_n(const char *name, fac__backward_fn backward, int n_out, int n_saved, size_t params, int n_in,
+                         fac_tensor *const *in)
+{
+    bool wanted = false;
+    for (int i = 0; i < n_in && !wanted; i++)
+        wanted = fac__tracked(in[i]);
+    if (!wanted) return NULL;
+    fac__node *n = node_new(name, backward, n_out, n_saved, params, n_in);
+    if (!n) return &failed_node;
+    for (int i = 0; i < n_in; i++) {
+        if (!in[i] || fac__grad_edge(in[i], &n->edges[i])) continue;
+        fac__node_release(n);
+        return &failed_node;
+    }
+    return n;
+}
+
+/* ---- saved tensors ------------------------------------------------------------------------------------------ */
+
+static void save(fac__node *n, int slot, fac_tensor *owned, int output_nr)
+{
+    n->saved[slot] = (fac__saved_tensor){owned, owned->storage->version, output_nr};
+}
+
+/* Keeps t's values and history but not t itself, whose base (for a view) or own future history may lead back here. */
+static void save_apart(fac__node *n, int slot, fac_tensor *t)
+{
+    fac__edge edge;
+    fac_tensor *alias = fac__new_alias(t);
+    if (!alias || !fac__grad_edge(t, &edge)) {
+        fac_release(alias);
+        n->failed = true;
+        return;
+    }
+    alias->grad_fn = edge.node;
+    alias->output_nr = edge.nr;
+    save(n, slot, alias, -1);
+}
+
+void fac__save(fac__node *n, int slot, fac_tensor *input)
+{
+    if (!n || n->failed || !input) return;
+    if (!input->base || input->requires_grad) save(n, slot, fac__retain(input), -1);
+    else save_apart(n, slot, input);
+}
+
+void fac__save_output(fac__node *n, int slot, fac_tensor *output, int nr)
+{
+    if (!n || n->failed || !output) return;
+    fac_tensor *alias = fac__new_alias(output);
+    if (alias) save(n, slot, alias, nr);
+    else n->failed = true;
+}
+
+static void *modified_error(const fac__node *n, const fac__saved_tensor *s)
+{
+    char from[96] = "";
+    const char *maker = s->output_nr >= 0 ? n->name : fac_grad_fn_name(s->t);
+    if (maker) snprintf(from, sizeof from, ", which is output %d of %s,", s->output_nr >= 0 ? s->output_nr : s->t->output_nr, maker);
+    return fac__runtime_error("one of the variables needed for gradient computation has been modified by an inplace operation: "
+                              "[%s %s]%s is at version %lld; expected version %lld instead.",
+                              fac_dtype_name((fac_dtype)s->t->dtype), fac__shape_text(s->t->ndim, s->t->shape), from,
+                              (long long)s->t->storage->version, (long long)s->version);
+}
+
+static void *freed_error(void)
+{
+    return fac__runtime_error("Trying to backward through the graph a second time (or directly access saved tensors after "
+                              "they have already been freed). Saved intermediate values of the graph are freed when you call "
+                              ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+                              "graph a second time or if you need to access saved tensors after calling backward.");
+}
+
+fac_tensor *fac__saved(fac__node *n, int slot)
+{
+    fac__saved_tensor *s = &n->saved[slot];
+    if (n->freed) return freed_error();
+    if (!s->t) return NULL;
+    if (s->version != s->t->storage->version) return modified_error(n, s);
+    if (s->output_nr < 0 || !fac_is_grad_enabled()) return s->t;
+    fac_tensor *t = fac__new_alias(s->t);
+    if (!t) return NULL;
+    t->grad_fn = fac__node_retain(n);
+    t->output_nr = s->output_nr;
+    return fac__own(t);
+}
+
+bool fac__wants(const fac__node *n, int i)
+{
+    return n->edges[i].node != NULL;
+}
+
+/* ---- dropping ----------------------------------------------------------------------------------------------- */
+
+fac__node *fac__node_retain(fac__node *n)
+{
+    if (n) atomic_fetch_add_explicit(&n->refs, 1, memory_order_relaxed);
+    return n;
+}
+
+void fac__node_free_saved(fac__node *n)
+{
+    for (int i = 0; i < n->n_saved; i++) {
+        fac_tensor *t = n->saved[i].t;
+        n->saved[i].t = NULL;
+        fac_release(t);
+    }
+    n->freed = true;
+}
+
+/* Graphs are deep: what a node holds is dropped from a list of this thread, not by recursion. */
+static __thread fac__node *doomed;
+static __thread bool dropping;
+
+static void drop(fac__node *n)
+{
+    fac__node_free_saved(n);
+    for (int i = 0; i < n->n_in; i++)
+        fac__node_release(n->edges[i].node);
+    if (n->drop_params) n->drop_params(n->params);
+    for (fac__hook *h = n->hooks, *next; h; h = next) {
+        next = h->next;
+        fac__free(h);
+    }
+    fac__free(n);
+}
+
+void fac__node_release(fac__node *n)
+{
+    if (!n || n == &failed_node || atomic_fetch_sub_explicit(&n->refs, 1, memory_order_acq_rel) != 1) return;
+    n->backward = NULL;
+    n->leaf = (fac_tensor *)(void *)doomed; /* the list's link: a doomed node has no other use for it */
+    doomed = n;
+    if (dropping) return;
+    dropping = true;
+    while (doomed) {
+        n = doomed;
+        doomed = (fac__node *)(void *)n->leaf;
+        drop(n);
+    }
+    dropping = false;
+}
+
+/* Called by fac_release for a tensor that takes part in a graph. */
+static void drop_tensor(fac_tensor *t)
+{
+    if (t->retains_grad && t->grad_fn)
+        for (fac__hook *h = t->grad_fn->hooks; h; h = h->next)
+            if (h->retain == t) h->retain = NULL;
+    if (t->accumulator) {
+        t->accumulator->leaf = NULL;
+        fac__node_release(t->accumulator);
+    }
+    fac__node_release(t->grad_fn);
+    fac_release(t->grad);
+}
+
+static const char *name_of(const fac_tensor *t)
+{
+    fac__edge e;
+    return t->grad_fn && fac__grad_edge((fac_tensor *)t, &e) ? (fac__node_release(e.node), t->grad_fn->name) : NULL;
+}
+
+__attribute__((constructor)) static void install(void)
+{
+    fac__drop_autograd = drop_tensor;
+    fac__grad_fn_name = name_of;
+}
+
+const char *fac_grad_fn_name(const fac_tensor *t)
+{
+    return t ? name_of(t) : NULL;
+}
+
+/* ---- results ------------------------------------------------------------------------------------------------ */
+
+static void remember_shape(fac__meta *m, const fac_tensor *t)
+{
+    m->dtype = t->dtype;
+    m->ndim = t->ndim;
+    memcpy(m->shape, t->shape, (size_t)t->ndim * sizeof *t->shape);
+}
+
+fac_tensor *fac__result_nr(fac__node *n, fac_tensor *y, int nr)
+{
+    if (!y || !n) return fac__own(y);
+    if (n->failed) {
+        fac_release(y);
+        return NULL;
+    }
+    if (!fac_dtype_is_floating((fac_dtype)y->dtype)) return fac__own(y);
+    remember_shape(&n->outputs[nr], y);
+    y->grad_fn = fac__node_retain(n);
+    y->output_nr = nr;
+    return fac__own(y);
+}
+
+void fac__done(fac__node *n)
+{
+    fac__node_release(n);
+}
+
+fac_tensor *fac__result_view(fac__node *n, fac_tensor *y, fac_tensor *x)
+{
+    if (y && !(n && n->failed)) {
+        y->base = fac__retain(x->base ? x->base : x);
+        y->view_version = y->storage->version;
+    }
+    return fac__result(n, y);
+}
+
+/* ---- accumulators ------------------------------------------------------------------------------------------- */
+
+/* AccumulateGrad: the end of the graph at a leaf. A gradient nobody else holds is taken as it is. */
+static void accumulate(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    (void)gx;
+    fac_tensor *leaf = n->leaf, *g = gy[0];
+    if (!leaf || !g) return;
+    bool record = fac_is_grad_enabled();
+    if (leaf->grad && !record) {
+        fac__grad_add_into(leaf->grad, g);
+        return;
+    }
+    fac_tensor *fresh;
+    if (leaf->grad) fresh = fac_keep(fac__grad_add(leaf->grad, g));
+    else if (record || (atomic_load(&g->refs) == 1 && atomic_load(&g->storage->refs) == 1 && g->contiguous && !g->grad_fn))
+        fresh = fac_keep(g);
+    else fresh = fac_keep(fac__grad_clone(g));
+    if (!fresh) return;
+    fac_release(leaf->grad);
+    leaf->grad = fresh;
+}
+
+static fac__node *accumulator_of(fac_tensor *leaf)
+{
+    if (leaf->accumulator) return leaf->accumulator;
+    fac__node *n = node_new("AccumulateGrad", accumulate, 1, 0, 0, 0);
+    if (!n) return NULL;
+    n->sequence = UINT64_MAX;
+    n->leaf = leaf;
+    remember_shape(&n->outputs[0], leaf);
+    leaf->accumulator = n;
+    return n;
+}
+
+/* ---- views and in-place changes ------------------------------------------------------------------------------ */
+
+typedef struct geometry {
+    int ndim;
+    int64_t shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS], offset;
+    fac__meta base;
+    fac__node *inner; /* of CopySlices */
+} geometry;
+
+static void set_geometry(geometry *p, const fac_tensor *view)
+{
+    p->ndim = view->ndim;
+    memcpy(p->shape, view->shape, sizeof p->shape);
+    memcpy(p->strides, view->strides, sizeof p->strides);
+    p->offset = view->offset;
+    remember_shape(&p->base, view->base);
+}
+
+static void unview_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    geometry *p = n->params;
+    gx[0] = fac__grad_unview(gy[0], &p->base, p->ndim, p->shape, p->strides, p->offset);
+}
+
+/* A view's history is that of its base seen through the view, whenever the base has changed since. */
+static bool refresh_view(fac_tensor *view)
+{
+    if (view->view_version == view->storage->version) return true;
+    if (!view->base->grad_fn && !view->base->requires_grad) return true;
+    fac__node *n = node_new("AsStridedBackward0", unview_backward, 1, 0, sizeof(geometry), 1);
+    if (!n || !fac__grad_edge(view->base, &n->edges[0])) return fac__node_release(n), false;
+    set_geometry(n->params, view);
+    remember_shape(&n->outputs[0], view);
+    fac__node_release(view->grad_fn);
+    view->grad_fn = n;
+    view->output_nr = 0;
+    view->view_version = view->storage->version;
+    return true;
+}
+
+bool fac__grad_edge(fac_tensor *t, fac__edge *edge)
+{
+    *edge = (fac__edge){NULL, 0};
+    if (t->base && !refresh_view(t)) return false;
+    if (t->grad_fn) {
+        *edge = (fac__edge){fac__node_retain(t->grad_fn), t->output_nr};
+        return true;
+    }
+    if (!t->requires_grad) return true;
+    edge->node = fac__node_retain(accumulator_of(t));
+    return edge->node != NULL;
+}
+
+bool fac_requires_grad(const fac_tensor *t)
+{
+    if (!t) return false;
+    if (t->requires_grad || t->grad_fn) return true;
+    return t->base && t->view_version != t->storage->version && (t->base->requires_grad || t->base->grad_fn) &&
+           fac_dtype_is_floating((fac_dtype)t->dtype);
+}
+
+/* Gradient of base[view] = f(base[view], …): the view's part goes through f, the rest passes. */
+static void copy_slices(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    geometry *p = n->params;
+    fac_tensor *whole = fac__grad_clone(gy[0]);
+    if (!whole) return;
+    fac_tensor *part = fac__grad_view(whole, p->ndim, p->shape, p->strides, p->offset);
+    fac_tensor *copy = part ? fac__grad_clone(part) : NULL;
+    if (!copy) return;
+    p->inner->backward(p->inner, &copy, gx);
+    if (fac_get_error_code()) return;
+    if (!fac__grad_copy(part, gx[0])) return;
+    gx[0] = whole;
+}
+
+static void drop_copy_slices(void *params)
+{
+    fac__node_release(((geometry *)params)->inner);
+}
+
+bool fac__inplace_begin(fac_tensor *t)
+{
+    for (int i = 0; i < t->ndim; i++)
+        if (t->strides[i] == 0 && t->shape[i] > 1)
+            return fac__runtime_error("unsupported operation: more than one element of the written-to tensor refers to a single "
+                                      "memory location. Please clone() the tensor before performing the operation."), false;
+    if (fac__self()->no_grad) return true;
+    if (t->requires_grad && !t->grad_fn)
+        return fac__runtime_error("a leaf Variable that requires grad is being used in an in-place operation."), false;
+    if (t->base && t->base->requires_grad && !t->base->grad_fn)
+        return fac__runtime_error("a view of a leaf Variable that requires grad is being used in an in-place operation."), false;
+    return true;
+}
+
+static void set_history(fac_tensor *t, fac__node *n)
+{
+    fac__node_release(t->grad_fn);
+    t->grad_fn = n;
+    t->output_nr = 0;
+}
+
+fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
+{
+    t->storage->version++;
+    if (!n) return t;
+    if (n->failed) return fac__node_release(n), NULL;
+    /* A saved t would hold the node that t is about to hold. */
+    for (int i = 0; i < n->n_saved; i++) {
+        fac__saved_tensor old = n->saved[i];
+        if (old.t != t) continue;
+        fac_tensor *alias = n->saved[i].t = fac__new_alias(t);
+        if (alias) {
+            alias->grad_fn = fac__node_retain(n->edges[0].node);
+            alias->output_nr = n->edges[0].nr;
+        } else {
+            n->failed = true;
+        }
+        fac_release(old.t);
+    }
+    if (save_slot >= 0) fac__save_output(n, save_slot, t, 0);
+    if (n->failed) return fac__node_release(n), NULL;
+    remember_shape(&n->outputs[0], t);
+    if (!t->base) {
+        set_history(t, n);
+        return t;
+    }
+    fac__node *copy = node_new("CopySlices", copy_slices, 1, 0, sizeof(geometry), n->n_in);
+    if (!copy || !fac__grad_edge(t->base, &copy->edges[0])) {
+        fac__node_release(copy);
+        fac__node_release(n);
+        return NULL;
+    }
+    for (int i = 1; i < n->n_in; i++)
+        copy->edges[i] = (fac__edge){fac__node_retain(n->edges[i].node), n->edges[i].nr};
+    geometry *p = copy->params;
+    set_geometry(p, t);
+    p->inner = n;
+    copy->drop_params = drop_copy_slices;
+    remember_shape(&copy->outputs[0], t->base);
+    set_history(t->base, copy);
+    return refresh_view(t) ? t : NULL;
+}

@@ -1,0 +1,565 @@
+/* Floor 1. The pointwise kernel on the CPU, without its loops, which are isa/rows.c's.
+ *
+ * A program that is one row over operands that lie in memory as they are computed is one call of that row. All others
+ * run box by box: a box is a piece of the shape that fits in L1. Operands that are not of the compute type, or do not
+ * lie one after the other within a box, are brought into a buffer first; intermediate results live in buffers. */
+#include "backend/cpu/isa/rows.h"
+
+#include <string.h>
+
+enum {
+    REGISTERS = FAC__PW_IN + FAC__PW_CONST + FAC__PW_CODE,
+    OPERANDS = FAC__PW_IN + FAC__PW_OUT,
+    SCRATCH = 32 * 1024, /* bytes of all buffers of a thread */
+    MOST = 2048,         /* elements of a box */
+    GRAIN = 32 * 1024    /* cheap rows' elements that are worth another thread */
+};
+
+/* ---- rows by name ------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    int arity;
+    const char *text;
+} row_info[FAC__ROW_COUNT] = {
+#define FAC_ROW(name, arity, expr) {#name, arity, #expr},
+#include "facula/pointwise.def"
+};
+
+const char *fac__row_name(fac__row row)
+{
+    return row < FAC__ROW_COUNT ? row_info[row].name : "?";
+}
+
+int fac__row_arity(fac__row row)
+{
+    return row < FAC__ROW_COUNT ? row_info[row].arity : 0;
+}
+
+/* What a row costs, in additions. Only the order of magnitude matters: it decides how many elements are worth a thread. */
+static int row_cost(fac__row row)
+{
+    static const char *const cheap[] = {"FMA(", "ABS(", "MAX(", "MIN(", "SIGN(", "NUM(", "SQRT("};
+    int cost = 1;
+    for (const char *p = row_info[row].text; (p = strchr(p, '(')) != NULL; p++) {
+        const char *begin = p;
+        while (begin > row_info[row].text && begin[-1] >= 'A' && begin[-1] <= 'Z')
+            begin--;
+        if (begin == p) continue; /* a parenthesis, not a call */
+        bool is_cheap = false;
+        for (size_t i = 0; i < sizeof cheap / sizeof *cheap; i++)
+            is_cheap |= strncmp(begin, cheap[i], strlen(cheap[i])) == 0;
+        cost += is_cheap ? 0 : 10;
+    }
+    return cost;
+}
+
+/* ---- one row over plain memory ------------------------------------------------------------------------------ */
+
+static inline fac__compute compute_of(fac_dtype d)
+{
+    return d == FAC_INT64 ? FAC__I64 : d == FAC_FLOAT32 ? FAC__F32 : FAC__F64;
+}
+
+static inline int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* n times the number, in the compute type. */
+static void fill_number(void *to, fac__compute type, fac_scalar value, int64_t n)
+{
+    if (type == FAC__F32)
+        for (int64_t i = 0; i < n; i++)
+            ((float *)to)[i] = (float)fac_scalar_to_double(value);
+    else if (type == FAC__F64)
+        for (int64_t i = 0; i < n; i++)
+            ((double *)to)[i] = fac_scalar_to_double(value);
+    else
+        for (int64_t i = 0; i < n; i++)
+            ((int64_t *)to)[i] = fac_scalar_to_int(value);
+}
+
+/* A row's operands: memory that lies in a row (step: bytes of an element), or one element for all (step 0). */
+typedef struct simple {
+    fac__row_loop loop;
+    char *out;
+    const char *in[4];
+    size_t step[4], size;
+    bool repeated;
+} simple;
+
+static void run_simple(void *context, int64_t begin, int64_t end)
+{
+    const simple *s = context;
+    const char *in[4];
+    for (int k = 0; k < 4; k++)
+        in[k] = s->in[k] + s->step[k] * (size_t)begin;
+    char *out = s->out + s->size * (size_t)begin;
+    if (!s->repeated) {
+        s->loop(out, in[0], in[1], in[2], in[3], end - begin);
+        return;
+    }
+    /* What is one element for all is written out for a block's length. */
+    char filled[4][SCRATCH / 4] __attribute__((aligned(64)));
+    int64_t block = least(end - begin, least(MOST, (int64_t)(sizeof filled[0] / s->size)));
+    for (int k = 0; k < 4; k++) {
+        if (!s->in[k] || s->step[k]) continue;
+        if (s->size == 4)
+            for (int64_t i = 0; i < block; i++)
+                memcpy(filled[k] + 4 * i, s->in[k], 4);
+        else
+            for (int64_t i = 0; i < block; i++)
+                memcpy(filled[k] + 8 * i, s->in[k], 8);
+        in[k] = filled[k];
+    }
+    for (int64_t at = begin; at < end; at += block) {
+        s->loop(out, in[0], in[1], in[2], in[3], least(block, end - at));
+        for (int k = 0; k < 4; k++)
+            in[k] += s->step[k] * (size_t)block;
+        out += s->size * (size_t)block;
+    }
+}
+
+/* 1 when the elements lie in a row, 0 when it is one for all, -1 otherwise. */
+static inline int layout_of(const fac__operand *x, int ndim, const int64_t *shape)
+{
+    int64_t expected = 1;
+    bool dense = true, one = true;
+    for (int d = ndim - 1; d >= 0; d--) {
+        if (shape[d] == 1) continue;
+        dense &= x->strides[d] == expected;
+        one &= x->strides[d] == 0;
+        expected *= shape[d];
+    }
+    return dense ? 1 : one ? 0 : -1;
+}
+
+/* Runs the program when it is one row and its operands allow it. */
+static bool try_simple(const fac__pointwise_args *args, int64_t numel)
+{
+    const fac__program *p = &args->program;
+    const fac__instr *code = &p->code[0];
+    if (p->n_code != 1 || p->n_out != 1 || p->out[0] != p->n_in + p->n_const) return false;
+    if (args->out[0].dtype != args->compute || layout_of(&args->out[0], args->ndim, args->shape) != 1) return false;
+    fac__compute type = compute_of(args->compute);
+    size_t size = type == FAC__F32 ? 4 : 8;
+    simple s = {FAC__ISA_PICK(fac__row_table).rows[type][code->row], args->out[0].data, {NULL}, {0}, size, false};
+    char numbers[4][8];
+    int arity = row_info[code->row].arity;
+    for (int k = 0; k < arity; k++) {
+        int r = code->in[k];
+        if (r < p->n_in) {
+            if (args->in[r].dtype != args->compute) return false;
+            int layout = layout_of(&args->in[r], args->ndim, args->shape);
+            if (layout < 0) return false;
+            s.in[k] = args->in[r].data;
+            s.step[k] = layout ? size : 0;
+        } else {
+            fill_number(numbers[k], type, args->constants[r - p->n_in], 1);
+            s.in[k] = numbers[k];
+        }
+        s.repeated |= s.step[k] == 0;
+    }
+    if (numel == 1)
+        s.loop(s.out, s.in[0], s.in[1], s.in[2], s.in[3], 1);
+    else if (numel <= 1024)
+        run_simple(&s, 0, numel);
+    else
+        fac__parallel(numel, GRAIN / row_cost((fac__row)code->row), run_simple, &s);
+    return true;
+}
+
+/* ---- the plan ----------------------------------------------------------------------------------------------- */
+
+typedef enum reach {
+    DIRECT, /* used where it is */
+    ONCE,   /* one element for all: filled into a buffer at the start */
+    MOVED   /* through a buffer, box by box */
+} reach;
+
+typedef struct plan {
+    const fac__pointwise_args *args;
+    const fac__row_table *table;
+    fac__compute type;
+    int n_operands, ndim;
+    size_t size;                                                /* bytes of a computed element */
+    int64_t shape[FAC_MAX_DIMS], box[FAC_MAX_DIMS];             /* after dims were sorted and merged */
+    int64_t boxes[FAC_MAX_DIMS], n_boxes, box_numel;            /* how many boxes along each dim */
+    int64_t strides[OPERANDS][FAC_MAX_DIMS];                    /* inputs, then outputs */
+    reach reach[OPERANDS];
+    int8_t buffer[REGISTERS];                                   /* which buffer a register lives in; -1: none */
+    int8_t target[REGISTERS];                                   /* which output it is computed into directly; -1: none */
+    int n_buffers;
+} plan;
+
+static inline const fac__operand *operand(const plan *p, int i)
+{
+    int n_in = p->args->program.n_in;
+    return i < n_in ? &p->args->in[i] : &p->args->out[i - n_in];
+}
+
+static inline int64_t magnitude(int64_t stride)
+{
+    return stride < 0 ? -stride : stride;
+}
+
+/* Does dim d lie further out than e? By the first operand, outputs first, that tells the two apart. */
+static bool further(const plan *p, int d, int e)
+{
+    int n_in = p->args->program.n_in;
+    for (int k = 0; k < p->n_operands; k++) {
+        const int64_t *strides = p->strides[(k + n_in) % p->n_operands];
+        int64_t sd = magnitude(strides[d]), se = magnitude(strides[e]);
+        if (sd != se && sd && se) return sd > se;
+    }
+    return false;
+}
+
+/* Brings the dims in memory order, leaves out those of size 1 and merges those that all operands pass in one stride. */
+static void plan_dims(plan *p)
+{
+    const fac__pointwise_args *args = p->args;
+    p->ndim = 0;
+    for (int d = 0; d < args->ndim; d++) {
+        if (args->shape[d] == 1) continue;
+        p->shape[p->ndim] = args->shape[d];
+        for (int k = 0; k < p->n_operands; k++)
+            p->strides[k][p->ndim] = operand(p, k)->strides[d];
+        p->ndim++;
+    }
+    for (int i = 1; i < p->ndim; i++)
+        for (int d = i; d > 0 && further(p, d, d - 1); d--) {
+            int64_t shape = p->shape[d];
+            p->shape[d] = p->shape[d - 1], p->shape[d - 1] = shape;
+            for (int k = 0; k < p->n_operands; k++) {
+                int64_t stride = p->strides[k][d];
+                p->strides[k][d] = p->strides[k][d - 1], p->strides[k][d - 1] = stride;
+            }
+        }
+    int merged = 0; /* the dim that d may be merged into */
+    for (int d = 1; d < p->ndim; d++) {
+        bool joins = true;
+        for (int k = 0; k < p->n_operands; k++)
+            joins &= p->strides[k][merged] == p->strides[k][d] * p->shape[d];
+        if (!joins) merged++;
+        p->shape[merged] = joins ? p->shape[merged] * p->shape[d] : p->shape[d];
+        for (int k = 0; k < p->n_operands; k++)
+            p->strides[k][merged] = p->strides[k][d];
+    }
+    if (p->ndim == 0) {
+        p->shape[0] = 1;
+        for (int k = 0; k < p->n_operands; k++)
+            p->strides[k][0] = 1;
+    }
+    p->ndim = merged + 1;
+}
+
+/* A box of at most `room` elements. Returns whether it is a tile, whose rows are pieces of the shape's. */
+static bool plan_box(plan *p, int64_t room)
+{
+    int last = p->ndim - 1, across = -1;
+    int64_t nearest = INT64_MAX;
+    /* An operand that is laid out across the others is read and written in square tiles, to use whole cache lines. */
+    for (int k = 0; k < p->n_operands; k++)
+        for (int d = 0; d < last; d++) {
+            int64_t stride = magnitude(p->strides[k][d]);
+            if (stride && stride < magnitude(p->strides[k][last]) && stride < nearest && p->shape[d] >= 8)
+                nearest = stride, across = d;
+        }
+    bool tile = across >= 0 && p->shape[last] >= 8 && p->shape[last] * p->shape[across] > room;
+    for (int d = 0; d < last; d++)
+        p->box[d] = 1;
+    if (tile) {
+        int64_t side = room >= 1024 ? 32 : room >= 256 ? 16 : 8;
+        p->box[last] = least(p->shape[last], side);
+        p->box[across] = least(p->shape[across], room / p->box[last]);
+        if (p->box[across] > side) p->box[across] = side;
+    } else if (p->shape[last] >= room) { /* pieces of a row, of like lengths */
+        int64_t pieces = (p->shape[last] + room - 1) / room;
+        p->box[last] = least(room, ((p->shape[last] + pieces - 1) / pieces + 15) / 16 * 16);
+    } else { /* whole rows; long ones singly, as most operands are used in place then */
+        p->box[last] = p->shape[last];
+        int64_t filled = p->shape[last];
+        for (int d = last - 1; d >= 0 && filled < 128; d--) {
+            p->box[d] = least(p->shape[d], room / filled);
+            filled *= p->box[d];
+            if (p->box[d] < p->shape[d]) break;
+        }
+    }
+    p->n_boxes = p->box_numel = 1;
+    for (int d = 0; d <= last; d++) {
+        p->boxes[d] = (p->shape[d] + p->box[d] - 1) / p->box[d];
+        p->n_boxes *= p->boxes[d];
+        p->box_numel *= p->box[d];
+    }
+    return tile;
+}
+
+/* Do the operand's elements lie one after the other in every box? */
+static bool in_a_row(const plan *p, int k)
+{
+    int64_t expected = 1;
+    for (int d = p->ndim - 1; d >= 0; d--) {
+        if (p->box[d] == 1) continue;
+        if (p->strides[k][d] != expected) return false;
+        expected *= p->box[d];
+    }
+    return true;
+}
+
+/* Is input k still wanted after the output at `data`, computed by instruction `by` (-1: a copy), was written? */
+static bool wanted_after(const fac__program *code, int k, int by)
+{
+    for (int i = by + 1; i < code->n_code; i++)
+        for (int j = 0; j < row_info[code->code[i].row].arity; j++)
+            if (code->code[i].in[j] == k) return true;
+    for (int o = 0; o < code->n_out; o++)
+        if (code->out[o] == k) return true;
+    return false;
+}
+
+static void plan_reach(plan *p, bool tile)
+{
+    const fac__program *code = &p->args->program;
+    int n_in = code->n_in, first = n_in + code->n_const;
+    for (int k = 0; k < p->n_operands; k++) {
+        bool once = k < n_in;
+        for (int d = 0; d < p->ndim; d++)
+            once &= p->strides[k][d] == 0;
+        bool direct = !tile && operand(p, k)->dtype == p->args->compute && in_a_row(p, k);
+        p->reach[k] = once ? ONCE : direct ? DIRECT : MOVED;
+    }
+    memset(p->target, -1, sizeof p->target);
+    for (int o = 0; o < code->n_out; o++) {
+        if (code->out[o] >= first && p->reach[n_in + o] == DIRECT && p->target[code->out[o]] < 0)
+            p->target[code->out[o]] = (int8_t)o;
+        /* In place: an input that is wanted after its memory was overwritten needs a copy. */
+        for (int k = 0; k < n_in; k++)
+            if (p->reach[k] == DIRECT && p->args->in[k].data == p->args->out[o].data &&
+                wanted_after(code, k, code->out[o] - first))
+                p->reach[k] = MOVED;
+    }
+}
+
+/* Gives every register that is not direct a buffer; those of intermediate results are used again after the last use. */
+static void plan_buffers(plan *p)
+{
+    const fac__program *code = &p->args->program;
+    int n_in = code->n_in, first = n_in + code->n_const, free_count = 0;
+    int8_t last_use[REGISTERS], free_list[REGISTERS];
+    memset(last_use, -1, sizeof last_use);
+    for (int i = 0; i < code->n_code; i++)
+        for (int j = 0; j < row_info[code->code[i].row].arity; j++)
+            last_use[code->code[i].in[j]] = (int8_t)i;
+    for (int o = 0; o < code->n_out; o++)
+        last_use[code->out[o]] = INT8_MAX;
+    memset(p->buffer, -1, sizeof p->buffer);
+    p->n_buffers = 0;
+    for (int r = 0; r < first; r++)
+        if (last_use[r] >= 0 && (r >= n_in || p->reach[r] != DIRECT)) p->buffer[r] = (int8_t)p->n_buffers++;
+    for (int i = 0; i < code->n_code; i++) {
+        /* What instruction i uses last is free already: rows may write over their input. */
+        for (int j = 0; j < row_info[code->code[i].row].arity; j++) {
+            int r = code->code[i].in[j];
+            bool kept = r < first && !(r < n_in && p->reach[r] == MOVED);
+            if (last_use[r] == i && !kept && p->buffer[r] >= 0) {
+                free_list[free_count++] = p->buffer[r];
+                last_use[r] = -2; /* an instruction may name a register twice */
+            }
+        }
+        if (p->target[first + i] < 0)
+            p->buffer[first + i] = free_count ? free_list[--free_count] : (int8_t)p->n_buffers++;
+        if (last_use[first + i] == -1 && p->buffer[first + i] >= 0) free_list[free_count++] = p->buffer[first + i];
+    }
+}
+
+static void make_plan(plan *p, const fac__pointwise_args *args)
+{
+    p->args = args;
+    p->table = &FAC__ISA_PICK(fac__row_table);
+    p->type = compute_of(args->compute);
+    p->size = p->type == FAC__F32 ? 4 : 8;
+    p->n_operands = args->program.n_in + args->program.n_out;
+    plan_dims(p);
+    /* As large a box as the buffers leave room for, if everything had to be moved. */
+    for (int k = 0; k < p->n_operands; k++)
+        p->reach[k] = MOVED;
+    memset(p->target, -1, sizeof p->target);
+    plan_buffers(p);
+    bool tile = plan_box(p, least(MOST, SCRATCH / (p->n_buffers + 1) / (int)p->size / 16 * 16));
+    plan_reach(p, tile);
+    plan_buffers(p);
+}
+
+/* ---- boxes -------------------------------------------------------------------------------------------------- */
+
+/* Strides of a box whose elements lie in a row. */
+static void packed_strides(const plan *p, const int64_t *extent, int64_t *strides)
+{
+    for (int64_t d = p->ndim - 1, n = 1; d >= 0; d--) {
+        strides[d] = n;
+        n *= extent[d];
+    }
+}
+
+/* Moves a box of elements of these sizes in bytes between two places. */
+static void move_box(const plan *p, fac__move_loop move, const int64_t *extent, char *to, size_t to_size,
+                     const int64_t *to_strides, const char *from, size_t from_size, const int64_t *from_strides)
+{
+    int dims[FAC_MAX_DIMS + 2], n = 0; /* from the inside out; `move` does two */
+    int64_t index[FAC_MAX_DIMS] = {0};
+    for (int d = p->ndim - 1; d >= 0; d--)
+        if (extent[d] > 1) dims[n++] = d;
+    int col = n > 0 ? dims[0] : p->ndim - 1, row = n > 1 ? dims[1] : col;
+    int64_t rows = n > 1 ? extent[row] : 1;
+    for (;;) {
+        move(to, to_strides[row], to_strides[col], from, from_strides[row], from_strides[col], rows, extent[col]);
+        int i = 2;
+        for (; i < n; i++) {
+            int64_t back = ++index[i] < extent[dims[i]] ? 0 : extent[dims[i]];
+            to += to_strides[dims[i]] * (1 - back) * (int64_t)to_size;
+            from += from_strides[dims[i]] * (1 - back) * (int64_t)from_size;
+            if (!back) break;
+            index[i] = 0;
+        }
+        if (i >= n) return;
+    }
+}
+
+/* Where box number `at` begins, how large it is (the last ones along a dim are cut), and how many elements that is. */
+static int64_t find_box(const plan *p, int64_t at, int64_t *start, int64_t *extent)
+{
+    int64_t n = 1;
+    for (int d = p->ndim - 1; d >= 0; d--) {
+        int64_t i = at;
+        if (d) i = at % p->boxes[d], at /= p->boxes[d];
+        start[d] = i * p->box[d];
+        extent[d] = least(p->box[d], p->shape[d] - start[d]);
+        n *= extent[d];
+    }
+    return n;
+}
+
+static char *address(const plan *p, int k, const int64_t *start)
+{
+    int64_t offset = 0;
+    for (int d = 0; d < p->ndim; d++)
+        offset += start[d] * p->strides[k][d];
+    return operand(p, k)->data + offset * (int64_t)fac_dtype_size(operand(p, k)->dtype);
+}
+
+static void run_boxes(void *context, int64_t begin, int64_t end)
+{
+    const plan *p = context;
+    const fac__program *code = &p->args->program;
+    int n_in = code->n_in, first = n_in + code->n_const;
+    char scratch[SCRATCH] __attribute__((aligned(64)));
+    size_t buffer_size = p->n_buffers ? SCRATCH / (size_t)p->n_buffers / 64 * 64 : 0;
+    char *registers[REGISTERS];
+    for (int r = 0; r < first + code->n_code; r++)
+        registers[r] = p->buffer[r] < 0 ? NULL : scratch + (size_t)p->buffer[r] * buffer_size;
+    for (int r = 0; r < first; r++) {
+        if (p->buffer[r] < 0) continue;
+        if (r >= n_in)
+            fill_number(registers[r], p->type, p->args->constants[r - n_in], p->box_numel);
+        else if (p->reach[r] == ONCE)
+            p->table->load[p->type][p->args->in[r].dtype](registers[r], 0, 1, p->args->in[r].data, 0, 0, 1, p->box_numel);
+    }
+    for (int64_t at = begin; at < end; at++) {
+        int64_t start[FAC_MAX_DIMS], extent[FAC_MAX_DIMS], packed[FAC_MAX_DIMS];
+        int64_t n = find_box(p, at, start, extent);
+        packed_strides(p, extent, packed);
+        for (int k = 0; k < n_in; k++) {
+            fac_dtype dtype = p->args->in[k].dtype;
+            if (p->reach[k] == DIRECT)
+                registers[k] = address(p, k, start);
+            else if (p->reach[k] == MOVED && p->buffer[k] >= 0)
+                move_box(p, p->table->load[p->type][dtype], extent, registers[k], p->size, packed, address(p, k, start),
+                         fac_dtype_size(dtype), p->strides[k]);
+        }
+        for (int i = 0; i < code->n_code; i++) {
+            const fac__instr *instr = &code->code[i];
+            const char *in[4] = {NULL};
+            for (int j = 0; j < row_info[instr->row].arity; j++)
+                in[j] = registers[instr->in[j]];
+            if (p->target[first + i] >= 0) registers[first + i] = address(p, n_in + p->target[first + i], start);
+            p->table->rows[p->type][instr->row](registers[first + i], in[0], in[1], in[2], in[3], n);
+        }
+        for (int o = 0; o < code->n_out; o++) {
+            int r = code->out[o];
+            fac_dtype dtype = p->args->out[o].dtype;
+            if (p->target[r] != o)
+                move_box(p, p->table->store[p->type][dtype], extent, address(p, n_in + o, start), fac_dtype_size(dtype),
+                         p->strides[n_in + o], registers[r], p->size, packed);
+        }
+    }
+}
+
+/* ---- copies ------------------------------------------------------------------------------------------------- */
+
+static void copy_bytes(void *context, int64_t begin, int64_t end)
+{
+    const fac__pointwise_args *args = context;
+    const fac__operand *in = &args->in[args->program.out[0]];
+    size_t size = fac_dtype_size(in->dtype);
+    memcpy(args->out[0].data + size * (size_t)begin, in->data + size * (size_t)begin, size * (size_t)(end - begin));
+}
+
+/* Without a conversion the boxes need not pass through a buffer. */
+static void copy_boxes(void *context, int64_t begin, int64_t end)
+{
+    const plan *p = context;
+    int in = p->args->program.out[0], out = p->args->program.n_in;
+    size_t size = fac_dtype_size(p->args->out[0].dtype);
+    for (int64_t at = begin; at < end; at++) {
+        int64_t start[FAC_MAX_DIMS], extent[FAC_MAX_DIMS];
+        find_box(p, at, start, extent);
+        move_box(p, p->table->copy[__builtin_ctzl(size)], extent, address(p, out, start), size, p->strides[out],
+                 address(p, in, start), size, p->strides[in]);
+    }
+}
+
+static bool try_copy(const fac__pointwise_args *args, int64_t numel)
+{
+    const fac__program *code = &args->program;
+    if (code->n_code || code->n_out != 1 || code->out[0] >= code->n_in) return false;
+    const fac__operand *in = &args->in[code->out[0]], *out = &args->out[0];
+    if (in->dtype != out->dtype || code->n_in != 1) return false;
+    if (in->data == out->data && memcmp(in->strides, out->strides, sizeof(int64_t) * (size_t)args->ndim) == 0) return true;
+    if (layout_of(in, args->ndim, args->shape) == 1 && layout_of(out, args->ndim, args->shape) == 1) {
+        fac__parallel(numel, 8 * GRAIN, copy_bytes, (void *)args);
+        return true;
+    }
+    plan p;
+    p.args = args;
+    p.table = &FAC__ISA_PICK(fac__row_table);
+    p.n_operands = 2;
+    plan_dims(&p);
+    plan_box(&p, MOST);
+    fac__parallel(p.n_boxes, 2 * GRAIN / p.box_numel, copy_boxes, &p);
+    return true;
+}
+
+static void run_pointwise(const void *args_)
+{
+    const fac__pointwise_args *args = args_;
+    int64_t numel = 1;
+    for (int d = 0; d < args->ndim; d++)
+        numel *= args->shape[d];
+    if (numel == 0 || try_simple(args, numel) || try_copy(args, numel)) return;
+    plan p;
+    make_plan(&p, args);
+    int64_t grain = 1;
+    if (numel > 1024) {
+        int64_t cost = 1;
+        for (int i = 0; i < args->program.n_code; i++)
+            cost += row_cost((fac__row)args->program.code[i].row);
+        grain = GRAIN / (cost * p.box_numel);
+    } else {
+        grain = p.n_boxes;
+    }
+    fac__parallel(p.n_boxes, grain, run_boxes, &p);
+}
+
+const fac__kernel fac__k_pointwise = {"pointwise", {run_pointwise}};
