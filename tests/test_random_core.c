@@ -1,5 +1,5 @@
-/* The generator against what PyTorch draws (tests/data/random.txt, made by tests/record/record_random.py), its state, and
- * its errors. */
+/* The generator against what PyTorch draws (tests/data/random.txt, made by tests/record/record_random.py), its state,
+ * and its errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,19 +17,28 @@ static bool call(const char *op, fac_dtype dtype, void *out, int64_t n, const ch
 {
     static fac_generator given;
     double x = atof(a), y = atof(b);
-    if (!strcmp(op, "uniform")) fac__random_uniform(NULL, dtype, out, n, x, y);
-    else if (!strcmp(op, "normal")) fac__random_normal(NULL, dtype, out, n, x, y);
-    else if (!strcmp(op, "exponential")) fac__random_exponential(NULL, dtype, out, n, x);
-    else if (!strcmp(op, "full")) fac__random_full(NULL, dtype, out, n);
-    else if (!strcmp(op, "integers")) fac__random_integers(NULL, dtype, out, n, atoll(a), atoll(b));
-    else if (!strcmp(op, "permutation")) fac__random_permutation(NULL, dtype, out, n);
-    else if (!strcmp(op, "bernoulli")) fac__random_bernoulli(NULL, dtype, out, n, x);
+    if (!strcmp(op, "uniform"))
+        fac__random_uniform(NULL, dtype, out, n, x, y);
+    else if (!strcmp(op, "normal"))
+        fac__random_normal(NULL, dtype, out, n, x, y);
+    else if (!strcmp(op, "exponential"))
+        fac__random_exponential(NULL, dtype, out, n, x);
+    else if (!strcmp(op, "full"))
+        fac__random_full(NULL, dtype, out, n);
+    else if (!strcmp(op, "integers"))
+        fac__random_integers(NULL, dtype, out, n, atoll(a), atoll(b));
+    else if (!strcmp(op, "permutation"))
+        fac__random_permutation(NULL, dtype, out, n);
+    else if (!strcmp(op, "bernoulli"))
+        fac__random_bernoulli(NULL, dtype, out, n, x);
     else if (!strncmp(op, "bernoulli_", 10)) {
         fac_dtype p_dtype = fac_dtype_from_name(op + 10);
         char *p = malloc((size_t)n * 8);
         for (int64_t i = 0; i < n; i++)
-            if (p_dtype == FAC_FLOAT32) ((float *)(void *)p)[i] = (float)i / (float)n;
-            else ((double *)(void *)p)[i] = (double)i / (double)n;
+            if (p_dtype == FAC_FLOAT32)
+                ((float *)(void *)p)[i] = (float)i / (float)n;
+            else
+                ((double *)(void *)p)[i] = (double)i / (double)n;
         fac__random_bernoulli_tensor(NULL, dtype, out, p_dtype, p, n);
         free(p);
     } else if (!strncmp(op, "loader", 6)) {
@@ -37,7 +46,8 @@ static bool call(const char *op, fac_dtype dtype, void *out, int64_t n, const ch
         if (g && !strcmp(b, "0")) fac_generator_seed(g, (uint64_t)atoi(a));
         fac__random_loader_order(g, op[6] == '1', out, n);
         fac__random_loader_end(g, op[6] == '1', n);
-    } else return false;
+    } else
+        return false;
     return true;
 }
 
@@ -182,7 +192,8 @@ static void test_failed_allocations(void **context)
     for (int n = 1;; n++) {
         fac__alloc_fail_at(n);
         fac_tensor *state = NULL;
-        fac_scope state = fac_keep(fac_generator_get_state(NULL));
+        fac_scope
+            state = fac_keep(fac_generator_get_state(NULL));
         fac__alloc_fail_at(0);
         if (state) {
             fac_release(state);
@@ -198,8 +209,8 @@ int main(void)
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recorded), /* first: it looks at the seed of a fresh process */
-        cmocka_unit_test(test_state_resumes),      cmocka_unit_test(test_raw_draws),
-        cmocka_unit_test(test_bad_states),         cmocka_unit_test(test_failed_allocations),
+        cmocka_unit_test(test_state_resumes), cmocka_unit_test(test_raw_draws),
+        cmocka_unit_test(test_bad_states),    cmocka_unit_test(test_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

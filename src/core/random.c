@@ -1,6 +1,6 @@
-/* Floor 0. PyTorch's CPU generator: mt19937 (Matsumoto and Nishimura, 1998) and the distributions over it, with the same
- * draws in the same order. Where PyTorch's own kernels fuse a multiply and an add (they are built by gcc for AVX2 and FMA),
- * fma is written here, so that the bits agree on every machine. Knows nothing of operations. */
+/* Floor 0. PyTorch's CPU generator: mt19937 (Matsumoto and Nishimura, 1998) and the distributions over it, with the
+ * same draws in the same order. Where PyTorch's own kernels fuse a multiply and an add (they are built by gcc for AVX2
+ * and FMA), fma is written here, so that the bits agree on every machine. Knows nothing of operations. */
 #include "random.h"
 
 #include <math.h>
@@ -14,19 +14,31 @@
 enum { SHIFT = 397, BLOCK = 512 };
 #define DEFAULT_SEED 67280421310721u
 
-/* Compiled twice where fma is not a given: fmaf is a slow call without the instruction, and the loops vectorise with it. */
+/* Compiled twice where fma is not a given: fmaf is a slow call without the instruction, and the loops vectorise with
+ * it. */
 #if defined(__x86_64__) && !defined(__FMA__)
 #define TWICE(name, parameters, arguments)                                                                             \
-    static void __attribute__((target("avx2,fma"), noinline)) name##_fma parameters { name##_body arguments; }         \
-    static void __attribute__((noinline)) name##_plain parameters { name##_body arguments; }                           \
+    static void __attribute__((target("avx2,fma"), noinline)) name##_fma parameters                                    \
+    {                                                                                                                  \
+        name##_body arguments;                                                                                         \
+    }                                                                                                                  \
+    static void __attribute__((noinline)) name##_plain parameters                                                      \
+    {                                                                                                                  \
+        name##_body arguments;                                                                                         \
+    }                                                                                                                  \
     static void name parameters                                                                                        \
     {                                                                                                                  \
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) name##_fma arguments;                     \
-        else name##_plain arguments;                                                                                   \
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))                                           \
+            name##_fma arguments;                                                                                      \
+        else                                                                                                           \
+            name##_plain arguments;                                                                                    \
     }
 #else
 #define TWICE(name, parameters, arguments)                                                                             \
-    static void name parameters { name##_body arguments; }
+    static void name parameters                                                                                        \
+    {                                                                                                                  \
+        name##_body arguments;                                                                                         \
+    }
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
@@ -110,8 +122,8 @@ INLINE float unit_float(uint32_t w, int digits)
     do {                                                                                                               \
         uint32_t w[2 * BLOCK];                                                                                         \
         for (int64_t at = 0; at < (total); at += BLOCK) {                                                              \
-            int n = (total) - at < BLOCK ? (int)((total) - at) : BLOCK;                                                \
-            draw((g), w, n * (words));                                                                                 \
+            int n = (total)-at < BLOCK ? (int)((total)-at) : BLOCK;                                                    \
+            draw((g), w, n *(words));                                                                                  \
             __VA_ARGS__                                                                                                \
         }                                                                                                              \
     } while (0)
@@ -261,9 +273,10 @@ void fac__random_uniform(fac_generator *g, fac_dtype dtype, void *out, int64_t t
         float lo = rounded(dtype, from), range = rounded(dtype, rounded(dtype, to) - lo);
         int digits = dtype == FAC_FLOAT16 ? 11 : 8;
         uint16_t *p = out;
-        EACH_BLOCK(g, total, 1, for (int i = 0; i < n; i++) {
-            fac__store_double(dtype, p + at + i, fmaf(unit_float(w[i], digits), range, lo));
-        });
+        EACH_BLOCK(
+            g, total, 1, for (int i = 0; i < n; i++) {
+                fac__store_double(dtype, p + at + i, fmaf(unit_float(w[i], digits), range, lo));
+            });
     }
 }
 
@@ -343,7 +356,8 @@ static void box_muller_half(fac_dtype dtype, uint16_t *p, int64_t n, float mean,
 #define ROUND_IF(v) (each ? ROUND(v) : (v))
     for (int64_t i = 0; i + 16 <= n; i += 16, p += 16)
         for (int j = 0; j < 8; j++) {
-            float u1 = ROUND(1.0f - (float)fac__load_double(dtype, p + j)), u2 = (float)fac__load_double(dtype, p + j + 8);
+            float u1 = ROUND(1.0f - (float)fac__load_double(dtype, p + j)),
+                  u2 = (float)fac__load_double(dtype, p + j + 8);
             float radius = ROUND(sqrtf(ROUND_IF(-2.0f * ROUND_IF(logf(u1)))));
             float theta = ROUND(6.28318530717958647692 * (double)u2);
             float c = ROUND_IF(radius * ROUND_IF(cosf(theta))), s = ROUND_IF(radius * ROUND_IF(sinf(theta)));
@@ -358,9 +372,12 @@ static void box_muller_half(fac_dtype dtype, uint16_t *p, int64_t n, float mean,
 
 static void box_muller(fac_dtype dtype, void *p, int64_t n, double mean, double std)
 {
-    if (dtype == FAC_FLOAT32) box_muller_float(p, n, (float)mean, (float)std);
-    else if (dtype == FAC_FLOAT64) box_muller_double(p, n, mean, std);
-    else box_muller_half(dtype, p, n, rounded(dtype, mean), rounded(dtype, std));
+    if (dtype == FAC_FLOAT32)
+        box_muller_float(p, n, (float)mean, (float)std);
+    else if (dtype == FAC_FLOAT64)
+        box_muller_double(p, n, mean, std);
+    else
+        box_muller_half(dtype, p, n, rounded(dtype, mean), rounded(dtype, std));
 }
 
 void fac__random_normal(fac_generator *g, fac_dtype dtype, void *out, int64_t total, double mean, double std)
@@ -410,9 +427,12 @@ void fac__random_normal_each(fac_generator *g, fac_dtype dtype, void *out, int64
 INLINE void store_integer(fac_dtype dtype, void *out, int64_t i, int64_t v)
 {
     char *p = (char *)out + i * (int64_t)fac_dtype_size(dtype);
-    if (dtype == FAC_INT64) *(int64_t *)(void *)p = v;
-    else if (fac_dtype_is_floating(dtype)) fac__store_double(dtype, p, dtype == FAC_FLOAT64 ? (double)v : (double)(float)v);
-    else fac__store_int(dtype, p, v);
+    if (dtype == FAC_INT64)
+        *(int64_t *)(void *)p = v;
+    else if (fac_dtype_is_floating(dtype))
+        fac__store_double(dtype, p, dtype == FAC_FLOAT64 ? (double)v : (double)(float)v);
+    else
+        fac__store_int(dtype, p, v);
 }
 
 /* The nearest integer on the inner side of v (above it for step 1, below for -1) that a floating dtype holds, where v's
@@ -421,7 +441,9 @@ static int64_t narrowed(fac_dtype dtype, int64_t v, int step)
 {
     int digits = dtype == FAC_FLOAT64 ? 53 : dtype == FAC_FLOAT32 ? 24 : dtype == FAC_FLOAT16 ? 11 : 8;
     int64_t inner = v + step;
-    double held = dtype == FAC_FLOAT64 ? (double)inner : dtype == FAC_FLOAT32 ? (float)inner : rounded(dtype, (float)inner);
+    double held = dtype == FAC_FLOAT64   ? (double)inner
+                  : dtype == FAC_FLOAT32 ? (float)inner
+                                         : rounded(dtype, (float)inner);
     int64_t back = held >= 0x1p63 ? INT64_MAX : (int64_t)held;
     if (step > 0 ? back >= v : back < v) return v;
     int log2 = 63 - __builtin_clzll((uint64_t)(inner < 0 ? -inner : inner));
@@ -439,34 +461,43 @@ void fac__random_integers(fac_generator *g, fac_dtype dtype, void *out, int64_t 
     bool can_be_wide = dtype == FAC_INT64 || dtype == FAC_FLOAT64 || dtype == FAC_FLOAT32 || dtype == FAC_BFLOAT16;
     if (range == 0) return;
     if (range >> 32 && can_be_wide) {
-        EACH_BLOCK(g, total, 2, for (int i = 0; i < n; i++) {
-            store_integer(dtype, out, at + i, (int64_t)(wide(w + 2 * i) % range + (uint64_t)low));
-        });
+        EACH_BLOCK(
+            g, total, 2, for (int i = 0; i < n; i++) {
+                store_integer(dtype, out, at + i, (int64_t)(wide(w + 2 * i) % range + (uint64_t)low));
+            });
     } else {
-        EACH_BLOCK(g, total, 1, for (int i = 0; i < n; i++) {
-            uint32_t v = range >> 32 ? w[i] : w[i] % (uint32_t)range;
-            store_integer(dtype, out, at + i, (int64_t)(v + (uint64_t)low));
-        });
+        EACH_BLOCK(
+            g, total, 1, for (int i = 0; i < n; i++) {
+                uint32_t v = range >> 32 ? w[i] : w[i] % (uint32_t)range;
+                store_integer(dtype, out, at + i, (int64_t)(v + (uint64_t)low));
+            });
     }
 }
 
 void fac__random_full(fac_generator *g, fac_dtype dtype, void *out, int64_t total)
 {
     static const uint64_t counts[FAC_DTYPE_COUNT] = {
-        [FAC_BOOL] = 2,           [FAC_UINT8] = 1 << 8,         [FAC_INT8] = 1 << 7,       [FAC_INT16] = 1 << 15,
-        [FAC_INT32] = 1u << 31,   [FAC_INT64] = 1ull << 63,     [FAC_FLOAT16] = (1 << 11) + 1, [FAC_BFLOAT16] = (1 << 8) + 1,
-        [FAC_FLOAT32] = (1 << 24) + 1, [FAC_FLOAT64] = (1ull << 53) + 1,
+        [FAC_BOOL] = 2,
+        [FAC_UINT8] = 1 << 8,
+        [FAC_INT8] = 1 << 7,
+        [FAC_INT16] = 1 << 15,
+        [FAC_INT32] = 1u << 31,
+        [FAC_INT64] = 1ull << 63,
+        [FAC_FLOAT16] = (1 << 11) + 1,
+        [FAC_BFLOAT16] = (1 << 8) + 1,
+        [FAC_FLOAT32] = (1 << 24) + 1,
+        [FAC_FLOAT64] = (1ull << 53) + 1,
     };
     uint64_t count = counts[dtype];
     g = pick(g);
     if (dtype == FAC_INT64 || dtype == FAC_FLOAT64) {
-        EACH_BLOCK(g, total, 2, for (int i = 0; i < n; i++) {
-            store_integer(dtype, out, at + i, (int64_t)(wide(w + 2 * i) % count));
-        });
+        EACH_BLOCK(
+            g, total, 2,
+            for (int i = 0; i < n; i++) { store_integer(dtype, out, at + i, (int64_t)(wide(w + 2 * i) % count)); });
     } else {
-        EACH_BLOCK(g, total, 1, for (int i = 0; i < n; i++) {
-            store_integer(dtype, out, at + i, (int64_t)(w[i] % (uint32_t)count));
-        });
+        EACH_BLOCK(
+            g, total, 1,
+            for (int i = 0; i < n; i++) { store_integer(dtype, out, at + i, (int64_t)(w[i] % (uint32_t)count)); });
     }
 }
 
@@ -477,12 +508,13 @@ void fac__random_permutation(fac_generator *g, fac_dtype dtype, void *out, int64
     char *p = out;
     for (int64_t i = 0; i < total; i++)
         store_integer(dtype, out, i, i);
-    EACH_BLOCK(g, total - 1, 1, for (int i = 0; i < n; i++) {
-        char *a = p + (size_t)(at + i) * size, *b = a + (size_t)(w[i] % (uint64_t)(total - at - i)) * size, t[8];
-        memcpy(t, a, size);
-        memcpy(a, b, size);
-        memcpy(b, t, size);
-    });
+    EACH_BLOCK(
+        g, total - 1, 1, for (int i = 0; i < n; i++) {
+            char *a = p + (size_t)(at + i) * size, *b = a + (size_t)(w[i] % (uint64_t)(total - at - i)) * size, t[8];
+            memcpy(t, a, size);
+            memcpy(a, b, size);
+            memcpy(b, t, size);
+        });
 }
 
 /* ---- others ------------------------------------------------------------------------------------------------- */
@@ -490,11 +522,14 @@ void fac__random_permutation(fac_generator *g, fac_dtype dtype, void *out, int64
 void fac__random_bernoulli(fac_generator *g, fac_dtype dtype, void *out, int64_t total, double p)
 {
     g = pick(g);
-    EACH_BLOCK(g, total, 2, for (int i = 0; i < n; i++) {
-        bool hit = unit_double(w + 2 * i) < p;
-        if (dtype == FAC_FLOAT32) ((float *)out)[at + i] = hit;
-        else store_integer(dtype, out, at + i, hit);
-    });
+    EACH_BLOCK(
+        g, total, 2, for (int i = 0; i < n; i++) {
+            bool hit = unit_double(w + 2 * i) < p;
+            if (dtype == FAC_FLOAT32)
+                ((float *)out)[at + i] = hit;
+            else
+                store_integer(dtype, out, at + i, hit);
+        });
 }
 
 void fac__random_bernoulli_tensor(fac_generator *g, fac_dtype dtype, void *out, fac_dtype p_dtype, const void *p,
@@ -503,21 +538,23 @@ void fac__random_bernoulli_tensor(fac_generator *g, fac_dtype dtype, void *out, 
     g = pick(g);
     int words = p_dtype == FAC_FLOAT64 ? 2 : 1;
     size_t p_size = fac_dtype_size(p_dtype);
-    EACH_BLOCK(g, total, words, for (int i = 0; i < n; i++) {
-        double limit = fac__load_double(p_dtype, (const char *)p + (size_t)(at + i) * p_size);
-        double u = words == 2 ? unit_double(w + 2 * i) : (double)unit_float(w[i], 24);
-        store_integer(dtype, out, at + i, u < limit);
-    });
+    EACH_BLOCK(
+        g, total, words, for (int i = 0; i < n; i++) {
+            double limit = fac__load_double(p_dtype, (const char *)p + (size_t)(at + i) * p_size);
+            double u = words == 2 ? unit_double(w + 2 * i) : (double)unit_float(w[i], 24);
+            store_integer(dtype, out, at + i, u < limit);
+        });
 }
 
 void fac__random_exponential(fac_generator *g, fac_dtype dtype, void *out, int64_t total, double lambda)
 {
     g = pick(g);
     size_t size = fac_dtype_size(dtype);
-    EACH_BLOCK(g, total, 2, for (int i = 0; i < n; i++) {
-        double v = -1.0 / lambda * log(1.0 - unit_double(w + 2 * i));
-        fac__store_double(dtype, (char *)out + (size_t)(at + i) * size, v);
-    });
+    EACH_BLOCK(
+        g, total, 2, for (int i = 0; i < n; i++) {
+            double v = -1.0 / lambda * log(1.0 - unit_double(w + 2 * i));
+            fac__store_double(dtype, (char *)out + (size_t)(at + i) * size, v);
+        });
 }
 
 int64_t fac__random_seed(fac_generator *g)
