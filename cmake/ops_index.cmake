@@ -14,7 +14,6 @@ file(WRITE ${OUT} "/* Floor 4. Every operator table. Written by cmake/ops_index.
 #include \"ops/op.h\"
 
 ${declarations}
-extern const fac__op *const fac__op_tables[];
 const fac__op *const fac__op_tables[] = {
 ${list}    0,
 };

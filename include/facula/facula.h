@@ -2,11 +2,15 @@
 #ifndef FACULA_FACULA_H
 #define FACULA_FACULA_H
 
+#include "facula/autograd.h"
 #include "facula/base.h"
 #include "facula/error.h"
+#include "facula/ops_call.h"
+#include "facula/ops_pointwise.h"
 #include "facula/print.h"
 #include "facula/random.h"
 #include "facula/tensor.h"
+#include "facula/threads.h"
 
 /* After all others: from here on a call notes its file and line, for fac_error_line(). It is written by the build. */
 #if !defined(FACULA_NO_HERE) && __has_include("facula/here.h")
