@@ -1,50 +1,168 @@
-/* Floor 1. Matrix multiplication on the CPU: which of the ways a problem takes. Knows nothing of tensors. */
+/* Floor 1. Matrix multiplication on the CPU: which way a problem takes, and how it is shared among threads. float and
+ * double are multiplied in isa/gemm_body.h; half types pass through float in pieces; integers and bool take plain loops.
+ * Knows nothing of tensors. */
 #include "backend/gemm.h"
+#include "backend/cpu/isa/isa.h"
+#include "backend/cpu/scratch.h"
 #include "core/half.h"
 
-/* Straight loops for any dtype and any strides; W is the type that adds. */
-#define LOOPS(name, T, W, LOAD, STORE, MADD)                                                                           \
+FAC__ISA_DECLARE(void, fac__gemm_one, (const fac__gemm_args *g));
+
+static fac__gemm_args batch_entry(const fac__gemm_args *g, int64_t p)
+{
+    int64_t size = (int64_t)fac_dtype_size(g->dtype);
+    fac__gemm_args one = *g;
+    one.batch = 1;
+    one.a = (const char *)g->a + p * g->a_batch * size;
+    one.b = (const char *)g->b + p * g->b_batch * size;
+    one.c = (char *)g->c + p * g->c_batch * size;
+    return one;
+}
+
+/* Rows i.. and columns j.. of one matrix. */
+static fac__gemm_args block(const fac__gemm_args *g, int64_t i, int64_t rows, int64_t j, int64_t columns)
+{
+    int64_t size = (int64_t)fac_dtype_size(g->dtype);
+    fac__gemm_args part = *g;
+    part.m = rows;
+    part.n = columns;
+    part.a = (const char *)g->a + i * g->a_row * size;
+    part.b = (const char *)g->b + j * g->b_col * size;
+    part.c = (char *)g->c + (i * g->c_row + j * g->c_col) * size;
+    return part;
+}
+
+/* ---- integers and bool ---- */
+
+#define LOOPS(name, T, STORE, MADD)                                                                                    \
     static void name(const fac__gemm_args *g)                                                                          \
     {                                                                                                                  \
-        for (int64_t p = 0; p < g->batch; p++)                                                                         \
-            for (int64_t i = 0; i < g->m; i++)                                                                         \
-                for (int64_t j = 0; j < g->n; j++) {                                                                   \
-                    const T *a = (const T *)g->a + p * g->a_batch + i * g->a_row;                                      \
-                    const T *b = (const T *)g->b + p * g->b_batch + j * g->b_col;                                      \
-                    T *c = (T *)g->c + p * g->c_batch + i * g->c_row + j * g->c_col;                                   \
-                    W sum = 0;                                                                                         \
-                    for (int64_t l = 0; l < g->k; l++)                                                                 \
-                        sum = MADD(LOAD(a[l * g->a_col]), LOAD(b[l * g->b_row]), sum);                                 \
-                    if (g->alpha != 1) sum *= (W)g->alpha;                                                             \
-                    if (g->beta != 0) sum += (W)g->beta * (W)LOAD(*c);                                                 \
-                    *c = STORE(sum);                                                                                   \
-                }                                                                                                      \
+        for (int64_t i = 0; i < g->m; i++)                                                                             \
+            for (int64_t j = 0; j < g->n; j++) {                                                                       \
+                const T *a = (const T *)g->a + i * g->a_row, *b = (const T *)g->b + j * g->b_col;                      \
+                T *c = (T *)g->c + i * g->c_row + j * g->c_col;                                                        \
+                uint64_t sum = 0;                                                                                      \
+                for (int64_t l = 0; l < g->k; l++)                                                                     \
+                    sum = MADD(a[l * g->a_col], b[l * g->b_row], sum);                                                 \
+                if (g->alpha != 1) sum *= (uint64_t)(int64_t)g->alpha;                                                 \
+                if (g->beta != 0) sum += (uint64_t)(int64_t)g->beta * (uint64_t)*c;                                    \
+                *c = STORE(sum);                                                                                       \
+            }                                                                                                          \
     }
-#define SAME(x) (x)
-#define MULTIPLY_ADD(x, y, s) ((x) * (y) + (s))
 #define WRAP(x, y, s) ((uint64_t)(x) * (uint64_t)(y) + (s))
-#define OR_AND(x, y, s) ((uint64_t)((s) | ((x) && (y))))
+#define OR_AND(x, y, s) ((uint64_t)((s) || ((x) && (y))))
 #define NOT_ZERO(x) ((x) != 0)
-LOOPS(loops_bool, uint8_t, uint64_t, SAME, NOT_ZERO, OR_AND)
-LOOPS(loops_uint8, uint8_t, uint64_t, SAME, (uint8_t), WRAP)
-LOOPS(loops_int8, int8_t, uint64_t, SAME, (int8_t), WRAP)
-LOOPS(loops_int16, int16_t, uint64_t, SAME, (int16_t), WRAP)
-LOOPS(loops_int32, int32_t, uint64_t, SAME, (int32_t), WRAP)
-LOOPS(loops_int64, int64_t, uint64_t, SAME, (int64_t), WRAP)
-LOOPS(loops_float16, uint16_t, float, fac__float16_to_float, fac__float_to_float16, MULTIPLY_ADD)
-LOOPS(loops_bfloat16, uint16_t, float, fac__bfloat16_to_float, fac__float_to_bfloat16, MULTIPLY_ADD)
-LOOPS(loops_float32, float, float, SAME, SAME, MULTIPLY_ADD)
-LOOPS(loops_float64, double, double, SAME, SAME, MULTIPLY_ADD)
+LOOPS(loops_bool, uint8_t, NOT_ZERO, OR_AND)
+LOOPS(loops_uint8, uint8_t, (uint8_t), WRAP)
+LOOPS(loops_int8, int8_t, (int8_t), WRAP)
+LOOPS(loops_int16, int16_t, (int16_t), WRAP)
+LOOPS(loops_int32, int32_t, (int32_t), WRAP)
+LOOPS(loops_int64, int64_t, (int64_t), WRAP)
+
+/* ---- float16 and bfloat16: in pieces of C that are summed in float over all of k and rounded once ---- */
+
+enum { PIECE = 128 };
+
+static float to_float(fac_dtype dtype, uint16_t h)
+{
+    return dtype == FAC_FLOAT16 ? fac__float16_to_float(h) : fac__bfloat16_to_float(h);
+}
+
+static void widen(fac_dtype dtype, const uint16_t *from, int64_t row, int64_t col, int64_t rows, int64_t cols, float *to)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            to[i * cols + j] = to_float(dtype, from[i * row + j * col]);
+}
+
+static void half_one(const fac__gemm_args *g)
+{
+    float *wide = fac__scratch(FAC__SCRATCH_GEMM_WIDE, 3 * PIECE * PIECE * sizeof(float)), few[3];
+    int64_t side = wide ? PIECE : 1; /* no memory: one element at a time */
+    float *a = wide ? wide : few, *b = a + side * side, *c = b + side * side;
+    for (int64_t i = 0; i < g->m; i += side)
+        for (int64_t j = 0; j < g->n; j += side) {
+            int64_t m = g->m - i < side ? g->m - i : side, n = g->n - j < side ? g->n - j : side;
+            for (int64_t l = 0, k; l < g->k || l == 0; l += k) {
+                k = g->k - l < side ? g->k - l : side;
+                if (k == 0) k = 1;
+                fac__gemm_args w = {.dtype = FAC_FLOAT32, .batch = 1, .m = m, .n = n, .k = g->k ? k : 0, .a = a, .b = b,
+                                    .c = c, .a_row = k, .a_col = 1, .b_row = n, .b_col = 1, .c_row = n, .c_col = 1,
+                                    .alpha = 1, .beta = l ? 1 : 0};
+                if (g->k) {
+                    widen(g->dtype, (const uint16_t *)g->a + i * g->a_row + l * g->a_col, g->a_row, g->a_col, m, k, a);
+                    widen(g->dtype, (const uint16_t *)g->b + l * g->b_row + j * g->b_col, g->b_row, g->b_col, k, n, b);
+                }
+                FAC__ISA_PICK(fac__gemm_one)(&w);
+            }
+            for (int64_t p = 0; p < m; p++)
+                for (int64_t q = 0; q < n; q++) {
+                    uint16_t *to = (uint16_t *)g->c + (i + p) * g->c_row + (j + q) * g->c_col;
+                    float sum = (float)g->alpha * c[p * n + q];
+                    if (g->beta != 0) sum += (float)g->beta * to_float(g->dtype, *to);
+                    *to = g->dtype == FAC_FLOAT16 ? fac__float_to_float16(sum) : fac__float_to_bfloat16(sum);
+                }
+        }
+}
+
+/* ---- sharing ---- */
+
+static void one(const fac__gemm_args *g)
+{
+    switch (g->dtype) {
+    case FAC_FLOAT32:
+    case FAC_FLOAT64: FAC__ISA_PICK(fac__gemm_one)(g); break;
+    case FAC_FLOAT16:
+    case FAC_BFLOAT16: half_one(g); break;
+    case FAC_BOOL: loops_bool(g); break;
+    case FAC_UINT8: loops_uint8(g); break;
+    case FAC_INT8: loops_int8(g); break;
+    case FAC_INT16: loops_int16(g); break;
+    case FAC_INT32: loops_int32(g); break;
+    default: loops_int64(g);
+    }
+}
+
+typedef struct grid {
+    const fac__gemm_args *g;
+    int64_t rows, columns; /* of a block */
+    int64_t down, across;  /* blocks in a matrix */
+} grid;
+
+static void blocks(void *context, int64_t begin, int64_t end)
+{
+    const grid *s = context;
+    for (int64_t p = begin; p < end; p++) {
+        int64_t per = s->down * s->across, i = p % per / s->across * s->rows, j = p % s->across * s->columns;
+        fac__gemm_args g = batch_entry(s->g, p / per);
+        g = block(&g, i, g.m - i < s->rows ? g.m - i : s->rows, j, g.n - j < s->columns ? g.n - j : s->columns);
+        one(&g);
+    }
+}
+
+/* A block this large pays for handing it out; a whole problem below two of them stays on its thread. */
+enum { BLOCK_WORK = 1 << 19 };
 
 static void run(const void *args)
 {
-    static void (*const loops[FAC_DTYPE_COUNT])(const fac__gemm_args *) = {
-        [FAC_BOOL] = loops_bool,       [FAC_UINT8] = loops_uint8,       [FAC_INT8] = loops_int8,
-        [FAC_INT16] = loops_int16,     [FAC_INT32] = loops_int32,       [FAC_INT64] = loops_int64,
-        [FAC_FLOAT16] = loops_float16, [FAC_BFLOAT16] = loops_bfloat16, [FAC_FLOAT32] = loops_float32,
-        [FAC_FLOAT64] = loops_float64};
     const fac__gemm_args *g = args;
-    loops[g->dtype](g);
+    double work = (double)g->m * (double)g->n * (double)(g->k + 1);
+    if (g->m <= 0 || g->n <= 0 || g->batch <= 0) return;
+    if (g->batch == 1 && work < 2 * BLOCK_WORK) {
+        one(g);
+        return;
+    }
+    grid s = {g, g->m, g->n, 1, 1};
+    if (work >= 2 * BLOCK_WORK) { /* halve the longer side, in steps that suit the tiles */
+        while ((double)s.rows * (double)s.columns * (double)g->k > 4 * BLOCK_WORK && s.rows * s.columns > 128 * 128) {
+            if (s.rows > s.columns) s.rows = (s.rows / 2 + 83) / 84 * 84;
+            else s.columns = (s.columns / 2 + 31) / 32 * 32;
+        }
+        s.down = (g->m + s.rows - 1) / s.rows;
+        s.across = (g->n + s.columns - 1) / s.columns;
+    }
+    int64_t grain = work >= 2 * BLOCK_WORK ? 1 : 1 + (int64_t)(BLOCK_WORK / work);
+    fac__parallel(g->batch * s.down * s.across, grain, blocks, &s);
 }
 
 const fac__kernel fac__k_gemm = {"gemm", {run}};
