@@ -91,8 +91,10 @@ fac_dtype fac__result_type(int n, const fac__arg *args);
 /* Applies a row of pointwise.def with its dtype rule, broadcasting and derivative. inplace: the result goes into
  * args[0].t, which is returned. */
 fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace);
-/* The same with shape, result and compute dtype decided by the caller (dtype rules that are no row's). */
-fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *args, fac_dtype common, fac_dtype result, bool inplace);
+/* The same with the dtype it is computed in, the result's, and the name of its grad_fn ("MulBackward0"; NULL: the row's)
+ * decided by the caller. */
+fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *args, fac_dtype common, fac_dtype result, bool inplace,
+                              const char *name);
 /* Runs a program over tensors broadcast to `shape`, unrecorded: the common ground of copies, fills, derivatives and
  * optimisers. outs are existing tensors of that shape (views too). false after an error. */
 bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, const int64_t *shape, fac_tensor *const *ins,
@@ -103,9 +105,10 @@ bool fac__fill_into(fac_tensor *dst, fac_scalar value);
 
 /* ---- small things ------------------------------------------------------------------------------------------- */
 
-
-/* Overlap between what is written and what is read other than being the very same elements: refused in PyTorch's words. */
-bool fac__check_overlap(const fac_tensor *written, const fac_tensor *read);
+/* "Float", "Long": the dtype as PyTorch's error messages call it. */
+const char *fac__dtype_word(fac_dtype dtype);
+/* torch.can_cast(from, to): whether an in-place result of dtype from may go into a tensor of dtype to. */
+bool fac__can_cast(fac_dtype from, fac_dtype to);
 
 static inline bool fac__same_shape(const fac_tensor *a, const fac_tensor *b)
 {

@@ -1,0 +1,378 @@
+/* Floor 4. Element-wise operations: one way for all rows of pointwise.def. Checks and broadcasts the arguments, decides
+ * dtypes, runs the row as a program of one instruction, and records how to run its derivative. */
+#include <string.h>
+
+#include "derivative.h"
+#include "op.h"
+
+/* ---- running programs --------------------------------------------------------------------------------------- */
+
+bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, const int64_t *shape, fac_tensor *const *ins,
+                      const fac_scalar *constants, fac_tensor *const *outs)
+{
+    fac__pointwise_args args;
+    args.program = *program;
+    args.compute = compute;
+    args.ndim = ndim;
+    for (int i = 0; i < ndim; i++)
+        args.shape[i] = shape[i];
+    for (int i = 0; i < program->n_const; i++)
+        args.constants[i] = constants[i];
+    for (int i = 0; i < program->n_in; i++)
+        args.in[i] = fac__operand_broadcast(ins[i], ndim, shape);
+    for (int i = 0; i < program->n_out; i++)
+        args.out[i] = fac__operand_of(outs[i]);
+    FAC__LAUNCH(fac__k_pointwise, args);
+    return true;
+}
+
+/* A program's inputs, each a tensor or a number; numbers become constants in front of the program's own. */
+static bool run_mixed(const fac__program *program, const fac__arg *args, const fac_scalar *constants, fac_dtype compute, fac_tensor *out)
+{
+    fac__program q = *program;
+    uint8_t map[FAC__PW_IN + FAC__PW_CONST + FAC__PW_CODE];
+    fac_tensor *ins[FAC__PW_IN];
+    fac_scalar values[FAC__PW_CONST];
+    int n_in = 0, n_const = 0, total = program->n_in + program->n_const + program->n_code;
+    for (int i = 0; i < program->n_in; i++)
+        if (args[i].t) n_in++;
+    for (int i = 0, in = 0; i < program->n_in; i++) {
+        if (args[i].t) {
+            map[i] = (uint8_t)in;
+            ins[in++] = args[i].t;
+        } else {
+            map[i] = (uint8_t)(n_in + n_const);
+            values[n_const++] = args[i].s;
+        }
+    }
+    for (int i = 0; i < program->n_const; i++) {
+        map[program->n_in + i] = (uint8_t)(n_in + n_const);
+        values[n_const++] = constants[i];
+    }
+    for (int i = program->n_in + program->n_const; i < total; i++)
+        map[i] = (uint8_t)i;
+    q.n_in = (uint8_t)n_in;
+    q.n_const = (uint8_t)n_const;
+    for (int i = 0; i < q.n_code; i++)
+        for (int k = 0; k < fac__rows[q.code[i].row].arity; k++)
+            q.code[i].in[k] = map[q.code[i].in[k]];
+    q.out[0] = map[q.out[0]];
+    return fac__run_program(&q, compute, out->ndim, out->shape, ins, values, &out);
+}
+
+/* ---- backward ----------------------------------------------------------------------------------------------- */
+
+typedef struct params {
+    fac__row row;
+    fac_dtype common;
+    int arity;
+    fac_scalar numbers[4]; /* of inputs that are no tensors */
+    bool is_number[4];
+} params;
+
+/* Operation by operation, so that each step is recorded. */
+static fac_tensor *derive_recorded(const fac__derivative *d, const fac__arg *vars)
+{
+    fac__arg regs[FAC__VARS + FAC__PW_CONST + FAC__PW_CODE];
+    int count = 0;
+    for (int i = 0; i < d->n_vars; i++)
+        regs[count++] = vars[i];
+    for (int i = 0; i < d->program.n_const; i++)
+        regs[count++] = fac__scalar_arg(d->constants[i]);
+    for (int i = 0; i < d->program.n_code; i++) {
+        const fac__instr *code = &d->program.code[i];
+        fac__arg in[4];
+        bool any = false;
+        for (int k = 0; k < fac__rows[code->row].arity; k++) {
+            in[k] = regs[code->in[k]];
+            any = any || in[k].t;
+        }
+        if (!any) { /* numbers only: one of them as a 0-d tensor */
+            in[0].t = fac__own(fac__new_scalar(in[0].s));
+            if (!in[0].t) return NULL;
+        }
+        fac_tensor *t = fac__pointwise((fac__row)code->row, in, false);
+        if (!t) return NULL;
+        if (t->numel == 1 && t->ndim == 0 && !any) t->wrapped = true;
+        regs[count++] = fac__tensor_arg(t);
+    }
+    return regs[d->program.out[0]].t;
+}
+
+static fac_tensor *derive(const fac__derivative *d, const fac__arg *vars, fac_tensor *g)
+{
+    fac_dtype dtype = (fac_dtype)g->dtype;
+    if (!d->zero && d->program.n_code == 0 && d->vars[d->program.out[0]] == FAC__VAR_G) return g;
+    if (fac_is_grad_enabled() && !d->zero) return derive_recorded(d, vars);
+    fac_tensor *out = fac__new_like(g, dtype);
+    if (out && !run_mixed(&d->program, vars, d->constants, fac__compute_type(dtype), out)) {
+        fac_release(out);
+        return NULL;
+    }
+    return fac__own(out);
+}
+
+static void pointwise_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    const params *p = n->params;
+    for (int i = 0; i < p->arity; i++) {
+        if (p->is_number[i] || !fac__wants(n, i)) continue;
+        const fac__derivative *d = fac__derivative_of(p->row, i);
+        if (!d->exists) continue;
+        fac__arg vars[FAC__VARS];
+        for (int k = 0; k < d->n_vars; k++) {
+            int v = d->vars[k];
+            if (v < FAC__VAR_Y && p->is_number[v]) vars[k] = fac__scalar_arg(p->numbers[v]);
+            else vars[k] = fac__tensor_arg(v == FAC__VAR_G ? gy[0] : fac__saved(n, v));
+            if (!vars[k].t && vars[k].s.kind == FAC_DTYPE_NONE) return;
+        }
+        gx[i] = derive(d, vars, gy[0]);
+        if (!gx[i]) return;
+    }
+}
+
+/* NULL where nothing is to be recorded. Sets y_used when the derivatives need the output. */
+static fac__node *record(fac__row row, const fac__arg *args, fac_dtype common, const char *name, bool *y_used)
+{
+    fac_tensor *in[4];
+    int arity = fac__rows[row].arity;
+    bool differentiable = false;
+    for (int i = 0; i < arity; i++) {
+        in[i] = fac__tracked(args[i].t) && fac__derivative_of(row, i)->exists ? args[i].t : NULL;
+        differentiable = differentiable || in[i];
+    }
+    if (!differentiable) return NULL;
+    fac__node *n = fac__record_n(name ? name : fac__row_backward_name(row), pointwise_backward, 1, 5, sizeof(params), arity, in);
+    if (!n || n->failed) return n;
+    params *p = n->params;
+    p->row = row;
+    p->common = common;
+    p->arity = arity;
+    unsigned uses = 0;
+    for (int i = 0; i < arity; i++)
+        if (fac__wants(n, i)) uses |= fac__derivative_of(row, i)->uses;
+    for (int i = 0; i < arity; i++) {
+        p->is_number[i] = !args[i].t;
+        if (!args[i].t) p->numbers[i] = args[i].s;
+        else if (uses >> i & 1) fac__save(n, i, args[i].t);
+    }
+    *y_used = uses >> FAC__VAR_Y & 1;
+    return n;
+}
+
+/* ---- forward ------------------------------------------------------------------------------------------------ */
+
+static bool refuse(fac__row row, fac_dtype d)
+{
+    const char *name = fac__rows[row].name;
+    if (row == FAC__ROW_neg)
+        fac__runtime_error("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
+                           "use the `~` or `logical_not()` operator instead.");
+    else if (row == FAC__ROW_sub_plain)
+        fac__runtime_error("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+                           "mask, use the `~` or `logical_not()` operator instead.");
+    else if (d == FAC_BOOL && fac__rows[row].rule == FAC__NOBOOL)
+        fac__runtime_error("Boolean inputs not supported for %s", name);
+    else fac__runtime_error("\"%s_cpu\" not implemented for '%s'", name, fac__dtype_word(d));
+    return false;
+}
+
+/* An input that shares memory with the output without being it: read from a copy. */
+static bool apart(fac__arg *arg, const fac_tensor *out)
+{
+    fac_tensor *t = arg->t;
+    if (!t || t == out || t->storage != out->storage || !t->numel) return true;
+    bool same = fac__same_shape(t, out) && t->offset == out->offset;
+    for (int i = 0; i < t->ndim && same; i++)
+        same = t->strides[i] == out->strides[i] || t->shape[i] == 1;
+    if (same) return true;
+    int64_t a = t->offset, b = out->offset;
+    if (t->contiguous && out->contiguous) {
+        if (a + t->numel <= b || b + out->numel <= a) return true;
+        return fac__runtime_error("unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+                                  "single memory location. Please clone() the tensor before performing the operation."), false;
+    }
+    arg->t = fac__own(fac__new_like(t, (fac_dtype)t->dtype));
+    return arg->t && fac__copy_into(arg->t, t);
+}
+
+static bool broadcast(int n, const fac__arg *args, int *ndim, int64_t *shape)
+{
+    *ndim = 0;
+    bool first = true;
+    for (int i = 0; i < n; i++) {
+        const fac_tensor *t = args[i].t;
+        if (!t) continue;
+        if (first) {
+            *ndim = t->ndim;
+            memcpy(shape, t->shape, (size_t)t->ndim * sizeof *shape);
+            first = false;
+        } else if (!fac__broadcast_shapes(*ndim, shape, t->ndim, t->shape, ndim, shape)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype common, fac_dtype result, bool inplace, const char *name)
+{
+    const fac__row_info *info = &fac__rows[row];
+    fac__arg args[4];
+    memcpy(args, given, info->arity * sizeof *args);
+    int ndim;
+    int64_t shape[FAC_MAX_DIMS];
+    if (!broadcast(info->arity, args, &ndim, shape)) return NULL;
+    fac_tensor *y = inplace ? args[0].t : NULL;
+    if (inplace) {
+        if (!fac__inplace_begin(y)) return NULL;
+        if (ndim != y->ndim || memcmp(shape, y->shape, (size_t)ndim * sizeof *shape))
+            return fac__runtime_error("output with shape %s doesn't match the broadcast shape %s",
+                                      fac__shape_text(y->ndim, y->shape), fac__shape_text(ndim, shape));
+        if (!fac__can_cast(result, (fac_dtype)y->dtype))
+            return fac__runtime_error("result type %s can't be cast to the desired output type %s", fac__dtype_word(result),
+                                      fac__dtype_word((fac_dtype)y->dtype));
+    }
+    bool y_used = false;
+    fac__node *n = record(row, args, common, name, &y_used);
+    if (inplace) {
+        for (int i = 1; i < info->arity; i++)
+            if (!apart(&args[i], y)) return fac__node_release(n), NULL;
+    } else if (!(y = fac__new(result, ndim, shape))) {
+        fac__node_release(n);
+        return NULL;
+    }
+    static const fac__program base = {.n_code = 1, .n_out = 1};
+    fac__program program = base;
+    program.n_in = info->arity;
+    program.out[0] = info->arity;
+    program.code[0] = (fac__instr){(uint16_t)row, {0, 1, 2, 3}};
+    run_mixed(&program, args, NULL, fac__compute_type(common), y);
+    if (inplace) return fac__inplace_end(y, n, y_used ? FAC__VAR_Y : -1);
+    if (y_used) fac__save_output(n, FAC__VAR_Y, y, 0);
+    return fac__result(n, y);
+}
+
+fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace)
+{
+    const fac__row_info *info = &fac__rows[row];
+    FAC__OP(info->name);
+    static const char *const names[] = {"self", "other", "third", "fourth"};
+    for (int i = 0; i < info->n_tensors; i++)
+        if (!args[i].t && args[i].s.kind == FAC_DTYPE_NONE) return fac__null_error(names[i]);
+    fac_dtype common = fac__result_type(info->n_tensors, args);
+    bool floating = fac_dtype_is_floating(common);
+    switch (info->rule) {
+    case FAC__SAME: break;
+    case FAC__NOBOOL:
+        if (common == FAC_BOOL) return refuse(row, common), NULL;
+        break;
+    case FAC__FLOAT:
+        if (!floating) common = fac_get_default_dtype();
+        break;
+    case FAC__FLOATS:
+        if (!floating) return refuse(row, common), NULL;
+        break;
+    case FAC__COMPARE: return fac__pointwise_as(row, args, common, FAC_BOOL, inplace, NULL);
+    case FAC__BITS:
+        if (floating) return refuse(row, common), NULL;
+        if (row == FAC__ROW_bitwise_not && common == FAC_BOOL) row = FAC__ROW_logical_not;
+        break;
+    }
+    return fac__pointwise_as(row, args, common, common, inplace, NULL);
+}
+
+/* ---- the public functions of the table ------------------------------------------------------------------------ */
+
+static fac_tensor *one(fac__row row, fac_tensor *a, bool inplace)
+{
+    fac__arg args[] = {fac__tensor_arg(a)};
+    return fac__pointwise(row, args, inplace);
+}
+
+static fac_tensor *with_params(fac__row row, fac_tensor *a, double b, double c, double d, bool inplace)
+{
+    fac__arg args[] = {fac__tensor_arg(a), fac__scalar_arg(fac_scalar_float(b)), fac__scalar_arg(fac_scalar_float(c)),
+                       fac__scalar_arg(fac_scalar_float(d))};
+    return fac__pointwise(row, args, inplace);
+}
+
+static fac_tensor *two(fac__row row, fac_tensor *a, fac_tensor *b, bool inplace)
+{
+    fac__arg args[] = {fac__tensor_arg(a), fac__tensor_arg(b)};
+    return fac__pointwise(row, args, inplace);
+}
+
+static fac_tensor *two_scalar(fac__row row, fac_tensor *a, fac_scalar b, bool inplace)
+{
+    fac__arg args[] = {fac__tensor_arg(a), fac__scalar_arg(b)};
+    return fac__pointwise(row, args, inplace);
+}
+
+static fac_tensor *three(fac__row row, fac_tensor *a, fac_tensor *b, fac_tensor *c, bool inplace)
+{
+    fac__arg args[] = {fac__tensor_arg(a), fac__tensor_arg(b), fac__tensor_arg(c)};
+    return fac__pointwise(row, args, inplace);
+}
+
+/* clang-format off */
+#define FAC_UNARY(name, rule, expr, da, doc)                                                                              \
+    fac_tensor *fac_##name(fac_tensor *a) { return one(FAC__ROW_##name, a, false); }                                      \
+    fac_tensor *fac_##name##_(fac_tensor *a) { return one(FAC__ROW_##name, a, true); }
+#define FAC_UNARY_P(name, rule, params, n, expr, da, doc) DEFINE_P##n(name)
+#define DEFINE_P1(name)                                                                                                   \
+    fac_tensor *fac_##name(fac_tensor *a, double b) { return with_params(FAC__ROW_##name, a, b, 0, 0, false); }           \
+    fac_tensor *fac_##name##_(fac_tensor *a, double b) { return with_params(FAC__ROW_##name, a, b, 0, 0, true); }
+#define DEFINE_P2(name)                                                                                                   \
+    fac_tensor *fac_##name(fac_tensor *a, double b, double c) { return with_params(FAC__ROW_##name, a, b, c, 0, false); } \
+    fac_tensor *fac_##name##_(fac_tensor *a, double b, double c) { return with_params(FAC__ROW_##name, a, b, c, 0, true); }
+#define DEFINE_P3(name)                                                                                                   \
+    fac_tensor *fac_##name(fac_tensor *a, double b, double c, double d) { return with_params(FAC__ROW_##name, a, b, c, d, false); } \
+    fac_tensor *fac_##name##_(fac_tensor *a, double b, double c, double d) { return with_params(FAC__ROW_##name, a, b, c, d, true); }
+#define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
+    fac_tensor *fac_##name(fac_tensor *a, fac_tensor *b) { return two(FAC__ROW_##name, a, b, false); }                    \
+    fac_tensor *fac_##name##_(fac_tensor *a, fac_tensor *b) { return two(FAC__ROW_##name, a, b, true); }                  \
+    fac_tensor *(fac_##name##_scalar)(fac_tensor *a, fac_scalar b) { return two_scalar(FAC__ROW_##name, a, b, false); }   \
+    fac_tensor *(fac_##name##_scalar_)(fac_tensor *a, fac_scalar b) { return two_scalar(FAC__ROW_##name, a, b, true); }
+#define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc)                                                            \
+    fac_tensor *fac_##name(fac_tensor *a, fac_tensor *b, fac_tensor *c) { return three(FAC__ROW_##name, a, b, c, false); }\
+    fac_tensor *fac_##name##_(fac_tensor *a, fac_tensor *b, fac_tensor *c) { return three(FAC__ROW_##name, a, b, c, true); }
+#define FAC_HELPER(name, n, expr, da, db, dc, dd)
+#include "facula/pointwise.def"
+
+/* ---- by name -------------------------------------------------------------------------------------------------- */
+
+#define FAC_UNARY(name, rule, expr, da, doc)                                                                              \
+    FAC__CALL(call_##name, R(fac_##name(T(0))))                                                                           \
+    FAC__CALL(call_##name##_, R(fac_##name##_(T(0))))
+#define FAC_UNARY_P(name, rule, params, n, expr, da, doc)                                                                 \
+    FAC__CALL(call_##name, R(with_params(FAC__ROW_##name, T(0), F(1), n > 1 ? F(2) : 0, n > 2 ? F(3) : 0, false)))        \
+    FAC__CALL(call_##name##_, R(with_params(FAC__ROW_##name, T(0), F(1), n > 1 ? F(2) : 0, n > 2 ? F(3) : 0, true)))
+#define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
+    FAC__CALL(call_##name, R(fac_##name(T(0), T(1))))                                                                     \
+    FAC__CALL(call_##name##_, R(fac_##name##_(T(0), T(1))))                                                               \
+    FAC__CALL(call_##name##_scalar, R((fac_##name##_scalar)(T(0), S(1))))                                                 \
+    FAC__CALL(call_##name##_scalar_, R((fac_##name##_scalar_)(T(0), S(1))))
+#define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc)                                                            \
+    FAC__CALL(call_##name, R(fac_##name(T(0), T(1), T(2))))                                                               \
+    FAC__CALL(call_##name##_, R(fac_##name##_(T(0), T(1), T(2))))
+#define FAC_HELPER(name, n, expr, da, db, dc, dd)
+#include "facula/pointwise.def"
+
+const fac__op fac__ops_pointwise[] = {
+#define FAC_UNARY(name, rule, expr, da, doc)                                                                              \
+    {#name "(Tensor self) -> Tensor", call_##name, doc}, {#name "_(Tensor(a!) self) -> Tensor(a!)", call_##name##_, doc},
+#define FAC_UNARY_P(name, rule, params, n, expr, da, doc)                                                                 \
+    {#name "(Tensor self, " params ") -> Tensor", call_##name, doc},                                                      \
+    {#name "_(Tensor(a!) self, " params ") -> Tensor(a!)", call_##name##_, doc},
+#define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
+    {#name ".Tensor(Tensor self, Tensor other) -> Tensor", call_##name, doc},                                             \
+    {#name "_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", call_##name##_, doc},                                 \
+    {#name ".Scalar(Tensor self, Scalar other) -> Tensor", call_##name##_scalar, doc},                                    \
+    {#name "_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", call_##name##_scalar_, doc},
+#define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc)                                                            \
+    {#name ".Tensor(" schema ") -> Tensor", call_##name, doc}, {#name "_.Tensor(" schema ") -> Tensor", call_##name##_, doc},
+#define FAC_HELPER(name, n, expr, da, db, dc, dd)
+#include "facula/pointwise.def"
+    {0},
+};
+/* clang-format on */

@@ -1,0 +1,45 @@
+/* Floor 4. Which dtype a result has. */
+#include "op.h"
+
+/* Tensors with dimensions, 0-d tensors and numbers are promoted apart; a lower group counts only if it is of a higher
+ * category (bool < integers < floats) than what stands above it. */
+static fac_dtype combine(fac_dtype higher, fac_dtype lower)
+{
+    if (!higher || !lower) return higher ? higher : lower;
+    if (fac_dtype_is_floating(higher)) return higher;
+    if (higher == FAC_BOOL || fac_dtype_is_floating(lower)) return fac_promote_types(higher, lower);
+    return higher;
+}
+
+fac_dtype fac__result_type(int n, const fac__arg *args)
+{
+    fac_dtype dims = FAC_DTYPE_NONE, zero = FAC_DTYPE_NONE, number = FAC_DTYPE_NONE;
+    for (int i = 0; i < n; i++) {
+        const fac_tensor *t = args[i].t;
+        fac_dtype d = t ? (fac_dtype)t->dtype : args[i].s.kind;
+        if (!t || t->wrapped) number = fac_promote_types(number, d == FAC_FLOAT64 ? fac_get_default_dtype() : d);
+        else if (t->ndim) dims = fac_promote_types(dims, d);
+        else zero = fac_promote_types(zero, d);
+    }
+    return combine(dims, combine(zero, number));
+}
+
+bool fac__can_cast(fac_dtype from, fac_dtype to)
+{
+    if (fac_dtype_is_floating(from) && !fac_dtype_is_floating(to)) return false;
+    return from == FAC_BOOL || to != FAC_BOOL;
+}
+
+const char *fac__dtype_word(fac_dtype d)
+{
+    static const char *const words[FAC_DTYPE_COUNT] = {"Undefined", "Bool", "Byte", "Char", "Short", "Int", "Long", "Half",
+                                                       "BFloat16", "Float", "Double"};
+    return words[(unsigned)d < FAC_DTYPE_COUNT ? d : 0];
+}
+
+fac_dims fac__value_dims(const fac_value *v)
+{
+    if (v->kind == FAC_VALUE_INTS) return fac_dims_make((int)v->v.ints.count, v->v.ints.items);
+    if (v->kind == FAC_VALUE_SCALAR) return fac_dims_one(fac_scalar_to_int(v->v.scalar));
+    return fac_dims_make(-1, NULL);
+}
