@@ -1,0 +1,295 @@
+/* Floor 4. Calls by name: finds the overload whose schema the arguments fit, fills in defaults, runs its thunk. */
+#include <ctype.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "op.h"
+#include "schema.h"
+
+/* ---- the index of all operators, by base name ---------------------------------------------------------------- */
+
+typedef struct entry {
+    const fac__op *op;
+    fac__signature signature;
+} entry;
+
+static entry *entries;
+static int entry_count;
+static int *buckets; /* of a chained hash: first entry + 1 */
+static int *next_entry;
+enum { BUCKETS = 2048 };
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static unsigned hash(const char *s, int n)
+{
+    unsigned h = 2166136261u;
+    for (int i = 0; i < n; i++)
+        h = (h ^ (unsigned char)s[i]) * 16777619u;
+    return h % BUCKETS;
+}
+
+static bool build_index(void)
+{
+    int count = 0;
+    for (int t = 0; fac__op_tables[t]; t++)
+        for (const fac__op *op = fac__op_tables[t]; op->schema; op++)
+            count++;
+    entry *all = fac__calloc((size_t)count * sizeof *all);
+    int *first = fac__calloc(BUCKETS * sizeof *first), *next = fac__calloc((size_t)(count + 1) * sizeof *next);
+    if (!all || !first || !next) {
+        fac__free(all);
+        fac__free(first);
+        fac__free(next);
+        return false;
+    }
+    int n = 0;
+    for (int t = 0; fac__op_tables[t]; t++)
+        for (const fac__op *op = fac__op_tables[t]; op->schema; op++) {
+            all[n].op = op;
+            if (!fac__parse_schema(op->schema, &all[n].signature)) fprintf(stderr, "facula: bad schema: %s\n", op->schema);
+            else n++;
+        }
+    for (int i = n - 1; i >= 0; i--) { /* backwards, so that a chain is in the order of the tables */
+        unsigned h = hash(all[i].op->schema, all[i].signature.base_length);
+        next[i] = first[h];
+        first[h] = i + 1;
+    }
+    buckets = first;
+    next_entry = next;
+    entry_count = n;
+    entries = all;
+    return true;
+}
+
+static bool ready(void)
+{
+    pthread_mutex_lock(&lock);
+    bool ok = entries || build_index();
+    pthread_mutex_unlock(&lock);
+    return ok;
+}
+
+__attribute__((destructor)) static void drop_index(void)
+{
+    fac__free(entries);
+    fac__free(buckets);
+    fac__free(next_entry);
+    entries = NULL;
+}
+
+const char *fac_op_schema(int i)
+{
+    return ready() && i >= 0 && i < entry_count ? entries[i].op->schema : NULL;
+}
+
+const char *fac_op_doc(int i)
+{
+    return ready() && i >= 0 && i < entry_count ? entries[i].op->doc : NULL;
+}
+
+/* ---- names -------------------------------------------------------------------------------------------------- */
+
+/* Without the namespace, which is only a way to write it; one that belongs to the name ("linalg_norm") is glued on. */
+static void plain_name(const char *name, char *out, size_t room, bool glue)
+{
+    static const char *const dropped[] = {"torch.", "aten.", "aten::", "nn.functional.", "Tensor.", "ops."};
+    static const char *const glued[] = {"special.", "linalg.", "fft.", "masked."};
+    for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
+        if (!strncmp(name, dropped[i], strlen(dropped[i]))) {
+            name += strlen(dropped[i]);
+            i = (size_t)-1;
+        }
+    snprintf(out, room, "%s", name);
+    for (size_t i = 0; i < sizeof glued / sizeof *glued; i++) {
+        size_t n = strlen(glued[i]);
+        if (strncmp(name, glued[i], n)) continue;
+        if (glue) out[n - 1] = '_';
+        else snprintf(out, room, "%s", name + n);
+    }
+}
+
+/* Next entry of that base name, or of exactly that overload; pass 0 first, -1 when there are no more. */
+static int find(const char *name, int after)
+{
+    const char *dot = strchr(name, '.');
+    int base = dot ? (int)(dot - name) : (int)strlen(name), full = (int)strlen(name);
+    for (int i = after ? next_entry[after - 1] : buckets[hash(name, base)]; i; i = next_entry[i - 1]) {
+        const entry *e = &entries[i - 1];
+        int n = dot ? e->signature.full_length : e->signature.base_length;
+        if (n == full && !strncmp(e->op->schema, name, (size_t)n)) return i;
+    }
+    return 0;
+}
+
+/* The name under which the table has it, in out; false if it has none. */
+static bool resolve(const char *name, char *out, size_t room)
+{
+    for (int glue = 1; glue >= 0; glue--) {
+        plain_name(name, out, room, glue);
+        if (find(out, 0)) return true;
+    }
+    return false;
+}
+
+bool fac_op_exists(const char *name)
+{
+    char plain[128];
+    return name && ready() && resolve(name, plain, sizeof plain);
+}
+
+/* ---- binding arguments to parameters -------------------------------------------------------------------------- */
+
+typedef struct binding {
+    fac_value values[FAC__MAX_PARAMS];
+    int64_t ints[FAC__MAX_PARAMS][FAC_MAX_DIMS];
+    char texts[FAC__MAX_PARAMS][32];
+} binding;
+
+static bool is_int(const fac_value *v)
+{
+    return v->kind == FAC_VALUE_SCALAR && v->v.scalar.kind == FAC_INT64;
+}
+
+static bool empty_list(const fac_value *v)
+{
+    return (v->kind == FAC_VALUE_INTS && !v->v.ints.count) || (v->kind == FAC_VALUE_LIST && !v->v.list.count);
+}
+
+/* Whether v can be that parameter; loose: numbers stand for tensors and 0-d tensors for numbers. */
+static bool fits(const fac__param *p, const fac_value *v, bool loose, fac_value *out)
+{
+    *out = *v;
+    if (v->kind == FAC_VALUE_NONE) return p->optional || p->type == FAC__P_IGNORED || p->type == FAC__P_ANY;
+    bool number = v->kind == FAC_VALUE_SCALAR, one = v->kind == FAC_VALUE_TENSOR && fac_numel(v->v.tensor) == 1;
+    switch (p->type) {
+    case FAC__P_TENSOR:
+        if (v->kind == FAC_VALUE_TENSOR) return true;
+        if (!loose || !number) return false;
+        out->kind = FAC_VALUE_TENSOR;
+        out->v.tensor = fac__own(fac__new_scalar(v->v.scalar));
+        return out->v.tensor != NULL;
+    case FAC__P_TENSORS:
+        if (!empty_list(v)) return v->kind == FAC_VALUE_TENSORS;
+        out->kind = FAC_VALUE_TENSORS;
+        out->v.tensors = (fac_tensor_list){NULL, 0};
+        return true;
+    case FAC__P_SCALAR:
+        if (number) return true;
+        if (!loose || !one || fac_requires_grad(v->v.tensor)) return false;
+        break;
+    case FAC__P_INT:
+        if (is_int(v)) return true;
+        if (!loose || !one || fac_dtype_is_floating(fac_dtype_of(v->v.tensor))) return false;
+        break;
+    case FAC__P_FLOAT:
+        if (number && v->v.scalar.kind != FAC_BOOL) return true;
+        if (!loose || !one) return false;
+        break;
+    case FAC__P_BOOL: return number && v->v.scalar.kind == FAC_BOOL;
+    case FAC__P_INTS:
+        if (v->kind == FAC_VALUE_LIST && !v->v.list.count) {
+            out->kind = FAC_VALUE_INTS;
+            out->v.ints.items = NULL;
+            out->v.ints.count = 0;
+            return true;
+        }
+        return v->kind == FAC_VALUE_INTS || (is_int(v) && (p->sized || loose));
+    case FAC__P_FLOATS: return v->kind == FAC_VALUE_LIST || v->kind == FAC_VALUE_INTS;
+    case FAC__P_STRING: return v->kind == FAC_VALUE_STRING;
+    case FAC__P_DTYPE: return v->kind == FAC_VALUE_DTYPE;
+    case FAC__P_IGNORED:
+    case FAC__P_ANY: return true;
+    }
+    fac_dtype d = fac_dtype_of(v->v.tensor);
+    fac_scalar s = d == FAC_BOOL                ? fac_scalar_bool(fac_item_int(v->v.tensor) != 0)
+                   : fac_dtype_is_floating(d) ? fac_scalar_float(fac_item(v->v.tensor))
+                                              : fac_scalar_int(fac_item_int(v->v.tensor));
+    *out = fac_value_scalar(s);
+    return true;
+}
+
+static int keyword_index(const fac__signature *s, const char *name)
+{
+    for (int i = 0; i < s->count; i++)
+        if ((int)strlen(name) == s->params[i].name_length && !strncmp(name, s->params[i].name, strlen(name))) return i;
+    /* torch's functions call the first argument input, a few are documented with older names */
+    if (!strcmp(name, "input")) return keyword_index(s, "self");
+    if (!strcmp(name, "axis")) return keyword_index(s, "dim");
+    return -1;
+}
+
+static bool bind(const entry *e, const fac_value *args, int n_args, const fac_keyword *kw, int n_kw, bool loose, binding *b)
+{
+    const fac__signature *s = &e->signature;
+    bool given[FAC__MAX_PARAMS] = {false};
+    if (n_args > s->count) return false;
+    for (int i = 0; i < n_args; i++) {
+        if (s->params[i].keyword_only || !fits(&s->params[i], &args[i], loose, &b->values[i])) return false;
+        given[i] = true;
+    }
+    for (int k = 0; k < n_kw; k++) {
+        int i = keyword_index(s, kw[k].name);
+        if (i < 0 || given[i] || !fits(&s->params[i], &kw[k].value, loose, &b->values[i])) return false;
+        given[i] = true;
+    }
+    for (int i = 0; i < s->count; i++) {
+        const fac__param *p = &s->params[i];
+        if (given[i]) continue;
+        if (p->has_default && fac__default_value(p, &b->values[i], b->ints[i], b->texts[i], sizeof b->texts[i])) continue;
+        if (!p->has_default && p->optional && p->keyword_only) b->values[i] = fac_value_none();
+        else return false;
+    }
+    return true;
+}
+
+/* ---- the call ----------------------------------------------------------------------------------------------- */
+
+static void *unfit(const char *name, const char *plain)
+{
+    char schemas[700] = "";
+    size_t at = 0;
+    for (int i = find(plain, 0); i && at < sizeof schemas; i = find(plain, i))
+        at += (size_t)snprintf(schemas + at, sizeof schemas - at, "\n    %s", entries[i - 1].op->schema);
+    return fac__type_error("%s(): the arguments fit none of%s", name, schemas);
+}
+
+static void *unknown(const char *name)
+{
+    char plain[128], near[256] = "";
+    plain_name(name, plain, sizeof plain, true);
+    size_t at = 0;
+    for (int i = 0; i < entry_count && at < 200; i++) {
+        const entry *e = &entries[i];
+        size_t n = strlen(plain);
+        size_t common = n < 4 ? n : n - n / 3;
+        if (n && !strncmp(plain, e->op->schema, common) && (!at || e->op->schema[e->signature.base_length] != '.'))
+            at += (size_t)snprintf(near + at, sizeof near - at, "%s%.*s", at ? ", " : "; near it: ", e->signature.base_length, e->op->schema);
+    }
+    return fac__type_error("there is no operation '%s'%s", name, near);
+}
+
+int fac_call(const char *name, const fac_value *args, int n_args, const fac_keyword *keywords, int n_keywords, fac_value *results,
+             int max)
+{
+    FAC__NEED_OR(name, -1);
+    if (n_args) FAC__NEED_OR(args, -1);
+    if (n_keywords) FAC__NEED_OR(keywords, -1);
+    if (max) FAC__NEED_OR(results, -1);
+    if (!ready()) return -1;
+    char plain[128];
+    if (!resolve(name, plain, sizeof plain)) return unknown(name), -1;
+    binding b;
+    for (int loose = 0; loose < 2; loose++)
+        for (int i = find(plain, 0); i; i = find(plain, i)) {
+            if (!bind(&entries[i - 1], args, n_args, keywords, n_keywords, loose, &b)) continue;
+            fac_value all[FAC__MAX_RESULTS];
+            bool clean = fac_get_error_code() == FAC_OK;
+            int count = entries[i - 1].op->call(b.values, all);
+            if (clean && fac_get_error_code()) return -1;
+            for (int k = 0; k < count && k < max; k++)
+                results[k] = all[k];
+            return count;
+        }
+    return unfit(name, plain), -1;
+}
