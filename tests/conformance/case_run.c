@@ -1,0 +1,413 @@
+/* One recorded case, as FORMAT says. */
+#include "case_run.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ARGS = 64, MAX_TENSORS = 256, MAX_VALUES = 2048, MAX_INTS = 4096 };
+
+typedef struct run {
+    const case_file *file;
+    json_t *c;
+    char *why;
+    size_t room;
+    /* tensors by name: a name stands for one tensor object */
+    const char *names[MAX_TENSORS];
+    fac_tensor *tensors[MAX_TENSORS];
+    int n_tensors;
+    /* memory that values point into */
+    fac_value values[MAX_VALUES];
+    int n_values;
+    int64_t ints[MAX_INTS];
+    int n_ints;
+    fac_tensor *lists[MAX_TENSORS];
+    int n_lists;
+    bool bad;
+} run;
+
+static bool say(run *r, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(r->why, r->room, format, args);
+    va_end(args);
+    return false;
+}
+
+/* ---- arguments ---------------------------------------------------------------------------------------------- */
+
+static fac_tensor *tensor_of(run *r, json_t *object)
+{
+    const char *name = json_string_value(json_object_get(object, "tensor"));
+    for (int i = 0; i < r->n_tensors; i++)
+        if (!strcmp(r->names[i], name)) return r->tensors[i];
+    fac_tensor *t = case_file_tensor(r->file, name, object);
+    if (t && json_is_true(json_object_get(object, "requires_grad"))) fac_requires_grad_(t, true);
+    if (!t || r->n_tensors == MAX_TENSORS) return r->bad = true, NULL;
+    r->names[r->n_tensors] = name;
+    return r->tensors[r->n_tensors++] = t;
+}
+
+static fac_value value_of(run *r, json_t *j);
+
+static fac_value list_of(run *r, json_t *j)
+{
+    size_t n = json_array_size(j);
+    fac_value v = fac_value_none(), items[MAX_ARGS];
+    bool ints = true, tensors = n > 0;
+    if (n > MAX_ARGS || r->n_values + (int)n > MAX_VALUES) return r->bad = true, v;
+    for (size_t i = 0; i < n; i++) {
+        items[i] = value_of(r, json_array_get(j, i));
+        ints = ints && items[i].kind == FAC_VALUE_SCALAR && items[i].v.scalar.kind == FAC_INT64;
+        tensors = tensors && items[i].kind == FAC_VALUE_TENSOR;
+    }
+    if (ints && r->n_ints + (int)n <= MAX_INTS) {
+        v.kind = FAC_VALUE_INTS;
+        v.v.ints.items = r->ints + r->n_ints;
+        v.v.ints.count = (int64_t)n;
+        for (size_t i = 0; i < n; i++)
+            r->ints[r->n_ints++] = items[i].v.scalar.v.i;
+    } else if (tensors && r->n_lists + (int)n <= MAX_TENSORS) {
+        v.kind = FAC_VALUE_TENSORS;
+        v.v.tensors = (fac_tensor_list){r->lists + r->n_lists, (int64_t)n};
+        for (size_t i = 0; i < n; i++)
+            r->lists[r->n_lists++] = items[i].v.tensor;
+    } else {
+        v.kind = FAC_VALUE_LIST;
+        v.v.list.items = r->values + r->n_values;
+        v.v.list.count = (int64_t)n;
+        memcpy(r->values + r->n_values, items, n * sizeof *items);
+        r->n_values += (int)n;
+    }
+    return v;
+}
+
+static fac_value object_of(run *r, json_t *j)
+{
+    fac_value v = fac_value_none();
+    json_t *x;
+    if (json_object_get(j, "tensor")) {
+        fac_tensor *t = tensor_of(r, j);
+        return fac_value_tensor(t);
+    }
+    if ((x = json_object_get(j, "float"))) return fac_value_scalar(fac_scalar_float(strtod(json_string_value(x), NULL)));
+    if ((x = json_object_get(j, "dtype"))) {
+        v.kind = FAC_VALUE_DTYPE;
+        v.v.dtype = fac_dtype_from_name(json_string_value(x));
+        return v;
+    }
+    if ((x = json_object_get(j, "slice"))) {
+        v = list_of(r, x);
+        if (v.kind == FAC_VALUE_INTS) { /* a slice is always a list of three values */
+            const int64_t *p = v.v.ints.items;
+            fac_value *s = r->values + r->n_values;
+            r->n_values += 3;
+            for (int i = 0; i < 3; i++)
+                s[i] = fac_value_scalar(fac_scalar_int(p[i]));
+            v.v.list.items = s;
+            v.v.list.count = 3;
+        }
+        v.kind = FAC_VALUE_SLICE;
+        return v;
+    }
+    if (json_object_get(j, "ellipsis")) {
+        v.kind = FAC_VALUE_ELLIPSIS;
+        return v;
+    }
+    return v; /* memory_format, layout, device: without effect */
+}
+
+static fac_value value_of(run *r, json_t *j)
+{
+    switch (json_typeof(j)) {
+    case JSON_TRUE:
+    case JSON_FALSE: return fac_value_scalar(fac_scalar_bool(json_is_true(j)));
+    case JSON_INTEGER: return fac_value_scalar(fac_scalar_int(json_integer_value(j)));
+    case JSON_REAL: return fac_value_scalar(fac_scalar_float(json_real_value(j)));
+    case JSON_STRING: return fac_value_string(json_string_value(j));
+    case JSON_ARRAY: return list_of(r, j);
+    case JSON_OBJECT: return object_of(r, j);
+    default: return fac_value_none();
+    }
+}
+
+/* ---- from the recorded operation to the call ------------------------------------------------------------------- */
+
+typedef struct call {
+    const char *op;
+    fac_value args[MAX_ARGS];
+    int n_args;
+    fac_keyword keywords[MAX_ARGS];
+    int n_keywords;
+} call;
+
+static bool is_one_of(const char *op, const char *const *list)
+{
+    for (; *list; list++)
+        if (!strcmp(op, *list)) return true;
+    return false;
+}
+
+static void swap(fac_value *a, fac_value *b)
+{
+    fac_value t = *a;
+    *a = *b;
+    *b = t;
+}
+
+/* Several arguments from `first` on become one list. */
+static void pack(run *r, call *k, int first)
+{
+    if (k->n_args <= first || k->args[first].kind == FAC_VALUE_TENSORS || k->args[first].kind == FAC_VALUE_INTS) return;
+    fac_value v = fac_value_none();
+    if (k->args[first].kind == FAC_VALUE_TENSOR) {
+        v.kind = FAC_VALUE_TENSORS;
+        v.v.tensors = (fac_tensor_list){r->lists + r->n_lists, k->n_args - first};
+        for (int i = first; i < k->n_args; i++)
+            r->lists[r->n_lists++] = k->args[i].v.tensor;
+    } else {
+        v.kind = FAC_VALUE_INTS;
+        v.v.ints.items = r->ints + r->n_ints;
+        v.v.ints.count = k->n_args - first;
+        for (int i = first; i < k->n_args; i++)
+            r->ints[r->n_ints++] = fac_scalar_to_int(k->args[i].v.scalar);
+    }
+    k->args[first] = v;
+    k->n_args = first + 1;
+}
+
+static void adapt(run *r, call *k)
+{
+    static const struct {
+        const char *op, *call;
+    } reflected[] = {{"__radd__", "add"}, {"__rsub__", "sub"}, {"__rmul__", "mul"}, {"__rdiv__", "div"}, {"__rpow__", "pow"},
+                     {"__rmod__", "remainder"}, {"__rmatmul__", "matmul"}, {"__rand__", "bitwise_and"}, {"__ror__", "bitwise_or"},
+                     {"__rxor__", "bitwise_xor"}};
+    static const struct {
+        const char *op;
+        fac_dtype dtype;
+    } casts[] = {{"bool", FAC_BOOL}, {"byte", FAC_UINT8}, {"char", FAC_INT8}, {"short", FAC_INT16}, {"int", FAC_INT32}, {"long", FAC_INT64},
+                 {"half", FAC_FLOAT16}, {"bfloat16", FAC_BFLOAT16}, {"float", FAC_FLOAT32}, {"double", FAC_FLOAT64}};
+    static const char *const variadic[] = {"block_diag", "broadcast_tensors", "cartesian_prod", "meshgrid", NULL};
+    static const char *const sized[] = {"sum_to_size", NULL};
+    static const char *const on_copy[] = {"fill", "zero_", "resize_", "resize_as_", NULL};
+    for (size_t i = 0; i < sizeof reflected / sizeof *reflected; i++)
+        if (!strcmp(k->op, reflected[i].op)) {
+            k->op = reflected[i].call;
+            swap(&k->args[0], &k->args[1]);
+            return;
+        }
+    for (size_t i = 0; i < sizeof casts / sizeof *casts; i++)
+        if (!strcmp(k->op, casts[i].op)) {
+            k->op = "to";
+            k->args[1].kind = FAC_VALUE_DTYPE;
+            k->args[1].v.dtype = casts[i].dtype;
+            k->n_args = 2;
+            return;
+        }
+    if (!strcmp(k->op, "where") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
+    if (!strcmp(k->op, "einsum") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
+    if (!strcmp(k->op, "nn.functional.embedding") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
+    if (!strcmp(k->op, "nn.functional.embedding_bag") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
+    if (is_one_of(k->op, variadic)) pack(r, k, 0);
+    if (is_one_of(k->op, sized)) pack(r, k, 1);
+    if (is_one_of(k->op, on_copy) && k->n_args) k->args[0] = fac_value_tensor(fac_clone(k->args[0].v.tensor));
+    if (!strcmp(k->op, "fill")) k->op = "fill_";
+}
+
+static bool build(run *r, call *k)
+{
+    static const char *const dropped[] = {"device", "layout", "pin_memory", "non_blocking", NULL};
+    json_t *args = json_object_get(r->c, "args"), *j;
+    size_t i;
+    const char *name;
+    k->op = json_string_value(json_object_get(r->c, "op"));
+    k->n_args = k->n_keywords = 0;
+    json_array_foreach(args, i, j) if (k->n_args < MAX_ARGS) k->args[k->n_args++] = value_of(r, j);
+    json_object_foreach(json_object_get(r->c, "kwargs"), name, j)
+    {
+        if (is_one_of(name, dropped) || (!strcmp(name, "requires_grad") && json_is_false(j))) continue;
+        k->keywords[k->n_keywords++] = (fac_keyword){name, value_of(r, j)};
+    }
+    if (!r->bad) adapt(r, k);
+    return !r->bad;
+}
+
+/* ---- comparison --------------------------------------------------------------------------------------------- */
+
+static bool close(double e, double g, double rtol, double atol)
+{
+    if (isnan(e) || isnan(g)) return isnan(e) && isnan(g);
+    if (isinf(e) || isinf(g)) return e == g;
+    return fabs(g - e) <= atol + rtol * fabs(e);
+}
+
+static bool compare(run *r, const char *what, const char *name, fac_tensor *got, const char *check, double rtol, double atol)
+{
+    fac_tensor *want = case_file_tensor(r->file, name, NULL);
+    if (!want || !got) return say(r, "%s: %s is missing", what, want ? "result" : "expected tensor");
+    fac_dims a = fac_shape(want), b = fac_shape(got);
+    bool same = a.n == b.n;
+    for (int i = 0; same && i < a.n; i++)
+        same = a.d[i] == b.d[i];
+    char *shapes[2] = {fac_to_string(fac_from_array(a.d, FAC_INT64, FAC_SHAPE(a.n))), fac_to_string(fac_from_array(b.d, FAC_INT64, FAC_SHAPE(b.n)))};
+    bool ok = fac_dtype_of(want) == fac_dtype_of(got) && same;
+    if (!ok) say(r, "%s: expected %s of shape %s, got %s of shape %s", what, fac_dtype_name(fac_dtype_of(want)), shapes[0],
+                 fac_dtype_name(fac_dtype_of(got)), shapes[1]);
+    free(shapes[0]);
+    free(shapes[1]);
+    if (!ok || !strcmp(check, "shape")) return ok;
+    bool absolute = !strcmp(check, "abs");
+    int64_t n = fac_numel(want), worst = -1;
+    double largest = -1;
+    if (!fac_dtype_is_floating(fac_dtype_of(want))) {
+        int64_t *e = malloc((size_t)(n + 1) * 16), *g = e + n;
+        fac_to_array(want, FAC_INT64, e, n);
+        fac_to_array(got, FAC_INT64, g, n);
+        for (int64_t i = 0; i < n && ok; i++)
+            if (e[i] != g[i]) ok = say(r, "%s[%lld]: expected %lld, got %lld", what, (long long)i, (long long)e[i], (long long)g[i]);
+        free(e);
+        return ok;
+    }
+    double *e = malloc((size_t)(n + 1) * 16), *g = e + n;
+    fac_to_array(want, FAC_FLOAT64, e, n);
+    fac_to_array(got, FAC_FLOAT64, g, n);
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double x = absolute ? fabs(e[i]) : e[i], y = absolute ? fabs(g[i]) : g[i];
+        if (close(x, y, rtol, atol)) continue;
+        wrong++;
+        double d = fabs(x - y);
+        if (worst < 0 || d > largest || isnan(d)) largest = d, worst = i;
+    }
+    if (wrong) ok = say(r, "%s: %lld of %lld differ; [%lld]: expected %.9g, got %.9g (rtol %g, atol %g)", what, (long long)wrong, (long long)n,
+                        (long long)worst, e[worst], g[worst], rtol, atol);
+    free(e);
+    return ok;
+}
+
+/* ---- outputs and gradients ---------------------------------------------------------------------------------- */
+
+static int flatten(const fac_value *v, int n, fac_tensor **out, int max)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        if (v[i].kind == FAC_VALUE_TENSOR && count < max) out[count++] = v[i].v.tensor;
+        if (v[i].kind == FAC_VALUE_SCALAR && count < max) out[count++] = fac_scalar_tensor(v[i].v.scalar, .dtype = v[i].v.scalar.kind);
+        for (int64_t k = 0; v[i].kind == FAC_VALUE_TENSORS && k < v[i].v.tensors.count && count < max; k++)
+            out[count++] = v[i].v.tensors.items[k];
+        for (int64_t k = 0; v[i].kind == FAC_VALUE_INTS && k < v[i].v.ints.count && count < max; k++)
+            out[count++] = fac_scalar_tensor(fac_scalar_int(v[i].v.ints.items[k]), .dtype = FAC_INT64);
+    }
+    return count;
+}
+
+static double number_of(run *r, const char *key)
+{
+    return json_number_value(json_object_get(r->c, key));
+}
+
+static bool check_outputs(run *r, fac_tensor **outs, int n)
+{
+    json_t *names = json_object_get(r->c, "outputs"), *checks = json_object_get(r->c, "checks");
+    if (n != (int)json_array_size(names)) return say(r, "expected %d outputs, got %d", (int)json_array_size(names), n);
+    bool shape_only = json_is_true(json_object_get(r->c, "shape_only"));
+    for (int i = 0; i < n; i++) {
+        const char *check = json_string_value(json_array_get(checks, (size_t)i));
+        char what[32];
+        snprintf(what, sizeof what, "output %d", i);
+        if (!compare(r, what, json_string_value(json_array_get(names, (size_t)i)), outs[i], shape_only ? "shape" : check ? check : "equal",
+                     number_of(r, "rtol"), number_of(r, "atol")))
+            return false;
+    }
+    return true;
+}
+
+static fac_tensor *leaf_named(run *r, const char *name)
+{
+    for (int i = 0; i < r->n_tensors; i++)
+        if (!strcmp(r->names[i], name)) return r->tensors[i];
+    return NULL;
+}
+
+static bool check_gradients(run *r, fac_tensor **outs, int n)
+{
+    json_t *cotangents = json_object_get(r->c, "grad_outputs"), *grads = json_object_get(r->c, "grads"), *j;
+    fac_tensor *roots[MAX_TENSORS], *gs[MAX_TENSORS], *leaves[MAX_TENSORS], *got[MAX_TENSORS] = {NULL};
+    const char *name;
+    int n_roots = 0, n_leaves = 0;
+    if (!grads) return true;
+    for (int i = 0; i < n; i++) {
+        const char *g = json_string_value(json_array_get(cotangents, (size_t)i));
+        if (!g || !fac_requires_grad(outs[i])) continue;
+        roots[n_roots] = outs[i];
+        gs[n_roots++] = case_file_tensor(r->file, g, NULL);
+    }
+    json_object_foreach(grads, name, j) leaves[n_leaves++] = leaf_named(r, name);
+    if (n_roots && n_leaves && !fac_autograd_grad(roots, n_roots, leaves, n_leaves, got, .grad_outputs = gs, .allow_unused = true))
+        return say(r, "backward: %s", fac_error() ? fac_error() : "failed");
+    int i = 0;
+    json_object_foreach(grads, name, j)
+    {
+        fac_tensor *g = got[i] ? got[i] : fac_zeros_like(leaves[i]);
+        char what[64];
+        snprintf(what, sizeof what, "gradient of %s", strchr(name, '.') ? strstr(name, "arg") ? strstr(name, "arg") : name : name);
+        i++;
+        if (json_is_null(j)) {
+            if (fac_item(fac_sum(fac_abs(g))) != 0) return say(r, "%s: expected none", what);
+        } else if (!compare(r, what, json_string_value(j), g, "equal", number_of(r, "grad_rtol"), number_of(r, "grad_atol"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+case_result case_run(const case_file *f, json_t *c, char *why, size_t room)
+{
+    case_result result = CASE_FAILED;
+    run *r = calloc(1, sizeof *r);
+    r->file = f;
+    r->c = c;
+    r->why = why;
+    r->room = room;
+    *why = 0;
+    fac_clear_error();
+    fac_scope {
+        call k;
+        bool raises = json_object_get(c, "raises") != NULL;
+        if (!build(r, &k)) {
+            say(r, "the arguments cannot be represented: %s", fac_error() ? fac_error() : "");
+            result = CASE_SKIPPED;
+            break;
+        }
+        if (!fac_op_exists(k.op)) {
+            say(r, "no operation %s", k.op);
+            result = CASE_SKIPPED;
+            break;
+        }
+        fac_value results[16];
+        fac_tensor *outs[MAX_TENSORS];
+        int n = fac_call(k.op, k.args, k.n_args, k.keywords, k.n_keywords, results, 16);
+        if (raises) {
+            if (n < 0) result = CASE_PASSED;
+            else say(r, "expected %s: %s", json_string_value(json_object_get(c, "raises")), json_string_value(json_object_get(c, "message")));
+            break;
+        }
+        if (n < 0) {
+            say(r, "%s", fac_error() ? fac_error() : "failed without an error");
+            break;
+        }
+        n = flatten(results, n, outs, MAX_TENSORS);
+        if (check_outputs(r, outs, n) && check_gradients(r, outs, n)) result = CASE_PASSED;
+        if (result == CASE_PASSED && fac_error()) {
+            say(r, "an error is pending: %s", fac_error());
+            result = CASE_FAILED;
+        }
+    }
+    fac_clear_error();
+    free(r);
+    return result;
+}

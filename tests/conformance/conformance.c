@@ -1,0 +1,205 @@
+/* Runs recorded PyTorch cases against facula: conformance [OPTION…] PATH…; see --help. */
+#include <argp.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "case_run.h"
+
+static struct options {
+    const char *op, *name, *tiers, *json;
+    int tier;
+    bool verbose;
+    char *paths[4096];
+    int n_paths;
+} options;
+
+typedef struct row {
+    char op[96];
+    int tier, passed, failed, skipped;
+} row;
+
+static row rows[4096];
+static int n_rows;
+
+/* ---- tiers -------------------------------------------------------------------------------------------------- */
+
+static struct {
+    int tier;
+    char op[96];
+} tiers[2048];
+static int n_tiers;
+
+static bool read_tiers(const char *path)
+{
+    FILE *in = fopen(path, "r");
+    if (!in) return fprintf(stderr, "%s: cannot be opened\n", path), false;
+    while (n_tiers < 2048 && fscanf(in, "%d %95s", &tiers[n_tiers].tier, tiers[n_tiers].op) == 2)
+        n_tiers++;
+    fclose(in);
+    return true;
+}
+
+static int tier_of(const char *op)
+{
+    for (int i = 0; i < n_tiers; i++)
+        if (!strcmp(tiers[i].op, op)) return tiers[i].tier;
+    return 0;
+}
+
+/* ---- one file ----------------------------------------------------------------------------------------------- */
+
+static void run_file(const char *path, row *out, FILE *json)
+{
+    case_file f;
+    if (!case_file_open(path, &f)) {
+        out->failed++;
+        case_file_close(&f);
+        return;
+    }
+    size_t i;
+    json_t *c;
+    json_array_foreach(f.cases, i, c)
+    {
+        const char *name = json_string_value(json_object_get(c, "name"));
+        char why[1200];
+        if (options.name && strcmp(name, options.name)) continue;
+        case_result r = case_run(&f, c, why, sizeof why);
+        *(r == CASE_PASSED ? &out->passed : r == CASE_FAILED ? &out->failed : &out->skipped) += 1;
+        if (r == CASE_FAILED || (options.verbose && r == CASE_SKIPPED)) printf("%s %s: %s\n", r == CASE_FAILED ? "FAIL" : "skip", name, why);
+        else if (options.verbose) printf("ok   %s\n", name);
+        if (json) {
+            json_t *line = json_pack("{s:s, s:s, s:s, s:s}", "case", name, "op", f.op, "result",
+                                     r == CASE_PASSED ? "pass" : r == CASE_FAILED ? "fail" : "skip", "why", why);
+            json_dumpf(line, json, JSON_COMPACT);
+            fputc('\n', json);
+            json_decref(line);
+        }
+    }
+    case_file_close(&f);
+}
+
+/* In a process of its own, so that a crash costs one file and is counted. */
+static void run_apart(const char *path)
+{
+    row *r = &rows[n_rows];
+    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    snprintf(r->op, sizeof r->op, "%.*s", (int)(strlen(base) - strlen(".safetensors")), base);
+    r->tier = tier_of(r->op);
+    if ((options.op && strcmp(options.op, r->op)) || (options.tier && r->tier != options.tier)) return;
+    int ends[2];
+    if (pipe(ends)) return;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        FILE *json = options.json ? fopen(options.json, "a") : NULL;
+        fac_set_error_handler(NULL);
+        run_file(path, r, json);
+        if (json) fclose(json);
+        fflush(NULL);
+        ssize_t n = write(ends[1], r, sizeof *r);
+        exit(n == sizeof *r ? 0 : 1);
+    }
+    close(ends[1]);
+    row got;
+    int status = 0;
+    bool whole = read(ends[0], &got, sizeof got) == (ssize_t)sizeof got;
+    close(ends[0]);
+    waitpid(child, &status, 0);
+    if (whole) *r = got;
+    else {
+        printf("FAIL %s: crashed (signal %d)\n", r->op, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+        r->failed++;
+    }
+    n_rows++;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool run_path(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st)) return fprintf(stderr, "%s: no such file or folder\n", path), false;
+    if (!S_ISDIR(st.st_mode)) return run_apart(path), true;
+    DIR *d = opendir(path);
+    char *names[4096];
+    int n = 0;
+    for (struct dirent *e; d && (e = readdir(d)) && n < 4096;) {
+        size_t len = strlen(e->d_name);
+        if (len < 12 || strcmp(e->d_name + len - 12, ".safetensors")) continue;
+        names[n] = malloc(strlen(path) + len + 2);
+        sprintf(names[n++], "%s/%s", path, e->d_name);
+    }
+    if (d) closedir(d);
+    qsort(names, (size_t)n, sizeof *names, by_name);
+    for (int i = 0; i < n; i++) {
+        run_apart(names[i]);
+        free(names[i]);
+    }
+    return true;
+}
+
+/* ---- arguments and the table --------------------------------------------------------------------------------- */
+
+static const struct argp_option option_list[] = {
+    {"op", 'o', "NAME", 0, "only this operation", 0},
+    {"case", 'c', "NAME", 0, "only this case", 0},
+    {"tier", 't', "N", 0, "only operations of this tier (needs --tiers)", 0},
+    {"tiers", 'T', "FILE", 0, "lines of tier and operation", 0},
+    {"json", 'j', "FILE", 0, "write a JSON line a case", 0},
+    {"verbose", 'v', NULL, 0, "show passed and skipped cases too", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    switch (key) {
+    case 'o': options.op = arg; break;
+    case 'c': options.name = arg; break;
+    case 't': options.tier = atoi(arg); break;
+    case 'T': options.tiers = arg; break;
+    case 'j': options.json = arg; break;
+    case 'v': options.verbose = true; break;
+    case ARGP_KEY_ARG:
+        if (options.n_paths == 4096) argp_error(state, "too many paths");
+        options.paths[options.n_paths++] = arg;
+        break;
+    case ARGP_KEY_NO_ARGS: argp_usage(state); break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {option_list, parse, "PATH...", "Runs recorded PyTorch cases (files or folders) against facula.", NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, NULL);
+    if (options.tiers && !read_tiers(options.tiers)) return 2;
+    if (options.json) remove(options.json);
+    for (int i = 0; i < options.n_paths; i++)
+        if (!run_path(options.paths[i])) return 2;
+    int passed = 0, failed = 0, skipped = 0, by_tier[4][3] = {{0}};
+    printf("\n%-48s %4s %7s %7s %7s\n", "op", "tier", "passed", "failed", "skipped");
+    for (int i = 0; i < n_rows; i++) {
+        row *r = &rows[i];
+        if (r->failed || r->skipped || options.verbose) printf("%-48s %4d %7d %7d %7d\n", r->op, r->tier, r->passed, r->failed, r->skipped);
+        passed += r->passed;
+        failed += r->failed;
+        skipped += r->skipped;
+        int t = r->tier >= 0 && r->tier < 4 ? r->tier : 0;
+        by_tier[t][0] += r->passed;
+        by_tier[t][1] += r->failed;
+        by_tier[t][2] += r->skipped;
+    }
+    for (int t = 1; t < 4 && n_tiers; t++)
+        printf("tier %d: %d passed, %d failed, %d skipped\n", t, by_tier[t][0], by_tier[t][1], by_tier[t][2]);
+    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+    return failed ? 1 : 0;
+}
