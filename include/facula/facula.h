@@ -5,6 +5,7 @@
 #include "facula/autograd.h"
 #include "facula/base.h"
 #include "facula/error.h"
+#include "facula/literal.h"
 #include "facula/ops_call.h"
 #include "facula/ops_pointwise.h"
 #include "facula/print.h"
