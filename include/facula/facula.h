@@ -8,8 +8,10 @@
 #include "facula/literal.h"
 #include "facula/ops_call.h"
 #include "facula/ops_pointwise.h"
+#include "facula/optim.h"
 #include "facula/print.h"
 #include "facula/random.h"
+#include "facula/state.h"
 #include "facula/tensor.h"
 #include "facula/threads.h"
 

@@ -1,0 +1,100 @@
+/* Floor 6. Writing an optimiser's step down as a pointwise program. While it is written, registers say what they mean;
+ * at the end they get their numbers: inputs, then constants, then instructions. */
+#include "optimizer.h"
+
+#include <string.h>
+
+enum { INPUT = 0x00, NUMBER = 0x40, CODE = 0x80, KIND = 0xc0 };
+
+static fac__reg place(fac__step_code *s, int at)
+{
+    for (int i = 0; i < s->program.n_in; i++)
+        if (s->in[i] == at) return (fac__reg)(INPUT | i);
+    s->in[s->program.n_in] = (uint8_t)at;
+    return (fac__reg)(INPUT | s->program.n_in++);
+}
+
+fac__reg fac__param(fac__step_code *s)
+{
+    return place(s, FAC__AT_PARAM);
+}
+
+fac__reg fac__gradient(fac__step_code *s)
+{
+    return place(s, FAC__AT_GRADIENT);
+}
+
+fac__reg fac__slot(fac__step_code *s, int i)
+{
+    return place(s, FAC__AT_SLOT + i);
+}
+
+fac__reg fac__number(fac__step_code *s, int i)
+{
+    if (i >= FAC__PW_CONST) s->too_long = true;
+    if (i >= s->program.n_const) s->program.n_const = (uint8_t)(i + 1);
+    return (fac__reg)(NUMBER | i);
+}
+
+fac__reg fac__emit_row(fac__step_code *s, fac__row row, const fac__reg *in)
+{
+    if (s->program.n_code == FAC__PW_CODE) return s->too_long = true, 0;
+    fac__instr *instr = &s->program.code[s->program.n_code];
+    instr->row = (uint16_t)row;
+    memcpy(instr->in, in, sizeof instr->in);
+    return (fac__reg)(CODE | s->program.n_code++);
+}
+
+static void set(fac__step_code *s, int at, fac__reg value)
+{
+    if (s->program.n_out == FAC__PW_OUT) {
+        s->too_long = true;
+        return;
+    }
+    s->out[s->program.n_out] = (uint8_t)at;
+    s->program.out[s->program.n_out++] = value;
+}
+
+void fac__set_param(fac__step_code *s, fac__reg value)
+{
+    set(s, FAC__AT_PARAM, value);
+}
+
+void fac__set_slot(fac__step_code *s, int i, fac__reg value)
+{
+    set(s, FAC__AT_SLOT + i, value);
+}
+
+fac__reg fac__decayed_gradient(fac__step_code *s, const fac_optimizer_options *o, int decay)
+{
+    fac__reg g = fac__gradient(s);
+    if (o->maximize != 0) g = fac__emit(s, neg, g);
+    if (o->weight_decay != 0) g = fac__emit(s, add_scaled, g, fac__param(s), fac__number(s, decay));
+    return g;
+}
+
+static void fix(uint8_t *reg, const fac__program *p)
+{
+    int i = *reg & ~KIND, kind = *reg & KIND;
+    *reg = (uint8_t)(kind == INPUT ? i : kind == NUMBER ? p->n_in + i : p->n_in + p->n_const + i);
+}
+
+bool fac__group_write(const fac_optimizer *optimizer, fac__group *group)
+{
+    group->numbers_of = 0;
+    memset(group->uses, 0, sizeof group->uses);
+    for (int first = 0; first < 2; first++) {
+        fac__step_code *s = &group->code[first];
+        memset(s, 0, sizeof *s);
+        optimizer->kind->write(s, &group->options, first);
+        if (s->too_long) return fac__runtime_error("the step of %s is too long", optimizer->kind->name), false;
+        for (int i = 0; i < s->program.n_code; i++)
+            for (int k = 0; k < fac__row_arity((fac__row)s->program.code[i].row); k++)
+                fix(&s->program.code[i].in[k], &s->program);
+        for (int i = 0; i < s->program.n_out; i++) {
+            fix(&s->program.out[i], &s->program);
+            if (s->out[i] >= FAC__AT_SLOT) group->uses[s->out[i] - FAC__AT_SLOT] = true;
+        }
+    }
+    return true;
+}
