@@ -1,0 +1,119 @@
+/* Floor 5. Activations as modules: one row each. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "facula/ops_pointwise.h"
+#include "facula/ops_reduce.h"
+#include "nn/layer.h"
+
+/* How a keyword is printed. */
+typedef enum style {
+    NOT_THERE,
+    AS_FLOAT,  /* alpha=1.0 */
+    AS_NUMBER, /* beta=1: an integer where it is one */
+    BARE       /* 0.5 */
+} style;
+
+typedef struct keyword {
+    style style;
+    const char *name;
+    size_t at; /* in the options; a double */
+    double otherwise;
+} keyword;
+
+typedef struct row {
+    const char *function;
+    fac_module_type type;
+    keyword keywords[2];
+    fac_tensor *(*apply)(fac_tensor *x, double a, double b);
+    fac_tensor *(*apply_)(fac_tensor *x, double a, double b); /* in place; NULL: not offered */
+} row;
+
+typedef struct activation {
+    fac_module base;
+    const row *row;
+    double a, b;
+    bool inplace;
+} activation;
+
+static fac_tensor *forward(fac_module *self, fac_tensor *x);
+static int extra_repr(const fac_module *self, char *text, size_t size);
+
+/* clang-format off */
+#define NONE {NOT_THERE, NULL, 0, 0}
+#define KEY(style, field, otherwise) {style, #field, offsetof(fac_nn_activation_options, field), otherwise}
+#define LIST(PLAIN, INPLACE)                                                                                           \
+    INPLACE(relu,       "ReLU",       NONE, NONE,                                  fac_relu(x), fac_relu_(x))          \
+    INPLACE(leaky_relu, "LeakyReLU",  KEY(AS_FLOAT, negative_slope, 0.01), NONE,                                       \
+            fac_leaky_relu(x, a), fac_leaky_relu_(x, a))                                                               \
+    PLAIN(tanh,         "Tanh",       NONE, NONE,                                  fac_tanh(x))                        \
+    PLAIN(sigmoid,      "Sigmoid",    NONE, NONE,                                  fac_sigmoid(x))                     \
+    PLAIN(softmax,      "Softmax",    KEY(AS_NUMBER, dim, -1), NONE, fac_softmax(x, (int64_t)a, FAC_DTYPE_NONE))       \
+    PLAIN(log_softmax,  "LogSoftmax", KEY(AS_NUMBER, dim, -1), NONE, fac_log_softmax(x, (int64_t)a, FAC_DTYPE_NONE))   \
+    PLAIN(softmin,      "Softmin",    KEY(AS_NUMBER, dim, -1), NONE, fac_softmin(x, (int64_t)a, FAC_DTYPE_NONE))
+/* clang-format on */
+
+#define FUNCTION(name, y)                                                                                              \
+    static fac_tensor *name(fac_tensor *x, double a, double b)                                                         \
+    {                                                                                                                  \
+        (void)a, (void)b;                                                                                              \
+        return y;                                                                                                      \
+    }
+#define PLAIN(name, title, first, second, y) FUNCTION(apply_##name, y)
+#define INPLACE(name, title, first, second, y, y_) FUNCTION(apply_##name, y) FUNCTION(apply_##name##_, y_)
+LIST(PLAIN, INPLACE)
+#undef PLAIN
+#undef INPLACE
+
+#define TYPE(title) {.name = title, .size = sizeof(activation), .forward = forward, .extra_repr = extra_repr}
+#define PLAIN(name, title, first, second, y) {#name, TYPE(title), {first, second}, apply_##name, NULL},
+#define INPLACE(name, title, first, second, y, y_)                                                                     \
+    {#name, TYPE(title), {first, second}, apply_##name, apply_##name##_},
+static const row rows[] = {LIST(PLAIN, INPLACE)};
+
+static fac_tensor *forward(fac_module *self, fac_tensor *x)
+{
+    const activation *m = (const activation *)self;
+    return (m->inplace ? m->row->apply_ : m->row->apply)(x, m->a, m->b);
+}
+
+static int extra_repr(const fac_module *self, char *text, size_t size)
+{
+    const activation *m = (const activation *)self;
+    const double values[] = {m->a, m->b};
+    int n = 0;
+    for (int i = 0; i < 2; i++) {
+        const keyword *k = &m->row->keywords[i];
+        char number[32];
+        if (k->style == NOT_THERE) continue;
+        fac__python_float(values[i], number);
+        if (k->style == AS_NUMBER && values[i] == floor(values[i])) snprintf(number, sizeof number, "%.0f", values[i]);
+        n += snprintf(text + n, size - (size_t)n, "%s%s%s%s", n ? ", " : "", k->style == BARE ? "" : k->name,
+                      k->style == BARE ? "" : "=", number);
+    }
+    if (m->inplace) n += snprintf(text + n, size - (size_t)n, "%sinplace=True", n ? ", " : "");
+    return n;
+}
+
+fac_module *fac_nn_activation_with(const char *name, fac_nn_activation_options options)
+{
+    FAC__NEED(name);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const row *r = &rows[i];
+        if (strcmp(r->function, name)) continue;
+        activation *m = fac_module_new(&r->type);
+        if (!m) return NULL;
+        m->row = r;
+        m->inplace = options.inplace && r->apply_;
+        double *const values[] = {&m->a, &m->b};
+        for (int k = 0; k < 2; k++) {
+            if (r->keywords[k].style == NOT_THERE) continue;
+            double given;
+            memcpy(&given, (const char *)&options + r->keywords[k].at, sizeof given);
+            *values[k] = isnan(given) ? r->keywords[k].otherwise : given;
+        }
+        return &m->base;
+    }
+    return fac__value_error("there is no activation '%s'", name);
+}
