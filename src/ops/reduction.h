@@ -1,0 +1,45 @@
+/* Floor 4. What all reductions share: which dimensions go, the result's shape, and the way back of gradients. */
+#ifndef FACULA_REDUCTION_H
+#define FACULA_REDUCTION_H
+
+#include "backend/reduce.h"
+#include "facula/ops_reduce.h"
+#include "op.h"
+#include "plain.h"
+
+/* Plain data: nodes keep it as their params. */
+typedef struct fac__reduction {
+    uint32_t mask;  /* the dimensions of the input that go */
+    bool all_given; /* neither dim nor dims was named: torch's overload without dim */
+    bool keepdim;
+    int ndim; /* of the result */
+    int64_t shape[FAC_MAX_DIMS];
+    fac_dims input;  /* the input's shape */
+    int64_t reduced; /* elements behind each result */
+} fac__reduction;
+
+bool fac__reduction_of(const fac_tensor *x, const fac_reduce_options *options, fac__reduction *r);
+
+/* Runs the kernel; out and second (may be NULL) have the reduction's shape, with or without the kept dims. */
+void fac__reduce_into(fac__reduce_kind kind, const fac_tensor *x, const fac__reduction *r, fac_tensor *out, fac_tensor *second);
+/* The same into a new tensor, which is the caller's. */
+fac_tensor *fac__reduce(fac__reduce_kind kind, const fac_tensor *x, const fac__reduction *r, fac_dtype dtype);
+
+/* A tensor of the result's shape with the reduced dimensions put back as 1, so that it broadcasts against the input
+ * (differentiable); and expanded to the input's whole shape. */
+fac_tensor *fac__unreduce(const fac__reduction *r, fac_tensor *t);
+fac_tensor *fac__unreduce_expand(const fac__reduction *r, fac_tensor *t);
+
+/* False, with PyTorch's error, when what op reduces has no elements. */
+bool fac__reduction_not_empty(const fac_tensor *x, const fac__reduction *r, const char *op);
+
+static inline fac_reduce_options fac__reduce_over(fac_dims dims, bool keepdim, fac_dtype dtype)
+{
+    fac_reduce_options o = fac_reduce_options_defaults();
+    o.dims = dims;
+    o.keepdim = keepdim;
+    o.dtype = dtype;
+    return o;
+}
+
+#endif
