@@ -271,10 +271,8 @@ static bool plan_box(plan *p, int64_t room)
     for (int d = 0; d < last; d++)
         p->box[d] = 1;
     if (tile) {
-        int64_t side = room >= 1024 ? 32 : room >= 256 ? 16 : 8;
-        p->box[last] = least(p->shape[last], side);
-        p->box[across] = least(p->shape[across], room / p->box[last]);
-        if (p->box[across] > side) p->box[across] = side;
+        p->box[last] = least(p->shape[last], room >= 512 ? 32 : 8);
+        p->box[across] = least(p->shape[across], least(128, room / p->box[last]));
     } else if (p->shape[last] >= room) { /* pieces of a row, of like lengths */
         int64_t pieces = (p->shape[last] + room - 1) / room;
         p->box[last] = least(room, ((p->shape[last] + pieces - 1) / pieces + 15) / 16 * 16);
@@ -536,7 +534,7 @@ static bool try_copy(const fac__pointwise_args *args, int64_t numel)
     p.table = &FAC__ISA_PICK(fac__row_table);
     p.n_operands = 2;
     plan_dims(&p);
-    plan_box(&p, MOST);
+    plan_box(&p, 2 * MOST);
     fac__parallel(p.n_boxes, 2 * GRAIN / p.box_numel, copy_boxes, &p);
     return true;
 }

@@ -49,8 +49,18 @@
             to[i] = (To)(convert(from[i]));                                                                            \
     }
 
-/* The whole move out of a run: rows that lie in a row, rows that repeat one element, and everything else, where the
- * inner loop is the one with the nearer neighbours: a column that lies in a row is read as one. */
+/* Moves a matrix whose columns lie in a row: elements are read (or written) in their order in memory. */
+#define ACROSS_LOOP(name, To, From, convert)                                                                           \
+    static inline void name##_across(To *restrict to, int64_t to_row, int64_t to_col, const From *restrict from,       \
+                                     int64_t from_row, int64_t from_col, int64_t rows, int64_t cols)                   \
+    {                                                                                                                  \
+        for (int64_t c = 0; c < cols; c++)                                                                             \
+            for (int64_t r = 0; r < rows; r++)                                                                         \
+                to[r * to_row + c * to_col] = (To)(convert(from[r * from_row + c * from_col]));                        \
+    }
+
+/* The whole move out of these: rows that lie in a row, rows that repeat one element, columns that lie in a row, and
+ * everything else. */
 #define MOVE_LOOP(name, To, From, convert)                                                                             \
     static void name(void *to_, int64_t to_row, int64_t to_col, const void *from_, int64_t from_row, int64_t from_col, \
                      int64_t rows, int64_t cols)                                                                       \
@@ -67,16 +77,15 @@
                     to[r * to_row + c] = value;                                                                        \
             }                                                                                                          \
         } else if (rows > 1 && (from_row == 1 || to_row == 1)) {                                                       \
-            for (int64_t c = 0; c < cols; c++)                                                                         \
-                for (int64_t r = 0; r < rows; r++)                                                                     \
-                    to[r * to_row + c * to_col] = (To)(convert(from[r * from_row + c * from_col]));                    \
+            name##_across(to, to_row, to_col, from, from_row, from_col, rows, cols);                                   \
         } else {                                                                                                       \
             for (int64_t r = 0; r < rows; r++)                                                                         \
                 for (int64_t c = 0; c < cols; c++)                                                                     \
                     to[r * to_row + c * to_col] = (To)(convert(from[r * from_row + c * from_col]));                    \
         }                                                                                                              \
     }
-#define MOVE(name, To, From, convert) RUN_LOOP(name, To, From, convert) MOVE_LOOP(name, To, From, convert)
+#define MOVE(name, To, From, convert)                                                                                  \
+    RUN_LOOP(name, To, From, convert) ACROSS_LOOP(name, To, From, convert) MOVE_LOOP(name, To, From, convert)
 
 #define AS_IS(x) x
 #define TRUTH(x) ((x) != 0)
@@ -107,8 +116,59 @@ static inline void store_f32_f16_run(uint16_t *restrict to, const float *restric
 RUN_LOOP(load_f16_f32, float, uint16_t, FROM_HALF)
 RUN_LOOP(store_f32_f16, uint16_t, float, TO_HALF)
 #endif
+ACROSS_LOOP(load_f16_f32, float, uint16_t, FROM_HALF)
+ACROSS_LOOP(store_f32_f16, uint16_t, float, TO_HALF)
 MOVE_LOOP(load_f16_f32, float, uint16_t, FROM_HALF)
 MOVE_LOOP(store_f32_f16, uint16_t, float, TO_HALF)
+
+/* Elements of four bytes without conversion, the case that matters most (transposed float matrices), go 8 x 8 at a time
+ * through registers. */
+typedef uint32_t eight __attribute__((vector_size(32), aligned(4), may_alias));
+#if defined(__clang__)
+#define SHUFFLE(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+#else
+#define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (eight){__VA_ARGS__})
+#endif
+static inline void transpose_8x8(uint32_t *to, int64_t to_row, const uint32_t *from, int64_t from_col)
+{
+    eight x[8], y[8]; /* swaps halves of pairs of vectors: single elements, then twos, then fours */
+    for (int i = 0; i < 8; i++)
+        x[i] = *(const eight *)(from + i * from_col);
+    for (int i = 0; i < 8; i += 2) {
+        y[i] = SHUFFLE(x[i], x[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+        y[i + 1] = SHUFFLE(x[i], x[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    }
+    for (int i = 0; i < 8; i += i % 4 == 1 ? 3 : 1) {
+        x[i] = SHUFFLE(y[i], y[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        x[i + 2] = SHUFFLE(y[i], y[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    for (int i = 0; i < 4; i++) {
+        *(eight *)(to + i * to_row) = SHUFFLE(x[i], x[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        *(eight *)(to + (i + 4) * to_row) = SHUFFLE(x[i], x[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+}
+ACROSS_LOOP(plain_4, uint32_t, uint32_t, AS_IS)
+static void transpose_4(uint32_t *to, int64_t to_row, const uint32_t *from, int64_t from_col, int64_t rows, int64_t cols)
+{
+    int64_t r8 = rows / 8 * 8, c8 = cols / 8 * 8;
+    for (int64_t r = 0; r < r8; r += 8)
+        for (int64_t c = 0; c < c8; c += 8)
+            transpose_8x8(to + r * to_row + c, to_row, from + r + c * from_col, from_col);
+    plain_4_across(to + r8 * to_row, to_row, 1, from + r8, 1, from_col, rows - r8, cols);
+    plain_4_across(to + c8, to_row, 1, from + c8 * from_col, 1, from_col, r8, cols - c8);
+}
+RUN_LOOP(copy_4, uint32_t, uint32_t, AS_IS)
+static void copy_4_across(uint32_t *to, int64_t to_row, int64_t to_col, const uint32_t *from, int64_t from_row,
+                          int64_t from_col, int64_t rows, int64_t cols)
+{
+    if (to_col == 1 && from_row == 1)
+        transpose_4(to, to_row, from, from_col, rows, cols);
+    else if (to_row == 1 && from_col == 1)
+        transpose_4(to, to_col, from, from_row, cols, rows);
+    else
+        plain_4_across(to, to_row, to_col, from, from_row, from_col, rows, cols);
+}
+MOVE_LOOP(copy_4, uint32_t, uint32_t, AS_IS)
 
 /* Every dtype into a compute type and back; `narrow` is how that type becomes an integer of 32 bits or less. */
 #define MOVES(T, s, narrow)                                                                                            \
@@ -118,7 +178,6 @@ MOVE_LOOP(store_f32_f16, uint16_t, float, TO_HALF)
     MOVE(load_i32_##s, T, int32_t, AS_IS)                                                                              \
     MOVE(load_i64_##s, T, int64_t, AS_IS)                                                                              \
     MOVE(load_bf16_##s, T, uint16_t, FROM_BF16)                                                                        \
-    MOVE(load_f32_##s, T, float, AS_IS)                                                                                \
     MOVE(load_f64_##s, T, double, AS_IS)                                                                               \
     MOVE(store_##s##_bool, uint8_t, T, TRUTH)                                                                          \
     MOVE(store_##s##_i8, int8_t, T, narrow)                                                                            \
@@ -126,19 +185,24 @@ MOVE_LOOP(store_f32_f16, uint16_t, float, TO_HALF)
     MOVE(store_##s##_i32, int32_t, T, narrow)                                                                          \
     MOVE(store_##s##_i64, int64_t, T, AS_IS)                                                                           \
     MOVE(store_##s##_bf16, uint16_t, T, TO_BF16)                                                                       \
-    MOVE(store_##s##_f32, float, T, AS_IS)                                                                             \
     MOVE(store_##s##_f64, double, T, AS_IS)
 MOVES(int64_t, i64, AS_IS)
 MOVES(float, f32, SMALL)
 MOVES(double, f64, SMALL)
+MOVE(load_f32_i64, int64_t, float, AS_IS)
+MOVE(load_f32_f64, double, float, AS_IS)
+MOVE(store_i64_f32, float, int64_t, AS_IS)
+MOVE(store_f64_f32, float, double, AS_IS)
 MOVE(load_f16_i64, int64_t, uint16_t, FROM_HALF)
 MOVE(load_f16_f64, double, uint16_t, FROM_HALF)
 MOVE(store_i64_f16, uint16_t, int64_t, TO_HALF)
 MOVE(store_f64_f16, uint16_t, double, TO_HALF)
 MOVE(copy_1, uint8_t, uint8_t, AS_IS)
 MOVE(copy_2, uint16_t, uint16_t, AS_IS)
-MOVE(copy_4, uint32_t, uint32_t, AS_IS)
 MOVE(copy_8, uint64_t, uint64_t, AS_IS)
+
+#define load_f32_f32 copy_4
+#define store_f32_f32 copy_4
 
 /* ---- the table ---------------------------------------------------------------------------------------------- */
 

@@ -1,27 +1,735 @@
+/* Floor 1. The functions in capitals that pointwise.def is written in, for int64_t, float and double.
+ *
+ * Those of float are made so that loops over them vectorise: no branches, no calls, no tables. exp, log, tanh, pow and
+ * their kin follow SLEEF 3.5's algorithms with the fused multiply-add (N. Shibata, F. Petrogalli, "SLEEF: a portable
+ * vectorized library of C standard mathematical functions", 2020), operation by operation, because PyTorch computes them
+ * with it on AVX2: the bits are the same, and training goes the same way. Those of double are libm's. */
 #ifndef FACULA_SCALAR_MATH_H
 #define FACULA_SCALAR_MATH_H
+
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
-static inline int64_t fma_i64(int64_t a, int64_t b, int64_t c) { return a*b+c; }
-static inline float fma_f32(float a, float b, float c) {
-#ifdef __FMA__
- return __builtin_fmaf(a,b,c);
+
+#include "core/half.h"
+
+/* ---- multiply and add, rounded once ------------------------------------------------------------------------- */
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define FAC__HAS_FMA 1
 #else
- return (float)((double)a*b+c);
+#define FAC__HAS_FMA 0
+#endif
+
+/* Without the instruction by way of double, where a product of floats is exact: the same result but for rare double
+ * roundings, so that digits do not depend on the machine. */
+static inline float fma_f32(float a, float b, float c)
+{
+    return FAC__HAS_FMA ? __builtin_fmaf(a, b, c) : (float)((double)a * (double)b + (double)c);
+}
+static inline double fma_f64(double a, double b, double c)
+{
+    return FAC__HAS_FMA ? __builtin_fma(a, b, c) : a * b + c;
+}
+static inline int64_t fma_i64(int64_t a, int64_t b, int64_t c)
+{
+    return a * b + c;
+}
+
+/* ---- floats made of two, and of bits ------------------------------------------------------------------------ */
+
+/* An unevaluated sum, lo below half an ulp of hi. The names say what goes in: a pair (p) or a float (f). add needs
+ * |x| >= |y| or nearly so, sum does not. After T. J. Dekker, "A floating-point technique for extending the available
+ * precision", 1971. */
+typedef struct pair {
+    float hi, lo;
+} pair;
+
+static inline pair add_pp(pair x, pair y)
+{
+    float s = x.hi + y.hi;
+    return (pair){s, x.hi - s + y.hi + x.lo + y.lo};
+}
+static inline pair add_pf(pair x, float y)
+{
+    float s = x.hi + y;
+    return (pair){s, x.hi - s + y + x.lo};
+}
+static inline pair add_fp(float x, pair y)
+{
+    float s = x + y.hi;
+    return (pair){s, x - s + y.hi + y.lo};
+}
+static inline pair sum_ff(float x, float y)
+{
+    float s = x + y, v = s - x;
+    return (pair){s, (x - (s - v)) + (y - v)};
+}
+static inline pair sum_pf(pair x, float y)
+{
+    pair s = sum_ff(x.hi, y);
+    return (pair){s.hi, s.lo + x.lo};
+}
+static inline pair sum_fp(float x, pair y)
+{
+    pair s = sum_ff(x, y.hi);
+    return (pair){s.hi, s.lo + y.lo};
+}
+static inline pair sum_pp(pair x, pair y)
+{
+    pair s = sum_ff(x.hi, y.hi);
+    return (pair){s.hi, s.lo + (x.lo + y.lo)};
+}
+static inline pair mul_pp(pair x, pair y)
+{
+    float s = x.hi * y.hi;
+    return (pair){s, fma_f32(x.hi, y.lo, fma_f32(x.lo, y.hi, fma_f32(x.hi, y.hi, -s)))};
+}
+static inline pair mul_pf(pair x, float y)
+{
+    float s = x.hi * y;
+    return (pair){s, fma_f32(x.lo, y, fma_f32(x.hi, y, -s))};
+}
+static inline pair square_p(pair x)
+{
+    float s = x.hi * x.hi;
+    return (pair){s, fma_f32(x.hi + x.hi, x.lo, fma_f32(x.hi, x.hi, -s))};
+}
+static inline pair div_pp(pair x, pair y)
+{
+    float t = 1.0f / y.hi, s = x.hi * t;
+    float u = fma_f32(t, x.hi, -s), v = fma_f32(-y.lo, t, fma_f32(-y.hi, t, 1.0f));
+    return (pair){s, fma_f32(s, v, fma_f32(x.lo, t, u))};
+}
+static inline pair reciprocal_p(pair x)
+{
+    float s = 1.0f / x.hi;
+    return (pair){s, s * fma_f32(-x.lo, s, fma_f32(-x.hi, s, 1.0f))};
+}
+static inline pair scale_p(pair x, float s)
+{
+    return (pair){x.hi * s, x.lo * s};
+}
+static inline pair normalize_p(pair x)
+{
+    float s = x.hi + x.lo;
+    return (pair){s, x.hi - s + x.lo};
+}
+
+static inline float abs_f32(float x)
+{
+    return fac__bits_float(fac__float_bits(x) & 0x7fffffff);
+}
+/* x with its sign changed where y is negative. */
+static inline float flip_sign(float x, float y)
+{
+    return fac__bits_float(fac__float_bits(x) ^ (fac__float_bits(y) & 0x80000000u));
+}
+/* Rounds |x| < 2^22 to an integer, ties to even, without the rounding instruction that old machines lack. */
+static inline float round_small(float x)
+{
+    return (x + 12582912.0f) - 12582912.0f;
+}
+static inline int32_t int_of(float whole) /* of a float that round_small gave */
+{
+    return (int32_t)(fac__float_bits(whole + 12582912.0f) - 0x4b400000u);
+}
+/* x * 2^q for |q| < 254, in two steps so that neither factor overflows. */
+static inline float scale_by_power(float x, int32_t q)
+{
+    int32_t half = q >> 1;
+    return x * fac__bits_float((uint32_t)(half + 127) << 23) * fac__bits_float((uint32_t)(q - half + 127) << 23);
+}
+/* Horner's scheme. */
+#define POLY3(x, a, b, c) fma_f32(fma_f32(a, x, b), x, c)
+#define POLY4(x, a, b, c, d) fma_f32(POLY3(x, a, b, c), x, d)
+#define POLY5(x, a, b, c, d, e) fma_f32(POLY4(x, a, b, c, d), x, e)
+#define POLY6(x, a, b, c, d, e, f) fma_f32(POLY5(x, a, b, c, d, e), x, f)
+
+/* ---- exponentials of float ---------------------------------------------------------------------------------- */
+
+#define LOG2_E 1.442695041f
+#define LN2_HIGH 0.693145751953125f /* ln 2 in two parts; the first has trailing zeros, so that its multiples are exact */
+#define LN2_LOW 1.428606765e-06f
+
+static inline float exp_f32(float x)
+{
+    float n = round_small(x * LOG2_E);
+    float s = fma_f32(n, -LN2_LOW, fma_f32(n, -LN2_HIGH, x));
+    float u = POLY6(s, 0.000198527617612853646f, 0.00139304355252534151f, 0.00833336077630519867f,
+                    0.0416664853692054749f, 0.166666671633720398f, 0.5f);
+    float y = scale_by_power(1.0f + fma_f32(s * s, u, s), int_of(n));
+    y = x < -104.0f ? 0.0f : y;
+    return x > 100.0f ? INFINITY : y;
+}
+
+/* exp of a pair, as a pair. */
+static inline pair exp_pair(pair x)
+{
+    float n = round_small((x.hi + x.lo) * LOG2_E);
+    pair s = sum_pf(sum_pf(x, n * -LN2_HIGH), n * -LN2_LOW);
+    float u = POLY4(s.hi, 0.1980960224e-3f, 0.1394256484e-2f, 0.8333456703e-2f, 0.4166637361e-1f);
+    pair t = sum_pf(mul_pf(s, u), 0.166666659414234245f);
+    t = sum_pf(mul_pp(s, t), 0.5f);
+    t = add_fp(1.0f, sum_pp(s, mul_pp(square_p(s), t)));
+    bool tiny = x.hi < -104.0f;
+    int32_t q = int_of(n);
+    t.hi = tiny ? 0.0f : scale_by_power(t.hi, q);
+    t.lo = tiny ? 0.0f : scale_by_power(t.lo, q);
+    return t;
+}
+
+static inline float expm1_f32(float x)
+{
+    pair d = sum_pf(exp_pair((pair){x, 0.0f}), -1.0f);
+    float y = d.hi + d.lo;
+    y = x > 88.7228317f ? INFINITY : y;
+    y = x < -16.6355323f ? -1.0f : y;
+    return x == 0.0f ? x : y;
+}
+static inline float exp2_f32(float x)
+{
+    float big = x > 1000.0f ? 1000.0f : x < -1000.0f ? -1000.0f : x, n = round_small(big), s = x - n;
+    float u = POLY6(s, 0.1535920892e-3f, 0.1339262701e-2f, 0.9618384764e-2f, 0.5550347269e-1f, 0.2402264476e+0f,
+                    0.6931471825e+0f);
+    float y = scale_by_power(fma_f32(u, s, 1.0f), int_of(n));
+    y = x >= 128.0f ? INFINITY : y;
+    return x < -150.0f ? 0.0f : y;
+}
+static inline float tanh_f32(float x)
+{
+    float m = abs_f32(x);
+    pair d = exp_pair((pair){m, 0.0f}), e = reciprocal_p(d);
+    d = div_pp(add_pp(d, (pair){-e.hi, -e.lo}), add_pp(d, e));
+    float y = d.hi + d.lo;
+    y = m > 8.664339742f ? 1.0f : y;
+    return x != x ? x : flip_sign(y, x);
+}
+static inline float sinh_f32(float x)
+{
+    float m = abs_f32(x);
+    pair d = exp_pair((pair){m, 0.0f}), e = reciprocal_p(d);
+    d = add_pp(d, (pair){-e.hi, -e.lo});
+    float y = (d.hi + d.lo) * 0.5f;
+    y = m > 89.0f || y != y ? INFINITY : y;
+    return x != x ? x : flip_sign(y, x);
+}
+static inline float cosh_f32(float x)
+{
+    float m = abs_f32(x);
+    pair d = exp_pair((pair){m, 0.0f});
+    d = add_pp(d, reciprocal_p(d));
+    float y = (d.hi + d.lo) * 0.5f;
+    y = m > 89.0f || y != y ? INFINITY : y;
+    return x != x ? x : y;
+}
+
+/* ---- logarithms of float ------------------------------------------------------------------------------------ */
+
+/* x = m * 2^e with m from 0.75 to 1.5, and (m - 1) / (m + 1), whose odd powers the series is in. */
+typedef struct parted {
+    float e, m;
+} parted;
+static inline parted part(float x)
+{
+    bool small = x < 1.17549435e-38f; /* subnormals are scaled up first */
+    float d = small ? x * 1.8446744073709552e19f : x;
+    int32_t e = (int32_t)((fac__float_bits(d * (1.0f / 0.75f)) >> 23) & 0xff) - 127;
+    float m = fac__bits_float(fac__float_bits(d) - ((uint32_t)e << 23));
+    return (parted){(float)(small ? e - 64 : e), m};
+}
+static inline pair log_ratio(float m)
+{
+    return div_pp(sum_ff(-1.0f, m), sum_ff(1.0f, m));
+}
+/* The values at the ends of the domain. */
+static inline float log_ends(float x, float y)
+{
+    y = x == INFINITY ? INFINITY : y;
+    y = x < 0.0f || x != x ? NAN : y;
+    return x == 0.0f ? -INFINITY : y;
+}
+
+#define LN2_PAIR ((pair){0.69314718246459960938f, -1.904654323148236017e-09f})
+
+static inline float log_f32(float x)
+{
+    parted p = part(x);
+    pair r = log_ratio(p.m), s = mul_pf(LN2_PAIR, p.e);
+    float r2 = r.hi * r.hi, t = POLY3(r2, 0.3027294874e+0f, 0.3996108174e+0f, 0.6666694880e+0f);
+    s = add_pf(add_pp(s, scale_p(r, 2.0f)), r2 * r.hi * t);
+    return log_ends(x, s.hi + s.lo);
+}
+static inline float log10_f32(float x)
+{
+    parted p = part(x);
+    pair r = log_ratio(p.m), s = mul_pf((pair){0.30103001f, -1.432098889e-08f}, p.e);
+    float r2 = r.hi * r.hi, t = POLY3(r2, 0.1314289868e+0f, 0.1735493541e+0f, 0.2895309627e+0f);
+    s = add_pf(add_pp(s, mul_pp(r, (pair){0.868588984f, -2.170757285e-08f})), r2 * r.hi * t);
+    return log_ends(x, s.hi + s.lo);
+}
+static inline float log2_f32(float x)
+{
+    parted p = part(x);
+    pair r = log_ratio(p.m);
+    float r2 = r.hi * r.hi, t = POLY3(r2, 0.4374550283e+0f, 0.5764790177e+0f, 0.9618012905120f);
+    pair s = sum_fp(p.e, mul_pp(r, (pair){2.8853900432586669922f, 3.2734474483568488616e-08f}));
+    s = sum_pf(s, r2 * r.hi * t);
+    return log_ends(x, s.hi + s.lo);
+}
+static inline float log1p_f32(float x)
+{
+    bool huge = x > 1e38f; /* 2^-e would be subnormal */
+    float d = huge ? x * 0.25f : x, one = d + 1.0f;
+    parted p = part(one);
+    bool small = one < 1.17549435e-38f;
+    /* m = (1 + x) * 2^-e - 1, without the rounding of 1 + x */
+    float t = fac__bits_float((uint32_t)(127 - (int32_t)(small ? p.e + 64.0f : p.e)) << 23);
+    float m = fma_f32(d, t, t - 1.0f), sum = 2.0f + m;
+    pair r = div_pp((pair){m, 0.0f}, (pair){sum, 2.0f - sum + m}), s = mul_pf(LN2_PAIR, p.e);
+    float r2 = r.hi * r.hi, u = POLY3(r2, 0.3027294874e+0f, 0.3996108174e+0f, 0.6666694880e+0f);
+    s = add_pf(add_pp(s, scale_p(r, 2.0f)), r2 * r.hi * u);
+    float y = s.hi + s.lo;
+    y = huge ? y + 1.38629436f : y;
+    y = x == INFINITY ? INFINITY : y;
+    y = x < -1.0f || x != x ? NAN : y;
+    y = x == -1.0f ? -INFINITY : y;
+    return x == 0.0f ? x : y;
+}
+
+/* ---- powers of float ---------------------------------------------------------------------------------------- */
+
+static inline float pow_f32(float x, float y)
+{
+    float m = abs_f32(x), n = abs_f32(y), bounded = n < 16777216.0f ? y : 0.0f;
+    bool whole = n >= 16777216.0f || (float)(int32_t)bounded == y;
+    bool odd = n < 16777216.0f && (float)(int32_t)bounded == y && ((int32_t)bounded & 1);
+    /* log |x| as a pair */
+    parted p = part(m);
+    pair r = log_ratio(p.m), r2 = square_p(r);
+    float t = POLY3(r2.hi, 0.240320354700088500976562f, 0.285112679004669189453125f, 0.400007992982864379882812f);
+    pair s = add_pp(mul_pf(LN2_PAIR, p.e), scale_p(r, 2.0f));
+    pair c = {0.66666662693023681640625f, 3.69183861259614332084311e-09f};
+    s = add_pp(s, mul_pp(mul_pp(r2, r), sum_pp(mul_pf(r2, t), c)));
+    /* exp of y times that */
+    pair d = mul_pf(s, y);
+    float k = round_small((d.hi + d.lo) * LOG2_E);
+    s = normalize_p(sum_pf(sum_pf(d, k * -LN2_HIGH), k * -LN2_LOW));
+    float u = POLY5(s.hi, 0.00136324646882712841033936f, 0.00836596917361021041870117f, 0.0416710823774337768554688f,
+                    0.166665524244308471679688f, 0.499999850988388061523438f);
+    pair e = add_fp(1.0f, add_pp(s, mul_pf(square_p(s), u)));
+    float z = scale_by_power(e.hi + e.lo, int_of(k));
+    z = d.hi < -104.0f ? 0.0f : z;
+    z = d.hi > 100.0f || z != z ? INFINITY : z;
+    /* signs and the ends of the domain */
+    z = x > 0.0f ? z : whole ? (odd ? -z : z) : NAN;
+    float toward = flip_sign(m - 1.0f, y);
+    z = n == INFINITY ? (toward < 0.0f ? 0.0f : toward == 0.0f ? 1.0f : INFINITY) : z;
+    float end = ((fac__float_bits(y) >> 31) != 0) != (x == 0.0f) ? 0.0f : INFINITY;
+    z = m == INFINITY || x == 0.0f ? flip_sign(end, odd ? x : 1.0f) : z;
+    z = x != x || y != y ? NAN : z;
+    return y == 0.0f || x == 1.0f ? 1.0f : z;
+}
+
+/* ---- erf, sin and cos of float ------------------------------------------------------------------------------ */
+
+/* One of three, for |x| below 1.1, below 2.4, and above. */
+#define BY_RANGE(a, b, c) (first ? (a) : second ? (b) : (c))
+#define BY_RANGE_P(a, b, c)                                                                                            \
+    ((pair){BY_RANGE((float)(a), (float)(b), (float)(c)),                                                              \
+            BY_RANGE((float)((a) - (float)(a)), (float)((b) - (float)(b)), (float)((c) - (float)(c)))})
+static inline float erf_f32(float x)
+{
+    float m = abs_f32(x);
+    bool first = m < 1.1f, second = m < 2.4f;
+    float u = first ? m * m : m;
+    float t = POLY5(u, BY_RANGE(0.7089292194e-4f, -0.1792667899e-4f, -0.9495757695e-5f),
+                    BY_RANGE(-0.7768311189e-3f, 0.3937633010e-3f, 0.2481465926e-3f),
+                    BY_RANGE(0.5159463733e-2f, -0.3949181177e-2f, -0.2918176819e-2f),
+                    BY_RANGE(-0.2683781274e-1f, 0.2445474640e-1f, 0.2059706673e-1f),
+                    BY_RANGE(0.1128318012e+0f, -0.1070996150e+0f, -0.9901899844e-1f));
+    pair d = mul_pf((pair){t, 0.0f}, u);
+    d = sum_pp(d, BY_RANGE_P(-0.376125876000657465, -0.634588905908410390, -0.643598050547891613));
+    d = sum_pp(mul_pf(d, u), BY_RANGE_P(1.12837916021059138, -1.12879855826694507, -1.12461487742845563));
+    d = mul_pf(d, m);
+    pair e = exp_pair(d), f = add_fp(1.0f, (pair){-e.hi, -e.lo});
+    float y = first ? d.hi + d.lo : f.hi + f.lo;
+    y = m < 4.0f ? y : 1.0f;
+    return x != x ? x : flip_sign(y, x);
+}
+
+/* How far a large x is from the nearest multiple of pi; the multiple's oddness goes to *odd. With quarter = 1 of x + pi/2.
+ * M. Payne and R. Hanek, "Radian reduction for trigonometric functions", 1983: of the product with 1/pi only those bits
+ * are computed that matter, in fixed point. */
+static inline float reduce_large(float x, uint32_t quarter, bool *odd)
+{
+    static const uint32_t inverse_pi[] = {0,          0x517cc1b7, 0x27220a94, 0xfe13abe8,
+                                          0xfa9a6ee0, 0x6db14acc, 0x9e21c820, 0xff28b1d5};
+    uint32_t bits = fac__float_bits(x), exponent = (bits >> 23) & 0xff, mantissa = (bits & 0x7fffff) | 0x800000;
+    uint32_t at = (exponent < 119 ? 119 : exponent) - 119, word = at >> 5, shift = at & 31;
+    uint64_t w0 = inverse_pi[word], w1 = inverse_pi[word + 1], w2 = inverse_pi[word + 2], w3 = inverse_pi[word + 3];
+    uint64_t high = ((w0 << 32 | w1) << shift) | ((w2 << 32 | w3) >> 32 >> (32 - shift));
+    uint64_t low = ((w2 << 32 | w3) << shift) >> 32;
+    uint64_t turns = mantissa * high + (mantissa * low >> 32); /* units of 2^-63 times pi, modulo 2 pi */
+    turns = (bits >> 31 ? 0 - turns : turns) + ((uint64_t)quarter << 62);
+    *odd = (turns + ((uint64_t)1 << 62)) >> 63;
+    uint64_t rest = turns << 1;
+    double whole = (double)(int32_t)(rest >> 32), part = (double)(int32_t)((uint32_t)rest >> 1);
+    return (float)((whole * 4294967296.0 + part * 2.0) * 1.7030607900432772e-19); /* pi / 2^64 */
+}
+static inline float sin_reduced(float d, bool odd)
+{
+    float s = d * d;
+    d = odd ? -d : d;
+    float u = POLY4(s, 2.6083159809786593541503e-06f, -0.0001981069071916863322258f, 0.00833307858556509017944336f,
+                    -0.166666597127914428710938f);
+    return s * (u * d) + d;
+}
+#define PI_HIGH 3.1414794921875f /* pi in three parts */
+#define PI_MIDDLE 0.00011315941810607910156f
+#define PI_LOW 1.9841872589410058936e-09f
+static inline float sin_f32(float x)
+{
+    float n = round_small(x * 0.318309886183790671538f);
+    float d = fma_f32(n, -PI_LOW, fma_f32(n, -PI_MIDDLE, fma_f32(n, -PI_HIGH, x)));
+    bool small = abs_f32(x) < 125.0f, odd_large, odd = int_of(n) & 1;
+    float large = reduce_large(x, 0, &odd_large);
+    float y = sin_reduced(small ? d : large, small ? odd : odd_large);
+    y = x == 0.0f ? x : y;
+    return abs_f32(x) < INFINITY ? y : NAN;
+}
+static inline float cos_f32(float x)
+{
+    float n = round_small(x * 0.318309886183790671538f - 0.5f), k = 2.0f * n + 1.0f;
+    float d = fma_f32(k, -PI_LOW * 0.5f, fma_f32(k, -PI_MIDDLE * 0.5f, fma_f32(k, -PI_HIGH * 0.5f, x)));
+    bool small = abs_f32(x) < 125.0f, odd_large, odd = !(int_of(n) & 1);
+    float large = reduce_large(x, 1, &odd_large);
+    float y = sin_reduced(small ? d : large, small ? odd : odd_large);
+    return abs_f32(x) < INFINITY ? y : NAN;
+}
+
+/* ---- the rest of float, by way of double -------------------------------------------------------------------- */
+
+#define BY_DOUBLE(name)                                                                                                \
+    static inline float name##_f32(float x)                                                                            \
+    {                                                                                                                  \
+        return (float)name((double)x);                                                                                 \
+    }
+BY_DOUBLE(tan)
+BY_DOUBLE(asin)
+BY_DOUBLE(acos)
+BY_DOUBLE(atan)
+BY_DOUBLE(asinh)
+BY_DOUBLE(acosh)
+BY_DOUBLE(atanh)
+BY_DOUBLE(erfc)
+
+static inline float atan2_f32(float y, float x)
+{
+    return (float)atan2((double)y, (double)x);
+}
+static inline float hypot_f32(float x, float y)
+{
+    float z = (float)__builtin_sqrt((double)x * x + (double)y * y); /* cannot overflow before the last step */
+    return abs_f32(x) == INFINITY || abs_f32(y) == INFINITY ? INFINITY : z;
+}
+/* Exact, as fmod is: where the quotient is below 2^28, its product with y is exact in double. */
+static inline float fmod_f32(float x, float y)
+{
+    double quotient = __builtin_trunc((double)x / (double)y), r = (double)x - quotient * (double)y;
+    if (!(__builtin_fabs(quotient) < 268435456.0) || y == 0) return fmodf(x, y);
+    float z = (float)((r < 0) != (x < 0) && r != 0 ? r + copysign((double)y, (double)x) : r); /* rounded up to a whole */
+    return __builtin_copysignf(z, x);
+}
+
+/* ---- special functions -------------------------------------------------------------------------------------- */
+
+#define FAC__PI 3.14159265358979323846
+
+static inline double lgamma_f64(double x)
+{
+#if defined(__GLIBC__)
+    int sign; /* lgamma itself writes the sign where all threads see it */
+    return lgamma_r(x, &sign);
+#else
+    return lgamma(x);
 #endif
 }
-static inline double fma_f64(double a, double b, double c) {
-#ifdef __FMA__
- return __builtin_fma(a,b,c);
-#else
- return a*b+c;
-#endif
+/* The logarithmic derivative of gamma: reflection to x > 0, recurrence to x >= 10, then the asymptotic series
+ * (Abramowitz and Stegun, 6.3.5, 6.3.7 and 6.3.18). */
+static inline double digamma_f64(double x)
+{
+    if (x == 0) return copysign(INFINITY, -x);
+    double y = 0;
+    if (x < 0) {
+        if (x == floor(x)) return NAN;
+        y = -FAC__PI / tan(FAC__PI * fmod(x, 1.0)); /* by the fraction, which is exact */
+        x = 1 - x;
+    }
+    if (x == INFINITY) return y + x;
+    for (; x < 10; x += 1)
+        y -= 1 / x;
+    double z = 1 / (x * x);
+    double series = z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
+    return y + log(x) - 0.5 / x - series;
 }
-#define FMA(a,b,c) _Generic((a), float: fma_f32, double: fma_f64, default: fma_i64)(a,b,c)
-#define ABS(a) ((a) < 0 ? -(a) : (a))
-#define SIGN(a) (((a) > 0) - ((a) < 0))
-#define MAX(a,b) ((a) > (b) ? (a) : (b))
-#define EXP(a) _Generic((a), float: expf, default: exp)(a)
-#define LOG(a) _Generic((a), float: logf, default: log)(a)
-#define TANH(a) _Generic((a), float: tanhf, default: tanh)(a)
+/* The n-th derivative of digamma, n >= 1: (-1)^(n+1) n! zeta(n + 1, x), Hurwitz' zeta by the Euler-Maclaurin formula; for
+ * n = 1 also left of 0, by reflection. */
+static inline double polygamma_f64(double n, double x)
+{
+    if (n == 0) return digamma_f64(x);
+    if (n == 1 && x < 0.5) {
+        double s = sin(FAC__PI * x);
+        return FAC__PI * FAC__PI / (s * s) - polygamma_f64(1, 1 - x);
+    }
+    if (x <= 0) return x == floor(x) ? INFINITY : NAN;
+    double sum = 0, factor = (int64_t)n % 2 ? 1 : -1;
+    for (; x < 12; x += 1)
+        sum += pow(x, -n - 1);
+    /* sum over k >= 0 of (x + k)^-(n+1): integral, half the first term, and corrections by Bernoulli's numbers */
+    static const double bernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6};
+    double power = pow(x, -n - 1), rising = n + 1, term = power / x;
+    sum += power * x / n + power / 2;
+    for (int k = 0; k < 7; k++) {
+        double two_k = 2.0 * (k + 1);
+        sum += bernoulli[k] * rising * term / tgamma(two_k + 1);
+        rising *= (n + two_k) * (n + two_k + 1);
+        term /= x * x;
+    }
+    return factor * tgamma(n + 1) * sum;
+}
+/* A first guess (M. Giles, "Approximating the erfinv function", 2010, with its single-precision coefficients) and two
+ * steps of Newton's method. */
+static inline double erfinv_f64(double y)
+{
+    if (!(y > -1 && y < 1)) return y == 1 ? INFINITY : y == -1 ? -INFINITY : NAN;
+    if (y == 0) return y;
+    static const double near[] = {2.81022636e-08, 3.43273939e-07,  -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+                                  -0.00125372503, -0.00417768164, 0.246640727,    1.50140941};
+    static const double far[] = {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+                                 -0.0076224613,   0.00943887047,  1.00167406,    2.83297682};
+    double w = -log1p(-y * y), x = 0, t = w < 5 ? w - 2.5 : sqrt(w) - 3;
+    for (int k = 0; k < 9; k++)
+        x = x * t + (w < 5 ? near[k] : far[k]);
+    x *= y;
+    for (int k = 0; k < 2; k++) { /* near 1 by erfc, which keeps the digits */
+        double error = fabs(y) < 0.5 ? erf(x) - y : copysign((1 - fabs(y)) - erfc(fabs(x)), x);
+        x -= error / (1.12837916709551257390 * exp(-x * x));
+    }
+    return x;
+}
+static inline float lgamma_f32(float x)
+{
+    return (float)lgamma_f64((double)x);
+}
+static inline float digamma_f32(float x)
+{
+    return (float)digamma_f64((double)x);
+}
+static inline float polygamma_f32(float n, float x)
+{
+    return (float)polygamma_f64((double)n, (double)x);
+}
+static inline float erfinv_f32(float x)
+{
+    return (float)erfinv_f64((double)x);
+}
+
+/* ---- rounding, remainders, signs, the larger and the smaller ------------------------------------------------- */
+
+/* One text for float and double. */
+#define FAC__REALS(T, s, b)                                                                                            \
+    static inline T floor_##s(T x)                                                                                     \
+    {                                                                                                                  \
+        return __builtin_floor##b(x);                                                                                  \
+    }                                                                                                                  \
+    static inline T ceil_##s(T x)                                                                                      \
+    {                                                                                                                  \
+        return __builtin_ceil##b(x);                                                                                   \
+    }                                                                                                                  \
+    static inline T trunc_##s(T x)                                                                                     \
+    {                                                                                                                  \
+        return __builtin_trunc##b(x);                                                                                  \
+    }                                                                                                                  \
+    static inline T round_##s(T x) /* half to even */                                                                  \
+    {                                                                                                                  \
+        return __builtin_rint##b(x);                                                                                   \
+    }                                                                                                                  \
+    static inline T abs_real_##s(T x)                                                                                  \
+    {                                                                                                                  \
+        return __builtin_fabs##b(x);                                                                                   \
+    }                                                                                                                  \
+    static inline T max_##s(T a, T b_) /* NaN wins */                                                                  \
+    {                                                                                                                  \
+        return a > b_ || a != a ? a : b_;                                                                              \
+    }                                                                                                                  \
+    static inline T min_##s(T a, T b_)                                                                                 \
+    {                                                                                                                  \
+        return a < b_ || a != a ? a : b_;                                                                              \
+    }                                                                                                                  \
+    static inline T fmax_##s(T a, T b_) /* NaN loses */                                                                \
+    {                                                                                                                  \
+        return a > b_ || b_ != b_ ? a : b_;                                                                            \
+    }                                                                                                                  \
+    static inline T fmin_##s(T a, T b_)                                                                                \
+    {                                                                                                                  \
+        return a < b_ || b_ != b_ ? a : b_;                                                                            \
+    }                                                                                                                  \
+    static inline T remainder_##s(T a, T b_) /* of the divisor's sign, as Python's */                                  \
+    {                                                                                                                  \
+        T r = fmod_##s(a, b_);                                                                                         \
+        return r != 0 && (r < 0) != (b_ < 0) ? r + b_ : r;                                                             \
+    }                                                                                                                  \
+    static inline T div_floor_##s(T a, T b_) /* as Python's: by way of the remainder, which is exact */                \
+    {                                                                                                                  \
+        T r = fmod_##s(a, b_), q = (a - r) / b_;                                                                       \
+        q = r != 0 && (r < 0) != (b_ < 0) ? q - 1 : q;                                                                 \
+        T f = __builtin_floor##b(q);                                                                                   \
+        f = q - f > (T)0.5 ? f + 1 : f;                                                                                \
+        f = q != 0 ? f : __builtin_copysign##b((T)0, a / b_);                                                          \
+        return b_ == 0 ? a / b_ : f;                                                                                   \
+    }                                                                                                                  \
+    static inline T div_trunc_##s(T a, T b_)                                                                           \
+    {                                                                                                                  \
+        return __builtin_trunc##b(a / b_);                                                                             \
+    }                                                                                                                  \
+    static inline T copysign_##s(T a, T b_)                                                                            \
+    {                                                                                                                  \
+        return __builtin_copysign##b(a, b_);                                                                           \
+    }                                                                                                                  \
+    static inline T signbit_##s(T x)                                                                                   \
+    {                                                                                                                  \
+        return __builtin_copysign##b((T)1, x) < 0;                                                                     \
+    }
+#define fmod_f64(x, y) fmod(x, y)
+FAC__REALS(float, f32, f)
+FAC__REALS(double, f64, )
+
+/* Integers. A division by zero, which the operations refuse, gives 0. */
+#define FAC__INTEGER(name, expr)                                                                                       \
+    static inline int64_t name##_i64(int64_t a)                                                                        \
+    {                                                                                                                  \
+        return expr;                                                                                                   \
+    }
+#define FAC__INTEGERS(name, expr)                                                                                      \
+    static inline int64_t name##_i64(int64_t a, int64_t b)                                                             \
+    {                                                                                                                  \
+        return expr;                                                                                                   \
+    }
+FAC__INTEGER(floor, a)
+FAC__INTEGER(ceil, a)
+FAC__INTEGER(trunc, a)
+FAC__INTEGER(round, a)
+FAC__INTEGER(abs_real, a < 0 ? -a : a)
+FAC__INTEGER(signbit, a < 0)
+FAC__INTEGERS(max, a > b ? a : b)
+FAC__INTEGERS(min, a < b ? a : b)
+FAC__INTEGERS(fmax, a > b ? a : b)
+FAC__INTEGERS(fmin, a < b ? a : b)
+FAC__INTEGERS(div_trunc, b == 0 ? 0 : b == -1 ? -a : a / b)
+FAC__INTEGERS(fmod, b == 0 || b == -1 ? 0 : a % b)
+static inline int64_t remainder_i64(int64_t a, int64_t b)
+{
+    int64_t r = fmod_i64(a, b);
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+static inline int64_t div_floor_i64(int64_t a, int64_t b)
+{
+    return div_trunc_i64(a, b) - (fmod_i64(a, b) != 0 && (a < 0) != (b < 0));
+}
+static inline int64_t pow_i64(int64_t a, int64_t b) /* wraps; below 0 only 1 and -1 have whole powers */
+{
+    if (b < 0) return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
+    int64_t y = 1;
+    for (; b; b >>= 1, a *= a)
+        if (b & 1) y *= a;
+    return y;
+}
+static inline int64_t gcd_i64(int64_t a, int64_t b)
+{
+    a = abs_real_i64(a), b = abs_real_i64(b);
+    while (b) {
+        int64_t r = fmod_i64(a, b);
+        a = b, b = r;
+    }
+    return a;
+}
+static inline int64_t lcm_i64(int64_t a, int64_t b)
+{
+    int64_t g = gcd_i64(a, b);
+    return g == 0 ? 0 : abs_real_i64(a / g * b);
+}
+/* Shifts by the width and more, or by less than 0, push all bits out. */
+FAC__INTEGERS(shift_left, b < 0 || b > 63 ? 0 : (int64_t)((uint64_t)a << b))
+FAC__INTEGERS(shift_right, a >> (b < 0 || b > 63 ? 63 : b))
+
+/* ---- the names that rows use -------------------------------------------------------------------------------- */
+
+/* By the type of the first argument. Rows of functions that integers lack are compiled for them all the same, in double,
+ * but no operation runs them. */
+#define FAC__OF3(x, name) _Generic((x), float: name##_f32, double: name##_f64, default: name##_i64)
+#define FAC__OF2(x, name) _Generic((x), float: name##_f32, default: name##_f64)
+#define FAC__OR_LIBM(x, name) _Generic((x), float: name##_f32, default: name)
+
+#define FMA(a, b, c) FAC__OF3(a, fma)(a, b, c) /* a * b + c, rounded once */
+#define ABS(x) FAC__OF3(x, abs_real)(x)
+#define SIGN(x) (((x) > 0) - ((x) < 0))
+#define MAX(a, b) FAC__OF3(a, max)(a, b) /* NaN if either is */
+#define MIN(a, b) FAC__OF3(a, min)(a, b)
+#define FMAX(a, b) FAC__OF3(a, fmax)(a, b) /* the other if one is NaN */
+#define FMIN(a, b) FAC__OF3(a, fmin)(a, b)
+#define FLOOR(x) FAC__OF3(x, floor)(x)
+#define CEIL(x) FAC__OF3(x, ceil)(x)
+#define TRUNC(x) FAC__OF3(x, trunc)(x)
+#define ROUND(x) FAC__OF3(x, round)(x)
+#define FMOD(a, b) _Generic((a), float: fmod_f32, double: fmod, default: fmod_i64)(a, b)
+#define REMAINDER(a, b) FAC__OF3(a, remainder)(a, b)
+#define DIV_FLOOR(a, b) FAC__OF3(a, div_floor)(a, b)
+#define DIV_TRUNC(a, b) FAC__OF3(a, div_trunc)(a, b)
+#define COPYSIGN(a, b) FAC__OF2(a, copysign)(a, b)
+#define SIGNBIT(x) FAC__OF3(x, signbit)(x)
+#define SQRT(x) _Generic((x), float: __builtin_sqrtf, default: __builtin_sqrt)(x)
+#define POW(a, b) _Generic((a), float: pow_f32, double: pow, default: pow_i64)(a, b)
+#define EXP(x) FAC__OR_LIBM(x, exp)(x)
+#define EXP2(x) FAC__OR_LIBM(x, exp2)(x)
+#define EXPM1(x) FAC__OR_LIBM(x, expm1)(x)
+#define LOG(x) FAC__OR_LIBM(x, log)(x)
+#define LOG2(x) FAC__OR_LIBM(x, log2)(x)
+#define LOG10(x) FAC__OR_LIBM(x, log10)(x)
+#define LOG1P(x) FAC__OR_LIBM(x, log1p)(x)
+#define SIN(x) FAC__OR_LIBM(x, sin)(x)
+#define COS(x) FAC__OR_LIBM(x, cos)(x)
+#define TAN(x) FAC__OR_LIBM(x, tan)(x)
+#define ASIN(x) FAC__OR_LIBM(x, asin)(x)
+#define ACOS(x) FAC__OR_LIBM(x, acos)(x)
+#define ATAN(x) FAC__OR_LIBM(x, atan)(x)
+#define ATAN2(y, x) FAC__OR_LIBM(y, atan2)(y, x)
+#define SINH(x) FAC__OR_LIBM(x, sinh)(x)
+#define COSH(x) FAC__OR_LIBM(x, cosh)(x)
+#define TANH(x) FAC__OR_LIBM(x, tanh)(x)
+#define ASINH(x) FAC__OR_LIBM(x, asinh)(x)
+#define ACOSH(x) FAC__OR_LIBM(x, acosh)(x)
+#define ATANH(x) FAC__OR_LIBM(x, atanh)(x)
+#define ERF(x) FAC__OR_LIBM(x, erf)(x)
+#define ERFC(x) FAC__OR_LIBM(x, erfc)(x)
+#define ERFINV(x) FAC__OF2(x, erfinv)(x)
+#define LGAMMA(x) FAC__OF2(x, lgamma)(x)
+#define DIGAMMA(x) FAC__OF2(x, digamma)(x)
+#define POLYGAMMA(n, x) FAC__OF2(x, polygamma)(n, x)
+#define HYPOT(a, b) FAC__OR_LIBM(a, hypot)(a, b)
+#define SIGMOID(x) (1 / (1 + EXP(-(x))))
+#define LOGIT(x) LOG((x) / (1 - (x)))
+#define GELU_CORE(x) TANH(NUM(0.79788456080286536) * FMA(NUM(0.044715), (x) * (x) * (x), x)) /* sqrt(2 / pi) */
+#define INF ((float)INFINITY)
+
+/* Integers only; floats never come here. */
+#define AND(a, b) ((int64_t)(a) & (int64_t)(b))
+#define OR(a, b) ((int64_t)(a) | (int64_t)(b))
+#define XOR(a, b) ((int64_t)(a) ^ (int64_t)(b))
+#define NOT(a) (~(int64_t)(a))
+#define SHIFT_LEFT(a, b) shift_left_i64((int64_t)(a), (int64_t)(b))
+#define SHIFT_RIGHT(a, b) shift_right_i64((int64_t)(a), (int64_t)(b))
+#define GCD(a, b) gcd_i64((int64_t)(a), (int64_t)(b))
+#define LCM(a, b) lcm_i64((int64_t)(a), (int64_t)(b))
+
 #endif
