@@ -1,0 +1,408 @@
+/* Gradients: graph, engine, in-place changes, views, hooks, functions of one's own. Expected values are PyTorch 1.13's. */
+#include "testing.h"
+
+#include "core/memory.h"
+
+static double sole(fac_tensor *t)
+{
+    return fac_item(t);
+}
+
+static fac_tensor *leaf(const char *text)
+{
+    return fac_literal(text, .requires_grad = true);
+}
+
+/* ---- backward ----------------------------------------------------------------------------------------------- */
+
+static void test_gradient_of_a_square(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[2.0]");
+        fac_tensor *y = fac_pow_scalar(x, 2);
+        assert_string_equal(fac_grad_fn_name(y), "PowBackward0");
+        assert_true(fac_backward(y));
+        check_values(fac_grad(x), "[4.]");
+        assert_null(fac_error());
+    }
+}
+
+static void test_gradients_add_up(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[1., 2., 3.]");
+        for (int i = 0; i < 3; i++)
+            assert_true(fac_backward(fac_sum(fac_mul(x, x))));
+        check_values(fac_grad(x), "[6., 12., 18.]");
+        assert_true(fac_set_grad(x, NULL));
+        assert_null(fac_grad(x));
+    }
+}
+
+static void test_broadcast_gradients_are_summed(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *a = leaf("[[1.], [2.]]"), *b = leaf("[10., 20., 30.]"), *c = leaf("2.");
+        fac_backward(fac_sum(fac_mul(fac_mul(a, b), c)));
+        check_values(fac_grad(a), "[[120.], [120.]]");
+        check_values(fac_grad(b), "[6., 6., 6.]");
+        check_values(fac_grad(c), "180.");
+    }
+}
+
+static void test_gradient_argument(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[1., 2.]");
+        fac_tensor *y = fac_mul_scalar(x, 3.0);
+        expect_error(fac_backward(y), "grad can be implicitly created only for scalar outputs");
+        expect_error(fac_backward(y, .gradient = fac_literal("[1.]")), "Mismatch in shape");
+        assert_true(fac_backward(y, .gradient = fac_literal("[1., 10.]")));
+        check_values(fac_grad(x), "[3., 30.]");
+    }
+}
+
+static void test_backward_twice(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[3.]");
+        fac_tensor *y = fac_exp(x), *z = fac_mul(x, x);
+        assert_true(fac_backward(z, .retain_graph = true));
+        assert_true(fac_backward(z));
+        check_values(fac_grad(x), "[12.]");
+        expect_error(fac_backward(z), "Trying to backward through the graph a second time");
+        expect_error(fac_backward(fac_detach(y)), "element 0 of tensors does not require grad and does not have a grad_fn");
+    }
+}
+
+static void test_grad_of_chosen_inputs(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[2.]"), *w = leaf("[5.]"), *unused = leaf("[1.]");
+        fac_tensor *h = fac_mul(x, w), *y = fac_mul(h, h), *grads[3];
+        fac_tensor *inputs[] = {x, h, unused};
+        assert_true(fac_autograd_grad(&y, 1, inputs, 3, grads, .allow_unused = true, .retain_graph = true));
+        check_values(grads[0], "[100.]");
+        check_values(grads[1], "[20.]");
+        assert_null(grads[2]);
+        assert_null(fac_grad(x));
+        expect_error(fac_autograd_grad(&y, 1, inputs, 3, grads), "appears to not have been used in the graph");
+    }
+}
+
+static void test_higher_order(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = fac_literal("[0.5, -1.5]", .dtype = FAC_FLOAT64, .requires_grad = true);
+        fac_tensor *y = fac_sum(fac_mul(fac_exp(x), fac_sin(x))), *g = NULL, *h = NULL;
+        assert_true(fac_autograd_grad(&y, 1, &x, 1, &g, .create_graph = true));
+        fac_tensor *s = fac_sum(g);
+        assert_true(fac_autograd_grad(&s, 1, &x, 1, &h, .create_graph = true));
+        /* (e^x sin x)'' = 2 e^x cos x */
+        fac_tensor *want = fac_mul_scalar(fac_mul(fac_exp(x), fac_cos(x)), 2.0);
+        check_close(h, want, 1e-12);
+        s = fac_sum(h);
+        assert_true(fac_autograd_grad(&s, 1, &x, 1, &g));
+        /* ''' = 2 e^x (cos x - sin x) */
+        want = fac_mul_scalar(fac_mul(fac_exp(x), fac_sub(fac_cos(x), fac_sin(x))), 2.0);
+        check_close(g, want, 1e-12);
+    }
+}
+
+static void test_no_grad_and_detach(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[1., 2.]"), *y = NULL;
+        fac_no_grad y = fac_mul(x, x);
+        assert_false(fac_requires_grad(y));
+        assert_true(fac_is_grad_enabled());
+        fac_no_grad {
+            fac_enable_grad assert_true(fac_requires_grad(fac_mul(x, x)));
+            assert_false(fac_is_grad_enabled());
+        }
+        for (int i = 0; i < 2; i++) {
+            fac_no_grad {
+                break;
+            }
+        }
+        assert_true(fac_is_grad_enabled());
+        fac_tensor *d = fac_detach(x);
+        assert_true(fac_shares_storage(d, x));
+        assert_false(fac_requires_grad(d));
+        assert_true(fac_is_leaf(x) && fac_is_leaf(d) && !fac_is_leaf(fac_mul(x, x)));
+        fac_tensor *z = fac_detach_(fac_mul(x, x));
+        assert_true(fac_is_leaf(z) && !fac_requires_grad(z));
+    }
+}
+
+static void test_leaves_only(void **state)
+{
+    (void)state;
+    fac_scope {
+        expect_error(fac_requires_grad_(fac_literal("[1, 2]"), true), "only Tensors of floating point dtype can require gradients");
+        fac_tensor *x = leaf("[1.]"), *y = fac_mul(x, x);
+        expect_error(fac_requires_grad_(y, false), "you can only change requires_grad flags of leaf variables");
+        expect_error(fac_set_grad(x, fac_literal("[1., 2.]")), "assigned grad has data of a different size");
+        expect_error(fac_set_grad(x, fac_literal("[1]")), "assigned grad has data of a different type");
+    }
+}
+
+/* ---- in place ----------------------------------------------------------------------------------------------- */
+
+static void test_in_place(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[1., 2.]");
+        expect_error(fac_add_scalar_(x, 1), "a leaf Variable that requires grad is being used in an in-place operation.");
+        fac_tensor *y = fac_mul_scalar(x, 2.0);
+        fac_exp_(y);
+        fac_mul_scalar_(y, 3.0);
+        fac_backward(fac_sum(y));
+        /* 3 e^(2x) * 2 */
+        check_close(fac_grad(x), fac_mul_scalar(fac_exp(fac_mul_scalar(fac_detach(x), 2.0)), 6.0), 1e-6);
+    }
+}
+
+static void test_saved_tensor_modified(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[1., 2.]");
+        fac_tensor *y = fac_exp(x);
+        fac_add_scalar_(y, 1);
+        expect_error(fac_backward(fac_sum(y)), "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                                               "[float32 [2]], which is output 0 of ExpBackward0, is at version 1; expected version 0 instead.");
+    }
+}
+
+static void test_views_in_place(void **state)
+{
+    (void)state;
+    fac_scope {
+        /* a constant base gets a history through its view */
+        fac_tensor *w = leaf("[5., 6.]"), *base = fac_zeros(FAC_SHAPE(2, 2));
+        fac_copy_(fac_select(base, 0, 1), w);
+        assert_true(fac_requires_grad(base));
+        assert_string_equal(fac_grad_fn_name(base), "CopySlices");
+        fac_backward(fac_sum(fac_mul(base, base)));
+        check_values(fac_grad(w), "[10., 12.]");
+    }
+    fac_scope {
+        /* a view made before the base changed sees the change */
+        fac_tensor *x = leaf("[1., 2., 3.]");
+        fac_tensor *y = fac_mul_scalar(x, 1.0), *view = fac_narrow(y, 0, 1, 2);
+        fac_mul_scalar_(y, 10.0);
+        check_values(view, "[20., 30.]");
+        fac_backward(fac_sum(fac_mul(view, view)));
+        check_values(fac_grad(x), "[0., 400., 600.]");
+    }
+    fac_scope {
+        /* multiplying one element in place: the others pass */
+        fac_tensor *x = leaf("[1., 2., 3.]"), *w = leaf("7.");
+        fac_tensor *y = fac_mul_scalar(x, 1.0);
+        fac_mul_(fac_select(y, 0, 1), w);
+        fac_backward(fac_sum(y));
+        check_values(fac_grad(x), "[1., 7., 1.]");
+        check_values(fac_grad(w), "2.");
+        fac_tensor *z = leaf("[1., 2.]");
+        expect_error(fac_zero_(fac_select(z, 0, 0)), "a view of a leaf Variable that requires grad is being used in an in-place operation.");
+        expect_error(fac_zero_(fac_expand(fac_zeros(FAC_SHAPE(1)), FAC_SHAPE(3))), "unsupported operation: more than one element");
+    }
+}
+
+/* ---- hooks -------------------------------------------------------------------------------------------------- */
+
+static fac_tensor *doubled(void *calls, fac_tensor *g)
+{
+    ++*(int *)calls;
+    return fac_mul_scalar(g, 2.0);
+}
+
+static fac_tensor *counted(void *calls, fac_tensor *g)
+{
+    (void)g;
+    ++*(int *)calls;
+    return NULL;
+}
+
+static void test_hooks(void **state)
+{
+    (void)state;
+    fac_scope {
+        int twice = 0, count = 0;
+        fac_tensor *x = leaf("[1., 2.]"), *y = fac_mul(x, x);
+        assert_true(fac_register_hook(y, doubled, &twice));
+        int id = fac_register_hook(x, counted, &count);
+        assert_true(id);
+        assert_ptr_equal(fac_retain_grad(y), y);
+        fac_backward(fac_sum(y), .retain_graph = true);
+        check_values(fac_grad(x), "[4., 8.]");
+        check_values(fac_grad(y), "[2., 2.]");
+        assert_int_equal(twice, 1);
+        assert_int_equal(count, 1);
+        assert_true(fac_remove_hook(x, id));
+        expect_error(fac_remove_hook(x, id), "there is no hook");
+        fac_backward(fac_sum(y));
+        assert_int_equal(count, 1);
+        expect_error(fac_register_hook(fac_detach(x), counted, &count), "cannot register a hook on a tensor that doesn't require gradient");
+    }
+}
+
+/* ---- functions of one's own ---------------------------------------------------------------------------------- */
+
+typedef struct power_data {
+    int exponent;
+} power_data;
+
+static bool cube_forward(fac_function_context *c, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out)
+{
+    assert_int_equal(n_in, 1);
+    assert_int_equal(n_out, 2);
+    ((power_data *)fac_function_data(c))->exponent = 3;
+    fac_save_for_backward(c, in[0]);
+    out[0] = fac_pow_scalar(in[0], 3);
+    out[1] = in[0];
+    return true;
+}
+
+static bool cube_backward(fac_function_context *c, fac_tensor *const *grad_out, int n_out, fac_tensor **grad_in, int n_in)
+{
+    (void)n_out;
+    (void)n_in;
+    assert_int_equal(((power_data *)fac_function_data(c))->exponent, 3);
+    assert_true(fac_needs_input_grad(c, 0));
+    assert_null(grad_out[1]);
+    grad_in[0] = fac_mul(grad_out[0], fac_mul_scalar(fac_pow_scalar(fac_saved_tensor(c, 0), 2), 3.0));
+    return true;
+}
+
+static const fac_function cube = {"CubeBackward", sizeof(power_data), cube_forward, cube_backward};
+
+static void test_own_function(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[2.]"), *out[2], *g = NULL, *h = NULL;
+        assert_true(fac_apply(&cube, &x, 1, out, 2));
+        assert_string_equal(fac_grad_fn_name(out[0]), "CubeBackward");
+        check_values(out[0], "[8.]");
+        assert_true(fac_autograd_grad(out, 1, &x, 1, &g, .create_graph = true));
+        check_values(g, "[12.]");
+        assert_true(fac_autograd_grad(&g, 1, &x, 1, &h));
+        check_values(h, "[12.]");
+        fac_tensor *plain = fac_literal("[2.]");
+        assert_true(fac_apply(&cube, &plain, 1, out, 2));
+        assert_false(fac_requires_grad(out[0]));
+    }
+}
+
+static bool failing(fac_function_context *c, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out)
+{
+    (void)c, (void)in, (void)n_in, (void)out, (void)n_out;
+    return false;
+}
+
+static void test_failing_function(void **state)
+{
+    (void)state;
+    fac_scope {
+        static const fac_function bad = {"Bad", 0, failing, failing};
+        static const fac_function bad_backward = {"BadBackward", sizeof(power_data), cube_forward, failing};
+        fac_tensor *x = leaf("[2.]"), *out[2];
+        expect_error(fac_apply(&bad, &x, 1, out, 2), "the forward of Bad failed");
+        assert_true(fac_apply(&bad_backward, &x, 1, out, 2));
+        expect_error(fac_backward(out[0]), "the backward of BadBackward failed");
+        expect_error(fac_apply(NULL, &x, 1, out, 2), "must not be NULL");
+    }
+}
+
+/* ---- size and memory ---------------------------------------------------------------------------------------- */
+
+static void test_deep_graph(void **state)
+{
+    (void)state;
+    fac_tensor *x = NULL, *y = NULL;
+    fac_scope {
+        x = fac_keep(leaf("1."));
+        y = fac_keep(fac_mul_scalar(x, 1.0));
+    }
+    for (int i = 0; i < 200000; i++) fac_scope {
+            fac_tensor *next = fac_keep(fac_mul_scalar(y, 1.0));
+            fac_release(y);
+            y = next;
+        }
+    assert_true(fac_backward(y));
+    assert_true(sole(fac_grad(x)) == 1);
+    fac_release(y);
+    fac_release(x);
+}
+
+/* Every allocation of a step fails once: an error each time, no crash, nothing lost (the sanitizers look). */
+static void test_failed_allocations(void **state)
+{
+    (void)state;
+    bool done = false;
+    for (int n = 1; n < 2000 && !done; n++) fac_scope {
+            fac_tensor *x = leaf("[[1., 2.], [3., 4.]]"), *w = leaf("[0.5, 2.]");
+            fac__alloc_fail_at(n);
+            fac_tensor *y = fac_tanh(fac_mul(fac_exp(x), w));
+            fac_tensor *z = fac_mul_scalar(y, 1.0);
+            if (z) fac_mul_(fac_select(z, 0, 0), w);
+            bool ok = fac_backward(fac_sum(fac_mul(z, z)));
+            fac__alloc_fail_at(0);
+            if (ok) done = true;
+            else assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
+            fac_clear_error();
+        }
+    assert_true(done);
+}
+
+static void test_steady_state_allocates_nothing(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[[1., 2.], [3., 4.]]");
+        int64_t before = 0;
+        for (int i = 0; i < 20; i++) fac_scope {
+                if (i == 10) before = fac_memory().system_allocations;
+                fac_backward(fac_sum(fac_tanh(fac_mul(x, x))));
+                fac_set_grad(x, NULL);
+            }
+        assert_int_equal(fac_memory().system_allocations, before);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradient_of_a_square),
+        cmocka_unit_test(test_gradients_add_up),
+        cmocka_unit_test(test_broadcast_gradients_are_summed),
+        cmocka_unit_test(test_gradient_argument),
+        cmocka_unit_test(test_backward_twice),
+        cmocka_unit_test(test_grad_of_chosen_inputs),
+        cmocka_unit_test(test_higher_order),
+        cmocka_unit_test(test_no_grad_and_detach),
+        cmocka_unit_test(test_leaves_only),
+        cmocka_unit_test(test_in_place),
+        cmocka_unit_test(test_saved_tensor_modified),
+        cmocka_unit_test(test_views_in_place),
+        cmocka_unit_test(test_hooks),
+        cmocka_unit_test(test_own_function),
+        cmocka_unit_test(test_failing_function),
+        cmocka_unit_test(test_deep_graph),
+        cmocka_unit_test(test_failed_allocations),
+        cmocka_unit_test(test_steady_state_allocates_nothing),
+    };
+    fac_set_error_handler(NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
