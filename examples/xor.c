@@ -23,14 +23,14 @@ static fac_tensor *simple_nn_forward(fac_module *self, fac_tensor *x)
 static const fac_module_type simple_nn_type = {
     .name = "SimpleNN", .size = sizeof(simple_nn), .forward = simple_nn_forward};
 
-static simple_nn *simple_nn_new(int hidden, fac_tensor *(*activation)(fac_tensor *))
+static fac_module *simple_nn_new(int hidden, fac_tensor *(*activation)(fac_tensor *))
 {
     simple_nn *net = fac_module_new(&simple_nn_type);
     if (!net) return NULL;
     net->activation = activation;
     fac_add_child(net, layer1, fac_nn_linear(2, hidden));
     fac_add_child(net, layer2, fac_nn_linear(hidden, 1));
-    return net;
+    return fac_module_ready(net);
 }
 
 /* ---- options ------------------------------------------------------------------------------------------------ */
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 
     /* Create the model and the optimizer */
     fac_manual_seed(options.seed);
-    simple_nn *model = simple_nn_new(options.hidden, options.activation);
+    fac_module *model = simple_nn_new(options.hidden, options.activation);
     fac_optimizer *optimizer = fac_sgd(fac_parameters(model), .lr = options.lr);
 
     /* Training data */

@@ -1,0 +1,248 @@
+/* Trains an image classifier on Fashion-MNIST, MNIST, or any other four idx files of 28x28 images in ten classes. */
+#include <argp.h>
+#include <facula/facula.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- the networks ------------------------------------------------------------------------------------------- */
+
+static fac_module *mlp(void)
+{
+    return fac_nn_sequential(fac_nn_flatten(), fac_nn_linear(784, 256), fac_nn_relu(), fac_nn_linear(256, 128),
+                             fac_nn_relu(), fac_nn_linear(128, 10));
+}
+
+static fac_module *lenet(void)
+{
+    return fac_nn_sequential(fac_nn_conv2d(1, 6, 5, .padding = 2), fac_nn_relu(), fac_nn_max_pool2d(2),
+                             fac_nn_conv2d(6, 16, 5), fac_nn_relu(), fac_nn_max_pool2d(2), fac_nn_flatten(),
+                             fac_nn_linear(400, 120), fac_nn_relu(), fac_nn_linear(120, 84), fac_nn_relu(),
+                             fac_nn_linear(84, 10));
+}
+
+static fac_module *cnn(void)
+{
+    return fac_nn_sequential(fac_nn_conv2d(1, 32, 3), fac_nn_relu(), fac_nn_conv2d(32, 64, 3), fac_nn_relu(),
+                             fac_nn_max_pool2d(2), fac_nn_flatten(), fac_nn_linear(9216, 128), fac_nn_relu(),
+                             fac_nn_linear(128, 10));
+}
+
+static fac_optimizer *adam(fac_module *model, double lr)
+{
+    return fac_adam(fac_parameters(model), .lr = lr);
+}
+
+static fac_optimizer *sgd(fac_module *model, double lr)
+{
+    return fac_sgd(fac_parameters(model), .lr = lr, .momentum = 0.9);
+}
+
+static const struct recipe {
+    const char *name;
+    fac_module *(*model)(void);
+    fac_optimizer *(*optimizer)(fac_module *, double lr);
+    double lr;
+} recipes[] = {{"mlp", mlp, adam, 1e-3}, {"lenet", lenet, sgd, 0.01}, {"cnn", cnn, sgd, 0.01}};
+
+/* ---- options ------------------------------------------------------------------------------------------------ */
+
+static struct {
+    const char *data, *save;
+    const struct recipe *recipe;
+    long epochs, steps, batch, log_every, threads;
+    unsigned long long seed;
+    double lr;
+    bool sequential;
+} options = {.data = "/usr/share/datasets/fashion-mnist", .recipe = &recipes[0], .epochs = 3, .batch = 64};
+
+static const struct argp_option option_list[] = {
+    {"data", 'd', "DIR", 0, "folder of the four idx files, plain or .gz (/usr/share/datasets/fashion-mnist)", 0},
+    {"model", 'm', "NAME", 0, "mlp (with Adam), lenet or cnn (with SGD and momentum); mlp", 0},
+    {"epochs", 'e', "N", 0, "rounds through all training images (3)", 0},
+    {"steps", 'n', "N", 0, "stop after so many batches", 0},
+    {"batch", 'b', "N", 0, "images a batch (64)", 0},
+    {"lr", 'l', "F", 0, "learning rate (0.001 for mlp, 0.01 for the others)", 0},
+    {"seed", 's', "N", 0, "seed of the random numbers (0)", 0},
+    {"sequential", 'q', NULL, 0, "batches in the order of the file, not shuffled", 0},
+    {"log-every", 'k', "N", 0, "print the loss of every N-th step", 0},
+    {"save", 'o', "FILE", 0, "write the trained weights, as safetensors", 0},
+    {"threads", 't', "N", 0, "threads to use (all cores)", 0},
+    {0},
+};
+
+static double number(struct argp_state *state, const char *text, double least)
+{
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || *end || !(v >= least) || v > 1e15) argp_error(state, "'%s' is not a number from %g up", text, least);
+    return v;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    switch (key) {
+    case 'd': options.data = arg; break;
+    case 'm':
+        options.recipe = NULL;
+        for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++)
+            if (!strcmp(arg, recipes[i].name)) options.recipe = &recipes[i];
+        if (!options.recipe) argp_error(state, "there is no model '%s': mlp, lenet or cnn", arg);
+        break;
+    case 'e': options.epochs = (long)number(state, arg, 1); break;
+    case 'n': options.steps = (long)number(state, arg, 1); break;
+    case 'b': options.batch = (long)number(state, arg, 1); break;
+    case 'l': options.lr = number(state, arg, 0); break;
+    case 's': options.seed = (unsigned long long)number(state, arg, 0); break;
+    case 'q': options.sequential = true; break;
+    case 'k': options.log_every = (long)number(state, arg, 1); break;
+    case 'o': options.save = arg; break;
+    case 't': options.threads = (long)number(state, arg, 1); break;
+    case ARGP_KEY_ARG: argp_error(state, "'%s' is not expected", arg); break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+/* ---- progress ----------------------------------------------------------------------------------------------- */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A bar that is drawn over itself on a terminal, a line now and then elsewhere. */
+static void show_progress(long epoch, int64_t done, int64_t all, double loss, double started)
+{
+    static double last;
+    bool terminal = isatty(STDOUT_FILENO);
+    double t = now(), part = (double)done / (double)all;
+    if (t - last < (terminal ? 0.1 : 10) && !(terminal && done == all)) return;
+    if (last > started || terminal) {
+        char bar[31] = "..............................";
+        memset(bar, '#', (size_t)(30 * part));
+        double left = (t - started) * (1 - part) / part;
+        if (terminal) printf("\repoch %ld [%s] %3.0f %%  loss %.4f  %.0f s left \033[K", epoch, bar, 100 * part, loss, left);
+        else printf("epoch %ld  %3.0f %%  loss %.4f  %.0f s left\n", epoch, 100 * part, loss, left);
+        fflush(stdout);
+    }
+    last = t;
+}
+
+static void clear_progress(void)
+{
+    if (isatty(STDOUT_FILENO)) printf("\r\033[K");
+}
+
+/* ---- training ----------------------------------------------------------------------------------------------- */
+
+/* How many of the predictions name the right class. */
+static int64_t count_right(fac_tensor *logits, fac_tensor *y)
+{
+    return fac_item_int(fac_sum(fac_eq(fac_argmax(logits, .dim = 1), y)));
+}
+
+typedef struct tally {
+    double loss;
+    int64_t right, images, steps;
+} tally;
+
+/* One round through the training images; false when the limit of steps is reached or something failed. */
+static bool train_epoch(long epoch, fac_module *model, fac_optimizer *optimizer, fac_loader *loader, tally *sum, long *step)
+{
+    double started = now();
+    fac_train(model, true);
+    *sum = (tally){0};
+    fac_for_batch(loader, x, y)
+    {
+        fac_tensor *logits = fac_forward(model, x);
+        fac_tensor *loss = fac_cross_entropy(logits, y);
+        fac_zero_grad(optimizer);
+        fac_backward(loss);
+        if (!fac_step(optimizer) || fac_error()) return false;
+
+        double value = fac_item(loss);
+        ++*step;
+        sum->loss += value;
+        sum->right += count_right(logits, y);
+        sum->images += fac_size(y, 0);
+        sum->steps++;
+        if (options.log_every && *step % options.log_every == 0) printf("step %ld loss %.6f\n", *step, value);
+        else if (!options.log_every) show_progress(epoch, sum->steps, fac_loader_count(loader), value, started);
+        if (*step == options.steps) return false;
+    }
+    return !fac_error();
+}
+
+/* The share of test images that are classified right. */
+static double test_accuracy(fac_module *model, fac_loader *loader)
+{
+    int64_t right = 0, images = 0;
+    fac_eval(model);
+    fac_no_grad fac_for_batch(loader, x, y)
+    {
+        right += count_right(fac_forward(model, x), y);
+        images += fac_size(y, 0);
+    }
+    return images ? (double)right / (double)images : 0;
+}
+
+static void run(fac_module *model, fac_optimizer *optimizer, fac_loader *train, fac_loader *test)
+{
+    long step = 0;
+    bool more = true;
+    for (long epoch = 1; epoch <= options.epochs && more; epoch++) {
+        tally sum;
+        double started = now();
+        more = train_epoch(epoch, model, optimizer, train, &sum, &step);
+        clear_progress();
+        if (fac_error()) return;
+        printf("epoch %ld/%ld  loss %.4f  accuracy %.2f %%  %.1f s\n", epoch, options.epochs,
+               sum.loss / (double)sum.steps, 100 * (double)sum.right / (double)sum.images, now() - started);
+        fflush(stdout);
+    }
+    printf("test accuracy %.2f %%\n", 100 * test_accuracy(model, test));
+}
+
+static void save(fac_module *model)
+{
+    fac_state *state = fac_state_dict(model);
+    if (fac_save(state, options.save)) printf("saved %s\n", options.save);
+    fac_state_free(state);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {option_list, parse, NULL,
+                                     "Trains an image classifier on Fashion-MNIST, MNIST or files like theirs.", NULL, NULL, NULL};
+    argp_parse(&argp, argc, argv, 0, NULL, NULL);
+    if (options.threads) fac_set_num_threads((int)options.threads);
+
+    fac_dataset *train_set = fac_idx_dataset(options.data, true), *test_set = fac_idx_dataset(options.data, false);
+    if (!train_set || !test_set)
+        fprintf(stderr, "There is no usable data in %s. On Debian and Ubuntu the package dataset-fashion-mnist has it;\n"
+                        "or say with --data where the four idx files are.\n", options.data);
+
+    fac_manual_seed(options.seed);
+    fac_module *model = options.recipe->model();
+    fac_optimizer *optimizer = options.recipe->optimizer(model, options.lr > 0 ? options.lr : options.recipe->lr);
+    fac_loader *train = fac_data_loader(train_set, .batch_size = options.batch, .shuffle = !options.sequential);
+    fac_loader *test = fac_data_loader(test_set, .batch_size = 1000);
+    if (!fac_error()) {
+        fac_module_print(model);
+        run(model, optimizer, train, test);
+    }
+    if (!fac_error() && options.save) save(model);
+
+    fac_loader_free(train);
+    fac_loader_free(test);
+    fac_dataset_free(train_set);
+    fac_dataset_free(test_set);
+    fac_optimizer_free(optimizer);
+    fac_module_free(model);
+    return fac_error() ? 1 : 0;
+}
