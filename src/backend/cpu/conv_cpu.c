@@ -1,11 +1,23 @@
-/* Floor 1. Convolution on the CPU: the plain loops. */
-#include "backend/conv.h"
+/* Floor 1. Convolution on the CPU. The forward pass and the input gradient are told as correlations (conv_plan.h) and
+ * done, like the weight gradient, in isa/conv_kernels.c; plain loops stand by for when there is no memory to work in. */
+#include "backend/cpu/conv_plan.h"
+#include "backend/cpu/isa/isa.h"
+#include "backend/cpu/scratch.h"
 
-/* Visits every product of a convolution: BODY sees n, k, c (within its group), positions o (output), q (input), w. */
+FAC__ISA_DECLARE(bool, fac__correlate, FAC__CORRELATE_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__conv_weight_sums, FAC__CONV_WEIGHT_PARAMETERS);
+
+static int64_t volume(const int64_t size[3])
+{
+    return size[0] * size[1] * size[2];
+}
+
+/* ---- plain loops ---- */
+
+/* Visits every product of a convolution: BODY sees the positions xi, yi, wi. */
 #define VISIT(...)                                                                                                     \
     int64_t cg = a->c / a->groups, kg = a->k / a->groups;                                                              \
-    int64_t in = a->in[0] * a->in[1] * a->in[2], out = a->out[0] * a->out[1] * a->out[2];                              \
-    int64_t taps = a->kernel[0] * a->kernel[1] * a->kernel[2];                                                         \
+    int64_t in = volume(a->in), out = volume(a->out), taps = volume(a->kernel);                                        \
     for (int64_t n = 0; n < a->n; n++)                                                                                 \
         for (int64_t k = 0; k < a->k; k++)                                                                             \
             for (int64_t o = 0; o < out; o++)                                                                          \
@@ -27,7 +39,7 @@
     {                                                                                                                  \
         const T *x = a->x, *w_ = a->w, *bias = a->bias;                                                                \
         T *y = a->y;                                                                                                   \
-        int64_t plane = a->out[0] * a->out[1] * a->out[2];                                                             \
+        int64_t plane = volume(a->out);                                                                                \
         for (int64_t i = 0; i < a->n * a->k * plane; i++)                                                              \
             y[i] = bias ? bias[i / plane % a->k] : 0;                                                                  \
         VISIT(y[yi] += x[xi] * w_[wi])                                                                                 \
@@ -36,7 +48,7 @@
     {                                                                                                                  \
         const T *dy = a->dy, *w_ = a->w;                                                                               \
         T *dx = a->dx;                                                                                                 \
-        for (int64_t i = 0; i < a->n * a->c * a->in[0] * a->in[1] * a->in[2]; i++)                                     \
+        for (int64_t i = 0; i < a->n * a->c * volume(a->in); i++)                                                      \
             dx[i] = 0;                                                                                                 \
         VISIT(dx[xi] += dy[yi] * w_[wi])                                                                               \
     }                                                                                                                  \
@@ -44,20 +56,128 @@
     {                                                                                                                  \
         const T *dy = a->dy, *x = a->x;                                                                                \
         T *dw = a->dw;                                                                                                 \
-        for (int64_t i = 0; i < a->k * (a->c / a->groups) * a->kernel[0] * a->kernel[1] * a->kernel[2]; i++)           \
+        for (int64_t i = 0; i < a->k * (a->c / a->groups) * volume(a->kernel); i++)                                    \
             dw[i] = 0;                                                                                                 \
         VISIT(dw[wi] += dy[yi] * x[xi])                                                                                \
     }
 LOOPS(float)
 LOOPS(double)
 
-#define KERNEL(kernel, name, way)                                                                                      \
-    static void run_##way(const void *args)                                                                            \
-    {                                                                                                                  \
-        const fac__conv_args *a = args;                                                                                \
-        (a->dtype == FAC_FLOAT64 ? way##_double : way##_float)(a);                                                     \
-    }                                                                                                                  \
-    const fac__kernel kernel = {name, {run_##way}};
-KERNEL(fac__k_conv, "conv", forward)
-KERNEL(fac__k_conv_input, "conv_input", input)
-KERNEL(fac__k_conv_weight, "conv_weight", weight)
+/* ---- the quick way ---- */
+
+static bool correlate(const fac__correlation *c)
+{
+    return FAC__ISA_PICK(fac__correlate)(c);
+}
+
+/* Memory for the taps of three axes. */
+static bool give_taps(const int64_t kernel[3], fac__conv_axis axis[3])
+{
+    fac__conv_tap *tap =
+        fac__scratch(FAC__SCRATCH_CONV_TAPS, (size_t)(kernel[0] + kernel[1] + kernel[2]) * sizeof(fac__conv_tap));
+    for (int i = 0; tap && i < 3; tap += kernel[i++])
+        axis[i].tap = tap;
+    return tap != NULL;
+}
+
+/* Output i sees i * stride - pad + t * dilation: in phase (t * dilation) % stride. */
+static void forward_axis(const fac__conv_args *a, int i, fac__conv_axis *x)
+{
+    int64_t reach = (a->kernel[i] - 1) * a->dilation[i];
+    x->outputs = a->out[i];
+    x->out_first = 0;
+    x->out_step = 1;
+    x->source = a->in[i];
+    x->step = a->stride[i];
+    x->first = -a->pad[i];
+    x->phases = reach < a->stride[i] ? reach + 1 : a->stride[i];
+    x->max_shift = reach / a->stride[i];
+    x->taps = a->kernel[i];
+    for (int64_t t = 0; t < a->kernel[i]; t++) {
+        int64_t at = t * a->dilation[i];
+        x->tap[t] = (fac__conv_tap){(int32_t)t, (int32_t)(at % a->stride[i]), (int32_t)(at / a->stride[i])};
+    }
+}
+
+static bool forward_quickly(const fac__conv_args *a)
+{
+    int64_t cg = a->c / a->groups, kg = a->k / a->groups, taps = volume(a->kernel);
+    fac__correlation c = {.dtype = a->dtype, .n = a->n, .groups = a->groups, .rows = kg, .depth = cg, .w_row = cg * taps,
+                          .w_depth = taps, .w_group = kg * cg * taps, .source = a->x, .w = a->w, .bias = a->bias,
+                          .out = a->y};
+    if (!give_taps(a->kernel, c.axis)) return false;
+    for (int i = 0; i < 3; i++) {
+        forward_axis(a, i, &c.axis[i]);
+        c.kernel[i] = a->kernel[i];
+        c.out_size[i] = a->out[i];
+    }
+    return correlate(&c);
+}
+
+/* dx at h gets dy at o wherever o * stride - pad + t * dilation = h: of the positions h = first, first + stride, … with
+ * (h + pad) % stride = residue, those taps whose t * dilation leaves the same residue, each at one distance. */
+static void input_axis(const fac__conv_args *a, int i, int64_t residue, fac__conv_axis *x)
+{
+    int64_t s = a->stride[i];
+    x->out_first = ((residue - a->pad[i]) % s + s) % s;
+    x->out_step = s;
+    x->outputs = a->in[i] > x->out_first ? (a->in[i] - x->out_first + s - 1) / s : 0;
+    x->source = a->out[i];
+    x->step = 1;
+    x->phases = 1;
+    x->taps = 0;
+    x->first = 0;
+    int64_t last = 0;
+    for (int64_t t = a->kernel[i] - 1; t >= 0; t--) {
+        int64_t at = x->out_first + a->pad[i] - t * a->dilation[i];
+        if (at % s) continue;
+        if (x->taps == 0) x->first = at / s; /* the last kernel position sees the first source */
+        last = at / s - x->first;
+        x->tap[x->taps++] = (fac__conv_tap){(int32_t)t, 0, (int32_t)last};
+    }
+    x->max_shift = last;
+}
+
+static bool input_quickly(const fac__conv_args *a)
+{
+    int64_t cg = a->c / a->groups, kg = a->k / a->groups, taps = volume(a->kernel);
+    fac__correlation c = {.dtype = a->dtype, .n = a->n, .groups = a->groups, .rows = cg, .depth = kg, .w_row = taps,
+                          .w_depth = cg * taps, .w_group = kg * cg * taps, .source = a->dy, .w = a->w, .out = a->dx};
+    if (!give_taps(a->kernel, c.axis)) return false;
+    for (int i = 0; i < 3; i++) {
+        c.kernel[i] = a->kernel[i];
+        c.out_size[i] = a->in[i];
+    }
+    for (int64_t residue = 0; residue < volume(a->stride); residue++) {
+        input_axis(a, 0, residue / a->stride[2] / a->stride[1], &c.axis[0]);
+        input_axis(a, 1, residue / a->stride[2] % a->stride[1], &c.axis[1]);
+        input_axis(a, 2, residue % a->stride[2], &c.axis[2]);
+        if (!correlate(&c)) return false;
+    }
+    return true;
+}
+
+static void run_forward(const void *args)
+{
+    const fac__conv_args *a = args;
+    if (forward_quickly(a)) return;
+    (a->dtype == FAC_FLOAT64 ? forward_double : forward_float)(a);
+}
+
+static void run_input(const void *args)
+{
+    const fac__conv_args *a = args;
+    if (input_quickly(a)) return;
+    (a->dtype == FAC_FLOAT64 ? input_double : input_float)(a);
+}
+
+static void run_weight(const void *args)
+{
+    const fac__conv_args *a = args;
+    if (a->n * a->k * a->c * volume(a->out) != 0 && FAC__ISA_PICK(fac__conv_weight_sums)(a)) return;
+    (a->dtype == FAC_FLOAT64 ? weight_double : weight_float)(a);
+}
+
+const fac__kernel fac__k_conv = {"conv", {run_forward}};
+const fac__kernel fac__k_conv_input = {"conv_input", {run_input}};
+const fac__kernel fac__k_conv_weight = {"conv_weight", {run_weight}};

@@ -22,7 +22,8 @@ INLINE void NAME(tile)(const int MR, const int NV, const bool PART, const NAME(t
                        T *c)
 {
     V acc[MR_MAX][NV_MAX];
-    NAME(accumulate)(MR, NV, PART ? t->part : 0, t->k, a, t->a_row, t->a_col, b, t->b_row, acc);
+    NAME(clear)(MR, NV, acc);
+    NAME(accumulate)(MR, NV, PART ? t->part : 0, t->k, a, t->a_row, t->a_col, b, t->b_row, NULL, acc);
     V alpha = SPLAT(t->alpha), beta = SPLAT(t->beta);
     if (t->beta == 0) {
         UNROLL for (int i = 0; i < MR; i++)

@@ -33,17 +33,22 @@
 #endif
 #endif
 
-/* acc[i][j] = sum over l = 0..k-1, in this order, of a[i * a_row + l * a_col] * b[l * b_row + j * L ...].
- * part: 0, or how many lanes of the last vector of b there are. */
-INLINE void NAME(accumulate)(const int MR, const int NV, int part, int64_t k, const T *a, int64_t a_row, int64_t a_col,
-                             const T *b, int64_t b_row, V acc[MR_MAX][NV_MAX])
+INLINE void NAME(clear)(const int MR, const int NV, V acc[MR_MAX][NV_MAX])
 {
     UNROLL for (int i = 0; i < MR; i++)
         UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (V){0};
+}
+
+/* acc[i][j] += a[i * a_row + l * a_col] * b[l * b_row + j * L ...] for l = 0..k-1, in this order.
+ * part: 0, or how many lanes of the last vector of b there are. offsets, where given, say where b's rows begin. */
+INLINE void NAME(accumulate)(const int MR, const int NV, int part, int64_t k, const T *a, int64_t a_row, int64_t a_col,
+                             const T *b, int64_t b_row, const int32_t *offsets, V acc[MR_MAX][NV_MAX])
+{
     for (int64_t l = 0; l < k; l++) {
         V bv[NV_MAX];
+        const T *row = offsets ? b + offsets[l] : b;
         UNROLL for (int j = 0; j < NV; j++)
-            bv[j] = part && j == NV - 1 ? NAME(load_part)(b + j * L, part) : LOAD(b + j * L);
+            bv[j] = part && j == NV - 1 ? NAME(load_part)(row + j * L, part) : LOAD(row + j * L);
         UNROLL for (int i = 0; i < MR; i++)
         {
             V av = SPLAT(a[i * a_row]);

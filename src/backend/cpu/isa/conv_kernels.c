@@ -1,0 +1,25 @@
+/* Floor 1. Convolution in float and double, on tiles held in registers. */
+#include "backend/cpu/conv_plan.h"
+#include "backend/cpu/isa/isa.h"
+#include "backend/cpu/scratch.h"
+
+#define T float
+#include "backend/cpu/isa/gemm_tile.h"
+#include "backend/cpu/isa/conv_correlate.h"
+#include "backend/cpu/isa/conv_weight.h"
+#undef T
+#define T double
+#include "backend/cpu/isa/gemm_tile.h"
+#include "backend/cpu/isa/conv_correlate.h"
+#include "backend/cpu/isa/conv_weight.h"
+#undef T
+
+bool FAC__ISA(fac__correlate) FAC__CORRELATE_PARAMETERS
+{
+    return c->dtype == FAC_FLOAT64 ? correlation_double(c) : correlation_float(c);
+}
+
+bool FAC__ISA(fac__conv_weight_sums) FAC__CONV_WEIGHT_PARAMETERS
+{
+    return a->dtype == FAC_FLOAT64 ? conv_weight_double(a) : conv_weight_float(a);
+}
