@@ -361,51 +361,52 @@ static inline float erf_f32(float x)
 /* How far a large x is from the nearest multiple of pi; the multiple's oddness goes to *odd. With quarter = 1 of x + pi/2.
  * M. Payne and R. Hanek, "Radian reduction for trigonometric functions", 1983: of the product with 1/pi only those bits
  * are computed that matter, in fixed point. */
-static inline float reduce_large(float x, uint32_t quarter, bool *odd)
+static inline double reduce_large(float x, uint32_t quarter, bool *odd)
 {
     static const uint32_t inverse_pi[] = {0,          0x517cc1b7, 0x27220a94, 0xfe13abe8,
                                           0xfa9a6ee0, 0x6db14acc, 0x9e21c820, 0xff28b1d5};
     uint32_t bits = fac__float_bits(x), exponent = (bits >> 23) & 0xff, mantissa = (bits & 0x7fffff) | 0x800000;
     uint32_t at = (exponent < 119 ? 119 : exponent) - 119, word = at >> 5, shift = at & 31;
     uint64_t w0 = inverse_pi[word], w1 = inverse_pi[word + 1], w2 = inverse_pi[word + 2], w3 = inverse_pi[word + 3];
-    uint64_t high = ((w0 << 32 | w1) << shift) | ((w2 << 32 | w3) >> 32 >> (32 - shift));
+    uint64_t high = ((w0 << 32 | w1) << shift) | (w2 >> (32 - shift));
     uint64_t low = ((w2 << 32 | w3) << shift) >> 32;
     uint64_t turns = mantissa * high + (mantissa * low >> 32); /* units of 2^-63 times pi, modulo 2 pi */
     turns = (bits >> 31 ? 0 - turns : turns) + ((uint64_t)quarter << 62);
     *odd = (turns + ((uint64_t)1 << 62)) >> 63;
     uint64_t rest = turns << 1;
     double whole = (double)(int32_t)(rest >> 32), part = (double)(int32_t)((uint32_t)rest >> 1);
-    return (float)((whole * 4294967296.0 + part * 2.0) * 1.7030607900432772e-19); /* pi / 2^64 */
+    return (whole * 4294967296.0 + part * 2.0) * 1.7030607900432772e-19; /* pi / 2^64 */
 }
-static inline float sin_reduced(float d, bool odd)
+/* sin of x (quarter 0) or of x + pi/2 (quarter 1), in double, so that the result is all but rightly rounded. */
+static inline float sin_or_cos(float x, int quarter)
 {
-    float s = d * d;
-    d = odd ? -d : d;
-    float u = POLY4(s, 2.6083159809786593541503e-06f, -0.0001981069071916863322258f, 0.00833307858556509017944336f,
-                    -0.166666597127914428710938f);
-    return s * (u * d) + d;
+    double n = (double)x * 0.31830988618379067 + (quarter ? 0.5 : 0.0);
+    bool small = abs_f32(x) < 100000.0f, odd_large;
+    n = small ? n : 0.0;
+    n = (n + 6755399441055744.0) - 6755399441055744.0; /* rounds to an integer */
+    bool odd_small = (int32_t)n & 1;
+    double k = quarter ? n - 0.5 : n;
+    double near = ((double)x - k * 3.1415926534682512) - k * 1.2154201013012384e-10; /* pi in two parts, the first short */
+    double large = reduce_large(x, (uint32_t)quarter, &odd_large);
+    double d = small ? near : large, s = d * d;
+    double u = -7.6471637318198164759e-13; /* Taylor's series: |d| is at most pi/2 */
+    u = u * s + 1.6059043836821614599e-10;
+    u = u * s - 2.5052108385441718775e-08;
+    u = u * s + 2.7557319223985890653e-06;
+    u = u * s - 1.9841269841269841270e-04;
+    u = u * s + 8.3333333333333333333e-03;
+    u = u * s - 1.6666666666666666667e-01;
+    double y = d + d * s * u;
+    y = (small ? odd_small : odd_large) ? -y : y;
+    return abs_f32(x) < INFINITY ? (float)y : NAN;
 }
-#define PI_HIGH 3.1414794921875f /* pi in three parts */
-#define PI_MIDDLE 0.00011315941810607910156f
-#define PI_LOW 1.9841872589410058936e-09f
 static inline float sin_f32(float x)
 {
-    float n = round_small(x * 0.318309886183790671538f);
-    float d = fma_f32(n, -PI_LOW, fma_f32(n, -PI_MIDDLE, fma_f32(n, -PI_HIGH, x)));
-    bool small = abs_f32(x) < 125.0f, odd_large, odd = int_of(n) & 1;
-    float large = reduce_large(x, 0, &odd_large);
-    float y = sin_reduced(small ? d : large, small ? odd : odd_large);
-    y = x == 0.0f ? x : y;
-    return abs_f32(x) < INFINITY ? y : NAN;
+    return x == 0.0f ? x : sin_or_cos(x, 0);
 }
 static inline float cos_f32(float x)
 {
-    float n = round_small(x * 0.318309886183790671538f - 0.5f), k = 2.0f * n + 1.0f;
-    float d = fma_f32(k, -PI_LOW * 0.5f, fma_f32(k, -PI_MIDDLE * 0.5f, fma_f32(k, -PI_HIGH * 0.5f, x)));
-    bool small = abs_f32(x) < 125.0f, odd_large, odd = !(int_of(n) & 1);
-    float large = reduce_large(x, 1, &odd_large);
-    float y = sin_reduced(small ? d : large, small ? odd : odd_large);
-    return abs_f32(x) < INFINITY ? y : NAN;
+    return sin_or_cos(x, 1);
 }
 
 /* ---- the rest of float, by way of double -------------------------------------------------------------------- */
@@ -463,7 +464,7 @@ static inline double digamma_f64(double x)
     double y = 0;
     if (x < 0) {
         if (x == floor(x)) return NAN;
-        y = -FAC__PI / tan(FAC__PI * fmod(x, 1.0)); /* by the fraction, which is exact */
+        y = -FAC__PI / tan(FAC__PI * fmod(x, 1.0));
         x = 1 - x;
     }
     if (x == INFINITY) return y + x;
@@ -479,11 +480,12 @@ static inline double polygamma_f64(double n, double x)
 {
     if (n == 0) return digamma_f64(x);
     if (n == 1 && x < 0.5) {
-        double s = sin(FAC__PI * x);
+        double s = sin(FAC__PI * fmod(x, 1.0)); /* by the fraction, which is exact */
         return FAC__PI * FAC__PI / (s * s) - polygamma_f64(1, 1 - x);
     }
-    if (x <= 0) return x == floor(x) ? INFINITY : NAN;
     double sum = 0, factor = (int64_t)n % 2 ? 1 : -1;
+    if (x <= 0) return x == floor(x) ? factor * INFINITY : NAN;
+    if (x == INFINITY) return 0;
     for (; x < 12; x += 1)
         sum += pow(x, -n - 1);
     /* sum over k >= 0 of (x + k)^-(n+1): integral, half the first term, and corrections by Bernoulli's numbers */
@@ -513,7 +515,7 @@ static inline double erfinv_f64(double y)
         x = x * t + (w < 5 ? near[k] : far[k]);
     x *= y;
     for (int k = 0; k < 2; k++) { /* near 1 by erfc, which keeps the digits */
-        double error = fabs(y) < 0.5 ? erf(x) - y : copysign((1 - fabs(y)) - erfc(fabs(x)), x);
+        double error = fabs(y) < 0.5 ? erf(x) - y : (1 - fabs(y) - erfc(fabs(x))) * (y < 0 ? -1 : 1);
         x -= error / (1.12837916709551257390 * exp(-x * x));
     }
     return x;
@@ -569,11 +571,11 @@ static inline float erfinv_f32(float x)
     }                                                                                                                  \
     static inline T fmax_##s(T a, T b_) /* NaN loses */                                                                \
     {                                                                                                                  \
-        return a > b_ || b_ != b_ ? a : b_;                                                                            \
+        return a >= b_ || b_ != b_ ? a : b_;                                                                            \
     }                                                                                                                  \
     static inline T fmin_##s(T a, T b_)                                                                                \
     {                                                                                                                  \
-        return a < b_ || b_ != b_ ? a : b_;                                                                            \
+        return a <= b_ || b_ != b_ ? a : b_;                                                                            \
     }                                                                                                                  \
     static inline T remainder_##s(T a, T b_) /* of the divisor's sign, as Python's */                                  \
     {                                                                                                                  \
@@ -720,6 +722,7 @@ FAC__INTEGERS(shift_right, a >> (b < 0 || b > 63 ? 63 : b))
 #define SIGMOID(x) (1 / (1 + EXP(-(x))))
 #define LOGIT(x) LOG((x) / (1 - (x)))
 #define GELU_CORE(x) TANH(NUM(0.79788456080286536) * FMA(NUM(0.044715), (x) * (x) * (x), x)) /* sqrt(2 / pi) */
+#define MISH_CORE(x) TANH(LOG1P(EXP(x)))
 #define INF ((float)INFINITY)
 
 /* Integers only; floats never come here. */
