@@ -1,0 +1,177 @@
+/* Floor 4. Running sums, products and extremes along a dimension (facula/ops_reduce.h). */
+#include <math.h>
+
+#include "facula/ops_view.h"
+#include "reduction.h"
+#include "select.h"
+
+static void launch(fac__scan_kind kind, const fac_tensor *x, int dim, const fac_tensor *out, const fac_tensor *second)
+{
+    fac__scan_args args = {.kind = kind, .ndim = x->ndim, .dim = dim, .in = fac__operand_of(x), .out[0] = fac__operand_of(out)};
+    if (second) args.out[1] = fac__operand_of(second);
+    for (int d = 0; d < x->ndim; d++)
+        args.shape[d] = x->shape[d];
+    if (!x->ndim) { /* a row of one */
+        args.ndim = 1;
+        args.shape[0] = args.in.strides[0] = args.out[0].strides[0] = args.out[1].strides[0] = 1;
+    }
+    if (x->numel) FAC__LAUNCH(fac__k_scan, args);
+}
+
+/* ---- cumsum, cumprod, logcumsumexp ---------------------------------------------------------------------------- */
+
+static fac_tensor *scan(fac_tensor *self, fac__scan_kind kind, const char *name, fac__backward_fn backward, int64_t dim,
+                        fac_dtype dtype)
+{
+    int d = fac__wrap_dim(dim, self->ndim);
+    if (d < 0) return NULL;
+    if (!dtype) dtype = fac_dtype_is_floating((fac_dtype)self->dtype) ? (fac_dtype)self->dtype : FAC_INT64;
+    fac_tensor *x = fac_dtype_is_floating((fac_dtype)self->dtype) ? fac__cast_plain(self, dtype) : self;
+    FAC__NEED(x);
+    bool needs_y = kind != FAC__CUMSUM;
+    fac__node *n = fac__record(name, backward, 1, needs_y ? 2 : 0, sizeof(int), self);
+    fac_tensor *y = fac__new_like(x, dtype);
+    if (y) launch(kind, x, d, y, NULL);
+    if (n && !n->failed) {
+        *(int *)n->params = d;
+        if (needs_y) fac__save(n, 0, self);
+        if (needs_y) fac__save_output(n, 1, y, 0);
+    }
+    return fac__result(n, y);
+}
+
+static fac_tensor *sum_from_end(fac_tensor *t, int dim)
+{
+    if (!t || t->numel <= 1 || t->shape[dim] == 1) return t;
+    return fac_flip(fac_cumsum(fac_flip(t, fac_dims_one(dim)), dim, FAC_DTYPE_NONE), fac_dims_one(dim));
+}
+
+static void cumsum_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    gx[0] = sum_from_end(gy[0], *(const int *)n->params);
+}
+
+fac_tensor *fac_cumsum(fac_tensor *self, int64_t dim, fac_dtype dtype)
+{
+    FAC__OP("cumsum");
+    FAC__NEED(self);
+    return scan(self, FAC__CUMSUM, "CumsumBackward0", cumsum_backward, dim, dtype);
+}
+
+/* dx[k] = sum over j >= k of g[j] times the product of x[0..j] without x[k]: term by term, for inputs with zeros. */
+static fac_tensor *cumprod_gradient_with_zeros(fac_tensor *x, fac_tensor *g, int dim)
+{
+    int64_t size = x->shape[dim];
+    fac_dims one_shape = fac_shape(x);
+    one_shape.d[dim] = 1;
+    fac_tensor *one = fac__own(fac__new((fac_dtype)x->dtype, one_shape.n, one_shape.d));
+    fac_tensor *dx = fac__own(fac__new_like(x, (fac_dtype)x->dtype));
+    if (!one || !dx || !fac__fill_into(one, fac_scalar_int(1))) return NULL;
+    for (int64_t k = 0; k < size && dx; k++) {
+        fac_tensor *before = fac_prod(fac_narrow(x, dim, 0, k), .dim = dim, .keepdim = true);
+        fac_tensor *rest = fac_slice_scatter(fac_narrow(x, dim, k, size - k), one, dim, 0, 1, 1);
+        fac_tensor *others = before && rest ? fac_mul(before, fac_cumprod(rest, dim, FAC_DTYPE_NONE)) : NULL;
+        fac_tensor *terms = others ? fac_mul(fac_narrow(g, dim, k, size - k), others) : NULL;
+        dx = terms ? fac_slice_scatter(dx, fac_sum(terms, .dim = dim, .keepdim = true), dim, k, k + 1, 1) : NULL;
+    }
+    return dx;
+}
+
+static void cumprod_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    int dim = *(const int *)n->params;
+    fac_tensor *x = fac__saved(n, 0), *y = fac__saved(n, 1), *all;
+    if (!x || !y || !(all = fac_all(x))) return;
+    if (!x->ndim) gx[0] = gy[0];
+    else if (*(const bool *)fac__data(all)) gx[0] = fac_div(sum_from_end(fac_mul(y, gy[0]), dim), x);
+    else gx[0] = cumprod_gradient_with_zeros(x, gy[0], dim);
+}
+
+fac_tensor *fac_cumprod(fac_tensor *self, int64_t dim, fac_dtype dtype)
+{
+    FAC__OP("cumprod");
+    FAC__NEED(self);
+    return scan(self, FAC__CUMPROD, "CumprodBackward0", cumprod_backward, dim, dtype);
+}
+
+/* Sum from the end of g exp(x - y), in logarithms so that nothing overflows: the parts of g above and below 0 apart. */
+static fac_tensor *log_part(fac_tensor *g, fac_tensor *x, fac_tensor *y, int dim)
+{
+    fac_tensor *none = fac__own(fac__new_scalar(fac_scalar_float(-INFINITY)));
+    fac_tensor *positive = fac_gt_scalar(g, 0);
+    fac_tensor *logs = none && positive ? fac_where(positive, fac_log(g), none) : NULL;
+    if (!logs) return NULL;
+    fac_tensor *sums = fac_flip(fac_logcumsumexp(fac_flip(fac_sub(logs, y), fac_dims_one(dim)), dim), fac_dims_one(dim));
+    return sums ? fac_exp(fac_add(sums, x)) : NULL;
+}
+
+static void logcumsumexp_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    int dim = *(const int *)n->params;
+    fac_tensor *x = fac__saved(n, 0), *y = fac__saved(n, 1);
+    if (!x || !y) return;
+    if (!x->numel || !x->ndim) {
+        gx[0] = gy[0];
+        return;
+    }
+    fac_tensor *above = log_part(gy[0], x, y, dim), *below = log_part(fac_neg(gy[0]), x, y, dim);
+    gx[0] = above && below ? fac_sub(above, below) : NULL;
+}
+
+fac_tensor *fac_logcumsumexp(fac_tensor *self, int64_t dim)
+{
+    FAC__OP("logcumsumexp");
+    FAC__NEED(self);
+    if (!fac_dtype_is_floating((fac_dtype)self->dtype))
+        return fac__runtime_error("\"logcumsumexp_out_cpu\" not implemented for '%s'", fac__dtype_word((fac_dtype)self->dtype));
+    return scan(self, FAC__LOGCUMSUMEXP, "LogcumsumexpBackward0", logcumsumexp_backward, dim, FAC_DTYPE_NONE);
+}
+
+/* ---- cummax, cummin ------------------------------------------------------------------------------------------- */
+
+static fac_tensor *extreme(fac_tensor *self, fac__scan_kind kind, const char *name, int64_t dim, fac_tensor **indices)
+{
+    int d = fac__wrap_dim(dim, self->ndim);
+    if (d < 0) return NULL;
+    fac__node *n = fac__select_record(name, self, d, true);
+    fac_tensor *index = fac__new_like(self, FAC_INT64);
+    fac_tensor *y = index ? fac__new_like(self, (fac_dtype)self->dtype) : NULL;
+    if (y) launch(kind, self, d, y, index);
+    return fac__select_result(n, y, index, indices);
+}
+
+fac_tensor *fac_cummax(fac_tensor *self, int64_t dim, fac_tensor **indices)
+{
+    FAC__OP("cummax");
+    FAC__NEED(self);
+    return extreme(self, FAC__CUMMAX, "CummaxBackward0", dim, indices);
+}
+
+fac_tensor *fac_cummin(fac_tensor *self, int64_t dim, fac_tensor **indices)
+{
+    FAC__OP("cummin");
+    FAC__NEED(self);
+    return extreme(self, FAC__CUMMIN, "CumminBackward0", dim, indices);
+}
+
+/* ---- by name ------------------------------------------------------------------------------------------------ */
+
+#define PAIR(call)                                                                                                     \
+    fac_tensor *indices = NULL;                                                                                        \
+    R(call);                                                                                                           \
+    R(indices)
+
+FAC__CALL(cumsum, R(fac_cumsum(T(0), I(1), DT(2))))
+FAC__CALL(cumprod, R(fac_cumprod(T(0), I(1), DT(2))))
+FAC__CALL(logcumsumexp, R(fac_logcumsumexp(T(0), I(1))))
+FAC__CALL(cummax, PAIR(fac_cummax(T(0), I(1), &indices)))
+FAC__CALL(cummin, PAIR(fac_cummin(T(0), I(1), &indices)))
+
+const fac__op fac__ops_scan[] = {
+    {"cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", cumsum, "Sums of the elements up to each one."},
+    {"cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", cumprod, "Products of the elements up to each one."},
+    {"logcumsumexp(Tensor self, int dim) -> Tensor", logcumsumexp, "log of the running sum of exp(x)."},
+    {"cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", cummax, "Largest element so far and where it is."},
+    {"cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", cummin, "Smallest element so far and where it is."},
+    {0},
+};
