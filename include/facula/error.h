@@ -35,7 +35,8 @@ FAC_API const char *fac_error_file(void);
 FAC_API int fac_error_line(void);
 FAC_API void fac_clear_error(void);
 
-/* Called for each error that becomes pending, in the thread where it happened. NULL for silence.
+/* Called for each error that becomes pending, in the thread where it happened, and for a few warnings, whose code is FAC_OK
+ * and which leave nothing pending. NULL for silence.
  * The default handler prints one line to stderr. Returns the former handler. */
 typedef void (*fac_error_handler)(fac_error_code code, const char *op, const char *message, const char *file, int line);
 FAC_API fac_error_handler fac_set_error_handler(fac_error_handler handler);

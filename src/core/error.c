@@ -10,7 +10,7 @@ static fac_error_handler handler = fac_default_error_handler;
 
 void fac_default_error_handler(fac_error_code code, const char *op, const char *message, const char *file, int line)
 {
-    static const char *const names[] = {"", "ValueError", "TypeError", "IndexError", "RuntimeError", "MemoryError", "IOError"};
+    static const char *const names[] = {"Warning", "ValueError", "TypeError", "IndexError", "RuntimeError", "MemoryError", "IOError"};
     if (file) fprintf(stderr, "%s:%d: ", file, line);
     fprintf(stderr, "facula: %s: %s%s%s\n", names[code], op ? op : "", op ? ": " : "", message);
 }
@@ -35,6 +35,16 @@ void *fac_raise(fac_error_code code, const char *format, ...)
     va_end(args);
     if (handler) handler(self->error, self->error_op, self->message, self->error_site.file, self->error_site.line);
     return NULL;
+}
+
+void fac__warn(const char *format, ...)
+{
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (handler) handler(FAC_OK, fac__self()->op, message, fac__where.file, fac__where.line);
 }
 
 void *fac__memory_error(size_t bytes)

@@ -44,6 +44,10 @@ static inline void fac__op_leave(const char **outer)
         if (!(x)) return (void)fac__null_error(#x), result;                                                            \
     } while (0)
 
+/* A warning goes to the error handler as code FAC_OK, and nothing becomes pending. Callers see to it that a text comes
+ * once only, not in each step of a loop. */
+void fac__warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* "[2, 3]" for messages; the text lives in a ring of 8 per thread. */
 const char *fac__shape_text(int n, const int64_t *shape);
 

@@ -1,0 +1,124 @@
+/* Floor 4. Losses of numbers, element by element: rows of pointwise.def and a reduction. mse_loss, the everyday one, has a
+ * node of its own, whose backward is one pass in PyTorch's order of operations. */
+#include "loss.h"
+
+#include <string.h>
+
+/* ---- what all losses share ---------------------------------------------------------------------------------- */
+
+bool fac__check_reduction(fac_reduction reduction)
+{
+    if (reduction >= FAC_NONE && reduction <= FAC_SUM) return true;
+    return fac__value_error("%d is not a valid value for reduction", (int)reduction), false;
+}
+
+fac_tensor *fac__reduce_loss(fac_tensor *x, fac_reduction reduction)
+{
+    if (!x || reduction == FAC_NONE) return x;
+    return reduction == FAC_MEAN ? fac_mean(x) : fac_sum(x);
+}
+
+fac_tensor *fac__named_loss(fac_tensor *y, const char *name)
+{
+    if (y && y->grad_fn) y->grad_fn->name = name;
+    return y;
+}
+
+void fac__warn_sizes(const char *loss, const fac_tensor *input, const fac_tensor *target)
+{
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
+    if (fac__same_shape(input, target) || atomic_flag_test_and_set(&warned)) return;
+    fac__warn("%s: Using a target size (torch.Size(%s)) that is different to the input size (torch.Size(%s)). This will "
+              "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+              loss, fac__shape_text(target->ndim, target->shape), fac__shape_text(input->ndim, input->shape));
+}
+
+fac_reduction fac__reduction_value(const fac_value *v)
+{
+    static const char *const words[] = {"none", "mean", "sum", "batchmean"};
+    if (v->kind != FAC_VALUE_STRING) return (fac_reduction)fac_scalar_to_int(v->v.scalar);
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(v->v.string, words[i])) return (fac_reduction)i;
+    return (fac_reduction)99;
+}
+
+/* ---- mse ---------------------------------------------------------------------------------------------------- */
+
+enum { MINUS = FAC__ROW_sub_plain, TIMES = FAC__ROW_mul };
+
+/* (norm * (a - b)) * g, as PyTorch's mse_loss_backward multiplies. */
+static fac_tensor *mse_gradient(fac_tensor *a, fac_tensor *b, fac_tensor *g, double norm, fac_dtype dtype)
+{
+    if (fac_is_grad_enabled()) return fac_mul(fac_mul_scalar(fac_sub(a, b), norm), g);
+    static const fac__program program = {
+        .n_in = 3, .n_const = 1, .n_code = 3, .n_out = 1, .out = {6},
+        .code = {{MINUS, {0, 1}}, {TIMES, {3, 4}}, {TIMES, {5, 2}}}};
+    int ndim;
+    int64_t shape[FAC_MAX_DIMS];
+    if (!fac__broadcast_shapes(a->ndim, a->shape, b->ndim, b->shape, &ndim, shape)) return NULL;
+    fac_tensor *y = fac__new(dtype, ndim, shape), *ins[] = {a, b, g};
+    fac_scalar constant = fac_scalar_float(norm);
+    if (y) fac__run_program(&program, fac__compute_type(dtype), ndim, shape, ins, &constant, &y);
+    return fac__own(y);
+}
+
+typedef struct mse_params {
+    double norm;
+    fac_dtype dtype;
+} mse_params;
+
+static void mse_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    const mse_params *p = n->params;
+    fac_tensor *a = fac__saved(n, 0), *b = fac__saved(n, 1);
+    if (!a || !b) return;
+    if (fac__wants(n, 0)) gx[0] = mse_gradient(a, b, gy[0], p->norm, p->dtype);
+    if (fac__wants(n, 1)) gx[1] = mse_gradient(b, a, gy[0], p->norm, p->dtype);
+}
+
+fac_tensor *fac_mse_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_options options)
+{
+    FAC__OP("mse_loss");
+    FAC__NEED(input);
+    FAC__NEED(target);
+    if (!fac__check_reduction(options.reduction)) return NULL;
+    fac__arg both[] = {fac__tensor_arg(input), fac__tensor_arg(target)};
+    fac_dtype dtype = fac__result_type(2, both);
+    if (!fac_dtype_is_floating(dtype))
+        return fac__runtime_error("\"mse_cpu\" not implemented for '%s'", fac__dtype_word(dtype));
+    int ndim;
+    int64_t shape[FAC_MAX_DIMS];
+    fac__warn_sizes("mse_loss", input, target);
+    if (!fac__broadcast_shapes(input->ndim, input->shape, target->ndim, target->shape, &ndim, shape)) return NULL;
+    fac_tensor *y = fac__new(dtype, ndim, shape), *ins[] = {input, target};
+    if (!y) return NULL;
+    static const fac__program program = {
+        .n_in = 2, .n_code = 2, .n_out = 1, .out = {3}, .code = {{MINUS, {0, 1}}, {TIMES, {2, 2}}}};
+    fac__run_program(&program, fac__compute_type(dtype), ndim, shape, ins, NULL, &y);
+    double norm = options.reduction == FAC_MEAN ? 2.0 / (double)y->numel : 2.0;
+    if (options.reduction != FAC_NONE) {
+        fac_tensor *all = y;
+        fac_no_grad y = fac_keep(fac__reduce_loss(all, options.reduction));
+        fac_release(all);
+        if (!y) return NULL;
+    }
+    fac__node *n = fac__record("MseLossBackward0", mse_backward, 1, 2, sizeof(mse_params), input, target);
+    if (n && !n->failed) *(mse_params *)n->params = (mse_params){norm, dtype};
+    fac__save(n, 0, input);
+    fac__save(n, 1, target);
+    return fac__result(n, y);
+}
+
+/* ---- by name ------------------------------------------------------------------------------------------------ */
+
+#define OPTIONS(...) FAC_OPTIONS(fac_loss_options, __VA_ARGS__)
+#define REDUCTION(i) fac__reduction_value(&args[i])
+FAC__CALL(mse_loss, R(fac_mse_loss_with(T(0), T(1), OPTIONS(.reduction = REDUCTION(2)))))
+
+/* Each twice: ATen's operator and torch.nn.functional's function. */
+const fac__op fac__ops_loss[] = {
+    {"mse_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor", mse_loss, "(self - target)^2, reduced."},
+    {"mse_loss.functional(Tensor input, Tensor target, *, str reduction='mean') -> Tensor", mse_loss,
+     "(input - target)^2, reduced."},
+    {0},
+};
