@@ -1,0 +1,52 @@
+/* Floor 6. RMSprop, plain, centered and with momentum, as torch.optim.RMSprop. */
+#include "optimizer.h"
+
+enum { DECAY, ALPHA, REST, EPS, MOMENTUM, MINUS_LR };
+enum { SQUARES, BUFFER, MEANS };
+
+static void numbers(const fac_optimizer_options *o, double step, double *n)
+{
+    n[DECAY] = o->weight_decay;
+    n[ALPHA] = o->alpha;
+    n[REST] = 1 - o->alpha;
+    n[EPS] = o->eps;
+    n[MOMENTUM] = o->momentum;
+    n[MINUS_LR] = -o->lr;
+}
+
+static void write(fac__step_code *s, const fac_optimizer_options *o, bool first)
+{
+    fac__reg p = fac__param(s), g = fac__decayed_gradient(s, o, DECAY);
+    fac__reg squares = fac__emit(s, mul, fac__slot(s, SQUARES), fac__number(s, ALPHA));
+    squares = fac__emit(s, add_scaled, squares, fac__emit(s, mul, g, fac__number(s, REST)), g);
+    fac__set_slot(s, SQUARES, squares);
+    if (o->centered != 0) {
+        fac__reg mean = fac__emit(s, mul, fac__slot(s, MEANS), fac__number(s, ALPHA));
+        mean = fac__emit(s, add_scaled, mean, g, fac__number(s, REST));
+        fac__set_slot(s, MEANS, mean);
+        squares = fac__emit(s, add_scaled, squares, fac__emit(s, neg, mean), mean);
+    }
+    fac__reg root = fac__emit(s, add_plain, fac__emit(s, sqrt, squares), fac__number(s, EPS));
+    if (o->momentum > 0) {
+        fac__reg buffer = fac__emit(s, mul, fac__slot(s, BUFFER), fac__number(s, MOMENTUM));
+        buffer = fac__emit(s, add_plain, buffer, fac__emit(s, div, g, root));
+        fac__set_slot(s, BUFFER, buffer);
+        fac__set_param(s, fac__emit(s, add_scaled, p, buffer, fac__number(s, MINUS_LR)));
+    } else {
+        fac__reg change = fac__emit(s, div, fac__emit(s, mul, g, fac__number(s, MINUS_LR)), root);
+        fac__set_param(s, fac__emit(s, add_plain, p, change));
+    }
+}
+
+fac_optimizer *fac_rmsprop_with(fac_tensor_list params, fac_optimizer_options options)
+{
+    static const fac__optimizer_kind rmsprop = {
+        .name = "RMSprop",
+        .slots = {"square_avg", "momentum_buffer", "grad_avg"},
+        .options = {{"lr", 1e-2}, {"alpha", 0.99}, {"eps", 1e-8}, {"weight_decay", 0}, {"momentum", 0}, {"centered", 0},
+                    {"maximize", 0}},
+        .write = write,
+        .numbers = numbers,
+    };
+    return fac__optimizer_new(&rmsprop, params, options);
+}
