@@ -4,6 +4,7 @@
 
 #include "facula/autograd.h"
 #include "facula/base.h"
+#include "facula/data.h"
 #include "facula/error.h"
 #include "facula/literal.h"
 #include "facula/ops_call.h"

@@ -1,0 +1,94 @@
+/* Floor 7. The idx format: two zero bytes, a type, a number of dimensions, their sizes, the elements; big-endian. */
+#include <string.h>
+
+#include "byte_source.h"
+#include "core/error.h"
+#include "core/tensor_impl.h"
+#include "facula/data.h"
+#include "idx.h"
+
+static fac_dtype dtype_of(unsigned char code)
+{
+    switch (code) {
+    case 0x08: return FAC_UINT8;
+    case 0x09: return FAC_INT8;
+    case 0x0b: return FAC_INT16;
+    case 0x0c: return FAC_INT32;
+    case 0x0d: return FAC_FLOAT32;
+    case 0x0e: return FAC_FLOAT64;
+    default: return FAC_DTYPE_NONE;
+    }
+}
+
+static void swap_bytes(unsigned char *p, int64_t n, size_t size)
+{
+    const uint16_t one = 1;
+    if (size == 1 || *(const unsigned char *)&one == 0) return;
+#define SWAP(bits)                                                                                                     \
+    for (int64_t i = 0; i < n; i++, p += bits / 8) {                                                                   \
+        uint##bits##_t v;                                                                                              \
+        memcpy(&v, p, sizeof v);                                                                                       \
+        v = __builtin_bswap##bits(v);                                                                                  \
+        memcpy(p, &v, sizeof v);                                                                                       \
+    }
+    if (size == 2) SWAP(16)
+    else if (size == 4) SWAP(32)
+    else SWAP(64)
+}
+
+/* A new tensor, the caller's. */
+static fac_tensor *read_idx(fac__source *s)
+{
+    const char *path = fac__source_path(s);
+    unsigned char head[4 + 4 * FAC_MAX_DIMS];
+    int64_t shape[FAC_MAX_DIMS], got = fac__source_read(s, head, 4);
+    if (got < 0) return NULL;
+    if (got < 4 || head[0] || head[1]) return fac__io_error("%s: not an idx file: it does not begin with two zero bytes", path);
+    fac_dtype dtype = dtype_of(head[2]);
+    int ndim = head[3];
+    if (!dtype) return fac__io_error("%s: idx file of unknown type 0x%02x", path, head[2]);
+    if (ndim > FAC_MAX_DIMS) return fac__io_error("%s: idx file of %d dimensions (at most %d)", path, ndim, FAC_MAX_DIMS);
+    got = fac__source_read(s, head + 4, 4 * ndim);
+    if (got < 0) return NULL;
+    if (got < 4 * ndim) return fac__io_error("%s: idx file truncated in its header", path);
+
+    int64_t bytes = (int64_t)fac_dtype_size(dtype);
+    bool fits = true;
+    for (int d = 0; d < ndim; d++) {
+        const unsigned char *p = head + 4 + 4 * d;
+        shape[d] = (int64_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+        fits &= !__builtin_mul_overflow(bytes, shape[d], &bytes);
+    }
+    if (!fits || bytes > fac__source_limit(s))
+        return fac__io_error("%s: idx file truncated: it is too short for shape %s", path, fac__shape_text(ndim, shape));
+    fac_tensor *t = fac__new(dtype, ndim, shape);
+    if (!t) return NULL;
+    got = fac__source_read(s, t->storage->data, bytes);
+    if (got >= 0 && got < bytes)
+        fac__io_error("%s: idx file truncated: %lld of %lld bytes of data", path, (long long)got, (long long)bytes);
+    unsigned char more;
+    int64_t rest = got == bytes ? fac__source_read(s, &more, 1) : -1; /* also verifies the check sum */
+    if (rest > 0) fac__io_error("%s: idx file too long: data go on after %lld bytes", path, (long long)bytes);
+    if (rest != 0) {
+        fac_release(t);
+        return NULL;
+    }
+    swap_bytes((unsigned char *)t->storage->data, t->numel, fac_dtype_size(dtype));
+    return t;
+}
+
+fac_tensor *fac__idx_read(const char *path, bool quiet)
+{
+    fac__source *s = fac__source_open(path, quiet);
+    if (!s) return NULL;
+    fac_tensor *t = read_idx(s);
+    fac__source_close(s);
+    return t;
+}
+
+fac_tensor *fac_idx_read(const char *path)
+{
+    FAC__OP("idx_read");
+    FAC__NEED(path);
+    return fac__own(fac__idx_read(path, false));
+}
