@@ -13,6 +13,9 @@
 
 #include "core/half.h"
 
+/* Every call must dissolve in the loop around it, or the loop stays scalar. */
+#define MATH static inline __attribute__((always_inline))
+
 /* ---- multiply and add, rounded once ------------------------------------------------------------------------- */
 
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
@@ -23,15 +26,15 @@
 
 /* Without the instruction by way of double, where a product of floats is exact: the same result but for rare double
  * roundings, so that digits do not depend on the machine. */
-static inline float fma_f32(float a, float b, float c)
+MATH float fma_f32(float a, float b, float c)
 {
     return FAC__HAS_FMA ? __builtin_fmaf(a, b, c) : (float)((double)a * (double)b + (double)c);
 }
-static inline double fma_f64(double a, double b, double c)
+MATH double fma_f64(double a, double b, double c)
 {
     return FAC__HAS_FMA ? __builtin_fma(a, b, c) : a * b + c;
 }
-static inline int64_t fma_i64(int64_t a, int64_t b, int64_t c)
+MATH int64_t fma_i64(int64_t a, int64_t b, int64_t c)
 {
     return a * b + c;
 }
@@ -45,100 +48,106 @@ typedef struct pair {
     float hi, lo;
 } pair;
 
-static inline pair add_pp(pair x, pair y)
+MATH pair add_pp(pair x, pair y)
 {
     float s = x.hi + y.hi;
     return (pair){s, x.hi - s + y.hi + x.lo + y.lo};
 }
-static inline pair add_pf(pair x, float y)
+MATH pair add_pf(pair x, float y)
 {
     float s = x.hi + y;
     return (pair){s, x.hi - s + y + x.lo};
 }
-static inline pair add_fp(float x, pair y)
+MATH pair add_fp(float x, pair y)
 {
     float s = x + y.hi;
     return (pair){s, x - s + y.hi + y.lo};
 }
-static inline pair sum_ff(float x, float y)
+MATH pair sum_ff(float x, float y)
 {
     float s = x + y, v = s - x;
     return (pair){s, (x - (s - v)) + (y - v)};
 }
-static inline pair sum_pf(pair x, float y)
+MATH pair sum_pf(pair x, float y)
 {
     pair s = sum_ff(x.hi, y);
     return (pair){s.hi, s.lo + x.lo};
 }
-static inline pair sum_fp(float x, pair y)
+MATH pair sum_fp(float x, pair y)
 {
     pair s = sum_ff(x, y.hi);
     return (pair){s.hi, s.lo + y.lo};
 }
-static inline pair sum_pp(pair x, pair y)
+MATH pair sum_pp(pair x, pair y)
 {
     pair s = sum_ff(x.hi, y.hi);
     return (pair){s.hi, s.lo + (x.lo + y.lo)};
 }
-static inline pair mul_pp(pair x, pair y)
+MATH pair mul_pp(pair x, pair y)
 {
     float s = x.hi * y.hi;
     return (pair){s, fma_f32(x.hi, y.lo, fma_f32(x.lo, y.hi, fma_f32(x.hi, y.hi, -s)))};
 }
-static inline pair mul_pf(pair x, float y)
+MATH pair mul_pf(pair x, float y)
 {
     float s = x.hi * y;
     return (pair){s, fma_f32(x.lo, y, fma_f32(x.hi, y, -s))};
 }
-static inline pair square_p(pair x)
+MATH pair square_p(pair x)
 {
     float s = x.hi * x.hi;
     return (pair){s, fma_f32(x.hi + x.hi, x.lo, fma_f32(x.hi, x.hi, -s))};
 }
-static inline pair div_pp(pair x, pair y)
+MATH pair div_pp(pair x, pair y)
 {
     float t = 1.0f / y.hi, s = x.hi * t;
     float u = fma_f32(t, x.hi, -s), v = fma_f32(-y.lo, t, fma_f32(-y.hi, t, 1.0f));
     return (pair){s, fma_f32(s, v, fma_f32(x.lo, t, u))};
 }
-static inline pair reciprocal_p(pair x)
+MATH pair reciprocal_p(pair x)
 {
     float s = 1.0f / x.hi;
     return (pair){s, s * fma_f32(-x.lo, s, fma_f32(-x.hi, s, 1.0f))};
 }
-static inline pair scale_p(pair x, float s)
+MATH pair scale_p(pair x, float s)
 {
     return (pair){x.hi * s, x.lo * s};
 }
-static inline pair normalize_p(pair x)
+MATH pair normalize_p(pair x)
 {
     float s = x.hi + x.lo;
     return (pair){s, x.hi - s + x.lo};
 }
 
-static inline float abs_f32(float x)
+MATH float abs_f32(float x)
 {
     return fac__bits_float(fac__float_bits(x) & 0x7fffffff);
 }
 /* x with its sign changed where y is negative. */
-static inline float flip_sign(float x, float y)
+MATH float flip_sign(float x, float y)
 {
     return fac__bits_float(fac__float_bits(x) ^ (fac__float_bits(y) & 0x80000000u));
 }
 /* Rounds |x| < 2^22 to an integer, ties to even, without the rounding instruction that old machines lack. */
-static inline float round_small(float x)
+MATH float round_small(float x)
 {
     return (x + 12582912.0f) - 12582912.0f;
 }
-static inline int32_t int_of(float whole) /* of a float that round_small gave */
+MATH int32_t int_of(float whole) /* of a float that round_small gave */
 {
     return (int32_t)(fac__float_bits(whole + 12582912.0f) - 0x4b400000u);
 }
 /* x * 2^q for |q| < 254, in two steps so that neither factor overflows. */
-static inline float scale_by_power(float x, int32_t q)
+MATH float scale_by_power(float x, int32_t q)
 {
     int32_t half = q >> 1;
     return x * fac__bits_float((uint32_t)(half + 127) << 23) * fac__bits_float((uint32_t)(q - half + 127) << 23);
+}
+/* c ? a : b by masks: of a chain of conditionals the compiler makes jumps, which no loop over vectors can have. */
+MATH float choose(bool c, float a, float b)
+{
+    uint32_t mask = 0 - (uint32_t)c;
+    return fac__bits_float((fac__float_bits(a) & mask) | (fac__float_bits(b) & ~mask));
 }
 /* Horner's scheme. */
 #define POLY3(x, a, b, c) fma_f32(fma_f32(a, x, b), x, c)
@@ -152,19 +161,19 @@ static inline float scale_by_power(float x, int32_t q)
 #define LN2_HIGH 0.693145751953125f /* ln 2 in two parts; the first has trailing zeros, so that its multiples are exact */
 #define LN2_LOW 1.428606765e-06f
 
-static inline float exp_f32(float x)
+MATH float exp_f32(float x)
 {
     float n = round_small(x * LOG2_E);
     float s = fma_f32(n, -LN2_LOW, fma_f32(n, -LN2_HIGH, x));
     float u = POLY6(s, 0.000198527617612853646f, 0.00139304355252534151f, 0.00833336077630519867f,
                     0.0416664853692054749f, 0.166666671633720398f, 0.5f);
     float y = scale_by_power(1.0f + fma_f32(s * s, u, s), int_of(n));
-    y = x < -104.0f ? 0.0f : y;
-    return x > 100.0f ? INFINITY : y;
+    y = choose(x < -104.0f, 0.0f, y);
+    return choose(x > 100.0f, INFINITY, y);
 }
 
 /* exp of a pair, as a pair. */
-static inline pair exp_pair(pair x)
+MATH pair exp_pair(pair x)
 {
     float n = round_small((x.hi + x.lo) * LOG2_E);
     pair s = sum_pf(sum_pf(x, n * -LN2_HIGH), n * -LN2_LOW);
@@ -174,54 +183,54 @@ static inline pair exp_pair(pair x)
     t = add_fp(1.0f, sum_pp(s, mul_pp(square_p(s), t)));
     bool tiny = x.hi < -104.0f;
     int32_t q = int_of(n);
-    t.hi = tiny ? 0.0f : scale_by_power(t.hi, q);
-    t.lo = tiny ? 0.0f : scale_by_power(t.lo, q);
+    t.hi = choose(tiny, 0.0f, scale_by_power(t.hi, q));
+    t.lo = choose(tiny, 0.0f, scale_by_power(t.lo, q));
     return t;
 }
 
-static inline float expm1_f32(float x)
+MATH float expm1_f32(float x)
 {
     pair d = sum_pf(exp_pair((pair){x, 0.0f}), -1.0f);
     float y = d.hi + d.lo;
-    y = x > 88.7228317f ? INFINITY : y;
-    y = x < -16.6355323f ? -1.0f : y;
-    return x == 0.0f ? x : y;
+    y = choose(x > 88.7228317f, INFINITY, y);
+    y = choose(x < -16.6355323f, -1.0f, y);
+    return choose(x == 0.0f, x, y);
 }
-static inline float exp2_f32(float x)
+MATH float exp2_f32(float x)
 {
     float big = x > 1000.0f ? 1000.0f : x < -1000.0f ? -1000.0f : x, n = round_small(big), s = x - n;
     float u = POLY6(s, 0.1535920892e-3f, 0.1339262701e-2f, 0.9618384764e-2f, 0.5550347269e-1f, 0.2402264476e+0f,
                     0.6931471825e+0f);
     float y = scale_by_power(fma_f32(u, s, 1.0f), int_of(n));
-    y = x >= 128.0f ? INFINITY : y;
-    return x < -150.0f ? 0.0f : y;
+    y = choose(x >= 128.0f, INFINITY, y);
+    return choose(x < -150.0f, 0.0f, y);
 }
-static inline float tanh_f32(float x)
+MATH float tanh_f32(float x)
 {
     float m = abs_f32(x);
     pair d = exp_pair((pair){m, 0.0f}), e = reciprocal_p(d);
     d = div_pp(add_pp(d, (pair){-e.hi, -e.lo}), add_pp(d, e));
     float y = d.hi + d.lo;
-    y = m > 8.664339742f ? 1.0f : y;
-    return x != x ? x : flip_sign(y, x);
+    y = choose(m > 8.664339742f, 1.0f, y);
+    return choose(x != x, x, flip_sign(y, x));
 }
-static inline float sinh_f32(float x)
+MATH float sinh_f32(float x)
 {
     float m = abs_f32(x);
     pair d = exp_pair((pair){m, 0.0f}), e = reciprocal_p(d);
     d = add_pp(d, (pair){-e.hi, -e.lo});
     float y = (d.hi + d.lo) * 0.5f;
-    y = m > 89.0f || y != y ? INFINITY : y;
-    return x != x ? x : flip_sign(y, x);
+    y = choose((m > 89.0f) | (y != y), INFINITY, y);
+    return choose(x != x, x, flip_sign(y, x));
 }
-static inline float cosh_f32(float x)
+MATH float cosh_f32(float x)
 {
     float m = abs_f32(x);
     pair d = exp_pair((pair){m, 0.0f});
     d = add_pp(d, reciprocal_p(d));
     float y = (d.hi + d.lo) * 0.5f;
-    y = m > 89.0f || y != y ? INFINITY : y;
-    return x != x ? x : y;
+    y = choose((m > 89.0f) | (y != y), INFINITY, y);
+    return choose(x != x, x, y);
 }
 
 /* ---- logarithms of float ------------------------------------------------------------------------------------ */
@@ -230,29 +239,29 @@ static inline float cosh_f32(float x)
 typedef struct parted {
     float e, m;
 } parted;
-static inline parted part(float x)
+MATH parted part(float x)
 {
     bool small = x < 1.17549435e-38f; /* subnormals are scaled up first */
-    float d = small ? x * 1.8446744073709552e19f : x;
+    float d = choose(small, x * 1.8446744073709552e19f, x);
     int32_t e = (int32_t)((fac__float_bits(d * (1.0f / 0.75f)) >> 23) & 0xff) - 127;
     float m = fac__bits_float(fac__float_bits(d) - ((uint32_t)e << 23));
-    return (parted){(float)(small ? e - 64 : e), m};
+    return (parted){(float)(e - (small ? 64 : 0)), m};
 }
-static inline pair log_ratio(float m)
+MATH pair log_ratio(float m)
 {
     return div_pp(sum_ff(-1.0f, m), sum_ff(1.0f, m));
 }
 /* The values at the ends of the domain. */
-static inline float log_ends(float x, float y)
+MATH float log_ends(float x, float y)
 {
-    y = x == INFINITY ? INFINITY : y;
-    y = x < 0.0f || x != x ? NAN : y;
-    return x == 0.0f ? -INFINITY : y;
+    y = choose(x == INFINITY, INFINITY, y);
+    y = choose((x < 0.0f) | (x != x), NAN, y);
+    return choose(x == 0.0f, -INFINITY, y);
 }
 
 #define LN2_PAIR ((pair){0.69314718246459960938f, -1.904654323148236017e-09f})
 
-static inline float log_f32(float x)
+MATH float log_f32(float x)
 {
     parted p = part(x);
     pair r = log_ratio(p.m), s = mul_pf(LN2_PAIR, p.e);
@@ -260,7 +269,7 @@ static inline float log_f32(float x)
     s = add_pf(add_pp(s, scale_p(r, 2.0f)), r2 * r.hi * t);
     return log_ends(x, s.hi + s.lo);
 }
-static inline float log10_f32(float x)
+MATH float log10_f32(float x)
 {
     parted p = part(x);
     pair r = log_ratio(p.m), s = mul_pf((pair){0.30103001f, -1.432098889e-08f}, p.e);
@@ -268,7 +277,7 @@ static inline float log10_f32(float x)
     s = add_pf(add_pp(s, mul_pp(r, (pair){0.868588984f, -2.170757285e-08f})), r2 * r.hi * t);
     return log_ends(x, s.hi + s.lo);
 }
-static inline float log2_f32(float x)
+MATH float log2_f32(float x)
 {
     parted p = part(x);
     pair r = log_ratio(p.m);
@@ -277,10 +286,10 @@ static inline float log2_f32(float x)
     s = sum_pf(s, r2 * r.hi * t);
     return log_ends(x, s.hi + s.lo);
 }
-static inline float log1p_f32(float x)
+MATH float log1p_f32(float x)
 {
     bool huge = x > 1e38f; /* 2^-e would be subnormal */
-    float d = huge ? x * 0.25f : x, one = d + 1.0f;
+    float d = choose(huge, x * 0.25f, x), one = d + 1.0f;
     parted p = part(one);
     bool small = one < 1.17549435e-38f;
     /* m = (1 + x) * 2^-e - 1, without the rounding of 1 + x */
@@ -290,20 +299,20 @@ static inline float log1p_f32(float x)
     float r2 = r.hi * r.hi, u = POLY3(r2, 0.3027294874e+0f, 0.3996108174e+0f, 0.6666694880e+0f);
     s = add_pf(add_pp(s, scale_p(r, 2.0f)), r2 * r.hi * u);
     float y = s.hi + s.lo;
-    y = huge ? y + 1.38629436f : y;
-    y = x == INFINITY ? INFINITY : y;
-    y = x < -1.0f || x != x ? NAN : y;
-    y = x == -1.0f ? -INFINITY : y;
-    return x == 0.0f ? x : y;
+    y = choose(huge, y + 1.38629436f, y);
+    y = choose(x == INFINITY, INFINITY, y);
+    y = choose((x < -1.0f) | (x != x), NAN, y);
+    y = choose(x == -1.0f, -INFINITY, y);
+    return choose(x == 0.0f, x, y);
 }
 
 /* ---- powers of float ---------------------------------------------------------------------------------------- */
 
-static inline float pow_f32(float x, float y)
+MATH float pow_f32(float x, float y)
 {
-    float m = abs_f32(x), n = abs_f32(y), bounded = n < 16777216.0f ? y : 0.0f;
-    bool whole = n >= 16777216.0f || (float)(int32_t)bounded == y;
-    bool odd = n < 16777216.0f && (float)(int32_t)bounded == y && ((int32_t)bounded & 1);
+    float m = abs_f32(x), n = abs_f32(y), bounded = choose(n < 16777216.0f, y, 0.0f);
+    bool whole = (n >= 16777216.0f) | ((float)(int32_t)bounded == y);
+    bool odd = (n < 16777216.0f) & ((float)(int32_t)bounded == y) & ((int32_t)bounded & 1);
     /* log |x| as a pair */
     parted p = part(m);
     pair r = log_ratio(p.m), r2 = square_p(r);
@@ -319,16 +328,16 @@ static inline float pow_f32(float x, float y)
                     0.166665524244308471679688f, 0.499999850988388061523438f);
     pair e = add_fp(1.0f, add_pp(s, mul_pf(square_p(s), u)));
     float z = scale_by_power(e.hi + e.lo, int_of(k));
-    z = d.hi < -104.0f ? 0.0f : z;
-    z = d.hi > 100.0f || z != z ? INFINITY : z;
+    z = choose(d.hi < -104.0f, 0.0f, z);
+    z = choose((d.hi > 100.0f) | (z != z), INFINITY, z);
     /* signs and the ends of the domain */
-    z = x > 0.0f ? z : whole ? (odd ? -z : z) : NAN;
+    z = choose(x > 0.0f, z, choose(whole, flip_sign(z, odd ? -1.0f : 1.0f), NAN));
     float toward = flip_sign(m - 1.0f, y);
-    z = n == INFINITY ? (toward < 0.0f ? 0.0f : toward == 0.0f ? 1.0f : INFINITY) : z;
-    float end = ((fac__float_bits(y) >> 31) != 0) != (x == 0.0f) ? 0.0f : INFINITY;
-    z = m == INFINITY || x == 0.0f ? flip_sign(end, odd ? x : 1.0f) : z;
-    z = x != x || y != y ? NAN : z;
-    return y == 0.0f || x == 1.0f ? 1.0f : z;
+    z = choose(n == INFINITY, choose(toward < 0.0f, 0.0f, choose(toward == 0.0f, 1.0f, INFINITY)), z);
+    float end = choose(((fac__float_bits(y) >> 31) != 0) != (x == 0.0f), 0.0f, INFINITY);
+    z = choose((m == INFINITY) | (x == 0.0f), flip_sign(end, choose(odd, x, 1.0f)), z);
+    z = choose((x != x) | (y != y), NAN, z);
+    return choose((y == 0.0f) | (x == 1.0f), 1.0f, z);
 }
 
 /* ---- erf, sin and cos of float ------------------------------------------------------------------------------ */
@@ -338,7 +347,7 @@ static inline float pow_f32(float x, float y)
 #define BY_RANGE_P(a, b, c)                                                                                            \
     ((pair){BY_RANGE((float)(a), (float)(b), (float)(c)),                                                              \
             BY_RANGE((float)((a) - (float)(a)), (float)((b) - (float)(b)), (float)((c) - (float)(c)))})
-static inline float erf_f32(float x)
+MATH float erf_f32(float x)
 {
     float m = abs_f32(x);
     bool first = m < 1.1f, second = m < 2.4f;
@@ -353,15 +362,15 @@ static inline float erf_f32(float x)
     d = sum_pp(mul_pf(d, u), BY_RANGE_P(1.12837916021059138, -1.12879855826694507, -1.12461487742845563));
     d = mul_pf(d, m);
     pair e = exp_pair(d), f = add_fp(1.0f, (pair){-e.hi, -e.lo});
-    float y = first ? d.hi + d.lo : f.hi + f.lo;
-    y = m < 4.0f ? y : 1.0f;
-    return x != x ? x : flip_sign(y, x);
+    float y = choose(first, d.hi + d.lo, f.hi + f.lo);
+    y = choose(m < 4.0f, y, 1.0f);
+    return choose(x != x, x, flip_sign(y, x));
 }
 
 /* How far a large x is from the nearest multiple of pi; the multiple's oddness goes to *odd. With quarter = 1 of x + pi/2.
  * M. Payne and R. Hanek, "Radian reduction for trigonometric functions", 1983: of the product with 1/pi only those bits
  * are computed that matter, in fixed point. */
-static inline double reduce_large(float x, uint32_t quarter, bool *odd)
+MATH double reduce_large(float x, uint32_t quarter, int32_t *odd)
 {
     static const uint32_t inverse_pi[] = {0,          0x517cc1b7, 0x27220a94, 0xfe13abe8,
                                           0xfa9a6ee0, 0x6db14acc, 0x9e21c820, 0xff28b1d5};
@@ -372,19 +381,19 @@ static inline double reduce_large(float x, uint32_t quarter, bool *odd)
     uint64_t low = ((w2 << 32 | w3) << shift) >> 32;
     uint64_t turns = mantissa * high + (mantissa * low >> 32); /* units of 2^-63 times pi, modulo 2 pi */
     turns = (bits >> 31 ? 0 - turns : turns) + ((uint64_t)quarter << 62);
-    *odd = (turns + ((uint64_t)1 << 62)) >> 63;
+    *odd = (int32_t)((turns + ((uint64_t)1 << 62)) >> 63);
     uint64_t rest = turns << 1;
     double whole = (double)(int32_t)(rest >> 32), part = (double)(int32_t)((uint32_t)rest >> 1);
     return (whole * 4294967296.0 + part * 2.0) * 1.7030607900432772e-19; /* pi / 2^64 */
 }
 /* sin of x (quarter 0) or of x + pi/2 (quarter 1), in double, so that the result is all but rightly rounded. */
-static inline float sin_or_cos(float x, int quarter)
+MATH float sin_or_cos(float x, int quarter)
 {
     double n = (double)x * 0.31830988618379067 + (quarter ? 0.5 : 0.0);
-    bool small = abs_f32(x) < 100000.0f, odd_large;
+    bool small = abs_f32(x) < 100000.0f;
     n = small ? n : 0.0;
     n = (n + 6755399441055744.0) - 6755399441055744.0; /* rounds to an integer */
-    bool odd_small = (int32_t)n & 1;
+    int32_t odd_small = (int32_t)n & 1, odd_large;
     double k = quarter ? n - 0.5 : n;
     double near = ((double)x - k * 3.1415926534682512) - k * 1.2154201013012384e-10; /* pi in two parts, the first short */
     double large = reduce_large(x, (uint32_t)quarter, &odd_large);
@@ -396,15 +405,14 @@ static inline float sin_or_cos(float x, int quarter)
     u = u * s - 1.9841269841269841270e-04;
     u = u * s + 8.3333333333333333333e-03;
     u = u * s - 1.6666666666666666667e-01;
-    double y = d + d * s * u;
-    y = (small ? odd_small : odd_large) ? -y : y;
-    return abs_f32(x) < INFINITY ? (float)y : NAN;
+    double y = (d + d * s * u) * (1 - 2 * (small ? odd_small : odd_large));
+    return choose(abs_f32(x) < INFINITY, (float)y, NAN);
 }
-static inline float sin_f32(float x)
+MATH float sin_f32(float x)
 {
-    return x == 0.0f ? x : sin_or_cos(x, 0);
+    return choose(x == 0.0f, x, sin_or_cos(x, 0));
 }
-static inline float cos_f32(float x)
+MATH float cos_f32(float x)
 {
     return sin_or_cos(x, 1);
 }
@@ -412,7 +420,7 @@ static inline float cos_f32(float x)
 /* ---- the rest of float, by way of double -------------------------------------------------------------------- */
 
 #define BY_DOUBLE(name)                                                                                                \
-    static inline float name##_f32(float x)                                                                            \
+    MATH float name##_f32(float x)                                                                            \
     {                                                                                                                  \
         return (float)name((double)x);                                                                                 \
     }
@@ -425,17 +433,17 @@ BY_DOUBLE(acosh)
 BY_DOUBLE(atanh)
 BY_DOUBLE(erfc)
 
-static inline float atan2_f32(float y, float x)
+MATH float atan2_f32(float y, float x)
 {
     return (float)atan2((double)y, (double)x);
 }
-static inline float hypot_f32(float x, float y)
+MATH float hypot_f32(float x, float y)
 {
     float z = (float)__builtin_sqrt((double)x * x + (double)y * y); /* cannot overflow before the last step */
     return abs_f32(x) == INFINITY || abs_f32(y) == INFINITY ? INFINITY : z;
 }
 /* Exact, as fmod is: where the quotient is below 2^28, its product with y is exact in double. */
-static inline float fmod_f32(float x, float y)
+MATH float fmod_f32(float x, float y)
 {
     double quotient = __builtin_trunc((double)x / (double)y), r = (double)x - quotient * (double)y;
     if (!(__builtin_fabs(quotient) < 268435456.0) || y == 0) return fmodf(x, y);
@@ -541,48 +549,48 @@ static inline float erfinv_f32(float x)
 
 /* One text for float and double. */
 #define FAC__REALS(T, s, b)                                                                                            \
-    static inline T floor_##s(T x)                                                                                     \
+    MATH T floor_##s(T x)                                                                                     \
     {                                                                                                                  \
         return __builtin_floor##b(x);                                                                                  \
     }                                                                                                                  \
-    static inline T ceil_##s(T x)                                                                                      \
+    MATH T ceil_##s(T x)                                                                                      \
     {                                                                                                                  \
         return __builtin_ceil##b(x);                                                                                   \
     }                                                                                                                  \
-    static inline T trunc_##s(T x)                                                                                     \
+    MATH T trunc_##s(T x)                                                                                     \
     {                                                                                                                  \
         return __builtin_trunc##b(x);                                                                                  \
     }                                                                                                                  \
-    static inline T round_##s(T x) /* half to even */                                                                  \
+    MATH T round_##s(T x) /* half to even */                                                                  \
     {                                                                                                                  \
         return __builtin_rint##b(x);                                                                                   \
     }                                                                                                                  \
-    static inline T abs_real_##s(T x)                                                                                  \
+    MATH T abs_real_##s(T x)                                                                                  \
     {                                                                                                                  \
         return __builtin_fabs##b(x);                                                                                   \
     }                                                                                                                  \
-    static inline T max_##s(T a, T b_) /* NaN wins */                                                                  \
+    MATH T max_##s(T a, T b_) /* NaN wins */                                                                  \
     {                                                                                                                  \
         return a > b_ || a != a ? a : b_;                                                                              \
     }                                                                                                                  \
-    static inline T min_##s(T a, T b_)                                                                                 \
+    MATH T min_##s(T a, T b_)                                                                                 \
     {                                                                                                                  \
         return a < b_ || a != a ? a : b_;                                                                              \
     }                                                                                                                  \
-    static inline T fmax_##s(T a, T b_) /* NaN loses */                                                                \
+    MATH T fmax_##s(T a, T b_) /* NaN loses */                                                                \
     {                                                                                                                  \
         return a >= b_ || b_ != b_ ? a : b_;                                                                            \
     }                                                                                                                  \
-    static inline T fmin_##s(T a, T b_)                                                                                \
+    MATH T fmin_##s(T a, T b_)                                                                                \
     {                                                                                                                  \
         return a <= b_ || b_ != b_ ? a : b_;                                                                            \
     }                                                                                                                  \
-    static inline T remainder_##s(T a, T b_) /* of the divisor's sign, as Python's */                                  \
+    MATH T remainder_##s(T a, T b_) /* of the divisor's sign, as Python's */                                  \
     {                                                                                                                  \
         T r = fmod_##s(a, b_);                                                                                         \
         return r != 0 && (r < 0) != (b_ < 0) ? r + b_ : r;                                                             \
     }                                                                                                                  \
-    static inline T div_floor_##s(T a, T b_) /* as Python's: by way of the remainder, which is exact */                \
+    MATH T div_floor_##s(T a, T b_) /* as Python's: by way of the remainder, which is exact */                \
     {                                                                                                                  \
         T r = fmod_##s(a, b_), q = (a - r) / b_;                                                                       \
         q = r != 0 && (r < 0) != (b_ < 0) ? q - 1 : q;                                                                 \
@@ -591,15 +599,15 @@ static inline float erfinv_f32(float x)
         f = q != 0 ? f : __builtin_copysign##b((T)0, a / b_);                                                          \
         return b_ == 0 ? a / b_ : f;                                                                                   \
     }                                                                                                                  \
-    static inline T div_trunc_##s(T a, T b_)                                                                           \
+    MATH T div_trunc_##s(T a, T b_)                                                                           \
     {                                                                                                                  \
         return __builtin_trunc##b(a / b_);                                                                             \
     }                                                                                                                  \
-    static inline T copysign_##s(T a, T b_)                                                                            \
+    MATH T copysign_##s(T a, T b_)                                                                            \
     {                                                                                                                  \
         return __builtin_copysign##b(a, b_);                                                                           \
     }                                                                                                                  \
-    static inline T signbit_##s(T x)                                                                                   \
+    MATH T signbit_##s(T x)                                                                                   \
     {                                                                                                                  \
         return __builtin_copysign##b((T)1, x) < 0;                                                                     \
     }
