@@ -271,7 +271,10 @@ bool fac_apply(const fac_function *f, fac_tensor *const *in, int n_in, fac_tenso
     if (!ok) fac__runtime_error("the forward of %s failed", f->name); /* unless it said more itself */
     for (int i = 0; i < n_out && ok; i++) {
         if (!out[i]) ok = (fac__runtime_error("the forward of %s left output %d empty", f->name, i), false);
-        for (int s = 0; s < FUNCTION_SAVED; s++)
+        bool handed_through = false;
+        for (int k = 0; k < n_in; k++)
+            handed_through = handed_through || in[k] == out[i];
+        for (int s = 0; s < FUNCTION_SAVED && !handed_through; s++)
             if (out[i] && n->saved[s].t == out[i]) n->saved[s].output_nr = i;
     }
     /* Fresh headers, so that an input that is handed through, or an output that is saved, holds no history of its own. */

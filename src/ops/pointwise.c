@@ -131,8 +131,21 @@ static void pointwise_backward(fac__node *n, fac_tensor *const *gy, fac_tensor *
     }
 }
 
+/* Of an operation in place, whose first input is about to be overwritten: saves a copy of it, with its history. */
+static bool save_before(fac__node *n, fac_tensor *self)
+{
+    fac_tensor *copy = fac__new_like(self, (fac_dtype)self->dtype);
+    if (!copy) return false;
+    fac__copy_into(copy, self);
+    copy->grad_fn = fac__node_retain(n->edges[0].node);
+    copy->output_nr = n->edges[0].nr;
+    fac__save(n, 0, copy);
+    fac_release(copy);
+    return true;
+}
+
 /* NULL where nothing is to be recorded. Sets y_used when the derivatives need the output. */
-static fac__node *record(fac__row row, const fac__arg *args, fac_dtype common, const char *name, bool *y_used)
+static fac__node *record(fac__row row, const fac__arg *args, bool inplace, fac_dtype common, const char *name, bool *y_used)
 {
     fac_tensor *in[4];
     int arity = fac__rows[row].arity;
@@ -154,7 +167,9 @@ static fac__node *record(fac__row row, const fac__arg *args, fac_dtype common, c
     for (int i = 0; i < arity; i++) {
         p->is_number[i] = !args[i].t;
         if (!args[i].t) p->numbers[i] = args[i].s;
-        else if (uses >> i & 1) fac__save(n, i, args[i].t);
+        else if ((uses >> i & 1) == 0) continue;
+        else if (!inplace || i > 0) fac__save(n, i, args[i].t);
+        else if (!save_before(n, args[i].t)) n->failed = true;
     }
     *y_used = uses >> FAC__VAR_Y & 1;
     return n;
@@ -233,7 +248,7 @@ fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype com
                                       fac__dtype_word((fac_dtype)y->dtype));
     }
     bool y_used = false;
-    fac__node *n = record(row, args, common, name, &y_used);
+    fac__node *n = record(row, args, inplace, common, name, &y_used);
     if (inplace) {
         for (int i = 1; i < info->arity; i++)
             if (!apart(&args[i], y)) return fac__node_release(n), NULL;
