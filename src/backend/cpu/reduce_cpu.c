@@ -1,178 +1,433 @@
-/* Floor 1. Reductions, scans and softmax with plain loops: correct for every dtype and stride, not fast yet. */
+/* Floor 1. Reductions on the CPU: any dimensions, strides and dtypes become segments (isa/reduce_loops.h) of a compute
+ * type, in one of two shapes: by rows, where the elements of one result lie closest, or by columns, where results do.
+ *
+ * Work is cut into units: a block of results, and, where there are few results, a part of their elements. The cuts
+ * depend on the shape alone, and parts are merged in their order, so results do not depend on the number of threads. */
 #include <math.h>
 #include <string.h>
 
-#include "backend/reduce.h"
+#include "backend/cpu/isa/reduce_loops.h"
 
-static void reduce_one(const fac__reduce_args *a, const char *in, char *o0, char *o1, int64_t count)
+enum {
+    LOADED = 4096,   /* elements that are converted or gathered at a time */
+    LONG = 32768,    /* elements of one result in one segment; PyTorch adds up to as many on one thread */
+    CACHED = 4096,   /* the same where a segment is read twice */
+    GRAIN = 1 << 17, /* elements worth a thread */
+    PARTIAL = 4096   /* results of parts, kept on the stack */
+};
+
+/* A dimension, or several that lie as one: strides in elements, and in the flat position among the reduced ones. */
+typedef struct axis {
+    int64_t size, in, out[2], position;
+} axis;
+
+typedef struct job {
+    const fac__reduce_args *args;
+    fac__reduce_kind kind;         /* MAX with positions is ARGMAX here */
+    fac__compute compute, kept_as; /* of elements and of results: F64 for both kinds of floats */
+    const fac__row_table *moves;
+    fac__segment_loop loop;
+    bool rows, direct, rounded;                     /* direct: segments are read where they are */
+    int64_t vectors;                                /* see fac__segment; by columns for all of `across` */
+    axis across, along;                             /* the innermost kept and reduced axes */
+    axis kept[FAC_MAX_DIMS], reduced[FAC_MAX_DIMS]; /* the outer ones */
+    int n_kept, n_reduced;
+    int64_t block, blocks;                 /* results of one unit, and units along `across` */
+    int64_t segment, pieces;               /* elements of one segment, and segments along `along` */
+    int64_t segments, parts, per_part;     /* of one result, and how many make a part */
+    int64_t outer_kept, total;             /* units' kept index without `across`; elements behind one result */
+    double *partial_value, *partial_extra; /* of parts: [part][outer kept][across] */
+} job;
+
+static size_t in_size(const job *j)
 {
-    fac_dtype d = a->in.dtype;
-    bool ints = fac__compute_type(d) == FAC_INT64, idx = a->kind == FAC__ARGMAX || a->kind == FAC__ARGMIN;
-    bool less = a->kind == FAC__MIN || a->kind == FAC__ARGMIN;
-    int64_t i[FAC_MAX_DIMS] = {0}, isum = 0, iprod = 1, ibest = 0, at = 0, nonzero = 0;
-    double sum = 0, prod = 1, best = 0, mean = 0, m2 = 0;
-    for (int64_t k = 0; k < count; k++) {
-        double v = fac__load_double(d, in);
-        int64_t n = ints ? fac__load_int(d, in) : 0;
-        bool better = k == 0 || (ints ? (less ? n < ibest : n > ibest)
-                                      : (less ? v < best : v > best) || (isnan(v) && !isnan(best)));
-        if (better) best = v, ibest = n, at = k;
-        nonzero += v != 0;
-        prod *= v;
-        iprod = (int64_t)((uint64_t)iprod * (uint64_t)n);
-        switch (a->kind) {
-        case FAC__NANSUM: sum += isnan(v) ? 0 : v; break;
-        case FAC__SUM_SQUARES: sum += v * v, n *= n; break;
-        case FAC__SUM_ABS: sum += fabs(v), n = n < 0 ? -n : n; break;
-        default: sum += v;
-        }
-        isum = (int64_t)((uint64_t)isum + (uint64_t)n);
-        double delta = v - mean;
-        mean += delta / (double)(k + 1);
-        m2 += delta * (v - mean);
-        for (int j = a->ndim - 1; j >= 0; j--) {
-            if (!(a->reduced >> j & 1)) continue;
-            int64_t step = a->in.strides[j] * (int64_t)fac_dtype_size(d);
-            in += step;
-            if (++i[j] < a->shape[j]) break;
-            in -= step * a->shape[j];
-            i[j] = 0;
-        }
-    }
-    fac_dtype od = a->out[0].dtype;
-    if (a->kind == FAC__MEAN_VAR) {
-        if (o0) fac__store_double(od, o0, mean);
-        if (o1) fac__store_double(a->out[1].dtype, o1, m2);
-        return;
-    }
-    if (idx)
-        fac__store_int(od, o0, at);
-    else if (a->kind == FAC__ANY)
-        fac__store_int(od, o0, nonzero > 0);
-    else if (a->kind == FAC__ALL)
-        fac__store_int(od, o0, nonzero == count);
-    else if (a->kind == FAC__COUNT_NONZERO)
-        fac__store_int(od, o0, nonzero);
-    else if (a->kind == FAC__MAX || a->kind == FAC__MIN) {
-        if (ints)
-            fac__store_int(od, o0, ibest);
-        else
-            fac__store_double(od, o0, best);
-        if (o1) fac__store_int(a->out[1].dtype, o1, at);
-    } else if (ints && fac__compute_type(od) == FAC_INT64)
-        fac__store_int(od, o0, a->kind == FAC__PROD ? iprod : isum);
+    return fac_dtype_size(j->args->in.dtype);
+}
+
+/* ---- results ------------------------------------------------------------------------------------------------ */
+
+static void put(const job *j, int which, fac__compute from, const void *values, int64_t offset, int64_t n)
+{
+    const fac__operand *o = &j->args->out[which];
+    if (!o->data) return;
+    char *to = o->data + offset * (int64_t)fac_dtype_size(o->dtype);
+    if (n > 1)
+        j->moves->store[from][o->dtype](to, 0, j->across.out[which], values, 0, 1, 1, n);
+    else if (from == FAC__I64)
+        fac__store_int(o->dtype, to, *(const int64_t *)values);
     else
-        fac__store_double(od, o0, a->kind == FAC__PROD ? prod : sum);
+        fac__store_double(o->dtype, to, *(const double *)values);
+}
+
+/* Writes n results that begin at these offsets of the outputs. */
+static void finish(const job *j, const int64_t offset[2], const void *value, const void *extra, int64_t n)
+{
+    switch (j->args->kind) {
+    case FAC__ARGMAX:
+    case FAC__ARGMIN: put(j, 0, FAC__I64, extra, offset[0], n); break;
+    case FAC__MAX:
+    case FAC__MIN:
+        put(j, 0, j->kept_as, value, offset[0], n);
+        put(j, 1, FAC__I64, extra, offset[1], n);
+        break;
+    case FAC__MEAN_VAR:
+        put(j, 0, j->kept_as, value, offset[0], n);
+        put(j, 1, FAC__F64, extra, offset[1], n);
+        break;
+    default: put(j, 0, j->kept_as, value, offset[0], n);
+    }
+}
+
+/* What nothing reduces to. */
+static void neutral(const job *j, void *value, void *extra, int64_t n)
+{
+    bool one = j->kind == FAC__PROD || j->kind == FAC__ALL, mean = j->kind == FAC__MEAN_VAR;
+    for (int64_t i = 0; i < n; i++) {
+        if (j->kept_as == FAC__I64)
+            ((int64_t *)value)[i] = one;
+        else
+            ((double *)value)[i] = mean ? NAN : one;
+        ((int64_t *)extra)[i] = 0; /* 0.0 as well */
+    }
+}
+
+/* ---- one unit ----------------------------------------------------------------------------------------------- */
+
+/* Offsets of a flat index over axes, the last axis fastest. */
+static int64_t locate(const axis *axes, int n, int64_t index, int64_t out[2], int64_t *position)
+{
+    int64_t in = 0;
+    for (int i = n - 1; i >= 0; i--) {
+        int64_t k = index % axes[i].size;
+        index /= axes[i].size;
+        in += k * axes[i].in;
+        out[0] += k * axes[i].out[0];
+        out[1] += k * axes[i].out[1];
+        *position += k * axes[i].position;
+    }
+    return in;
+}
+
+static void run_segments(const job *j, fac__segment *s, int64_t in, int64_t first, int64_t last, void *buffer)
+{
+    fac_dtype dtype = j->args->in.dtype;
+    int64_t unused[2] = {0}, piece = 0, outer = 0, outer_in = 0, position = 0;
+    if (first) {
+        piece = first % j->pieces;
+        outer = first / j->pieces;
+    }
+    if (outer) outer_in = locate(j->reduced, j->n_reduced, outer, unused, &position);
+    s->step = j->along.position;
+    for (int64_t k = first; k < last; k++) {
+        int64_t from = piece * j->segment, left = j->along.size - from;
+        s->n = left < j->segment ? left : j->segment;
+        s->position = position + from * j->along.position;
+        const char *x = j->args->in.data + (in + outer_in + from * j->along.in) * (int64_t)in_size(j);
+        if (j->direct) {
+            s->x = x;
+            s->stride = j->rows ? j->across.in : j->along.in;
+        } else if (j->rows) {
+            s->x = buffer;
+            s->stride = s->n;
+            j->moves->load[j->compute][dtype](buffer, s->n, 1, x, j->across.in, j->along.in, s->outputs, s->n);
+        } else {
+            s->x = buffer;
+            s->stride = s->outputs;
+            j->moves->load[j->compute][dtype](buffer, s->outputs, 1, x, j->along.in, j->across.in, s->n, s->outputs);
+        }
+        j->loop(s);
+        s->before += s->n;
+        if (++piece < j->pieces || k + 1 == last) continue;
+        piece = position = 0;
+        if (j->n_reduced) outer_in = locate(j->reduced, j->n_reduced, ++outer, unused, &position);
+    }
+}
+
+static inline void run_unit(const job *j, int64_t unit, void *buffer)
+{
+    double own_value[FAC__REDUCE_OUTPUTS], own_extra[FAC__REDUCE_OUTPUTS];
+    int64_t part = 0, outer = 0, begin = 0;
+    if (unit) { /* divisions are half the cost of a small reduction */
+        int64_t units = j->outer_kept * j->blocks, rest = unit % units;
+        part = unit / units;
+        outer = rest / j->blocks;
+        begin = rest % j->blocks * j->block;
+    }
+    int64_t left = j->across.size - begin;
+    int64_t out[2] = {begin * j->across.out[0], begin * j->across.out[1]}, position = 0, in = begin * j->across.in;
+    if (outer) in += locate(j->kept, j->n_kept, outer, out, &position);
+    fac__segment s = {
+        .outputs = left < j->block ? left : j->block, .value = own_value, .extra = own_extra, .rounded = j->rounded};
+    s.vectors = j->rows || j->vectors < 0 ? j->vectors : j->vectors - begin;
+    if (!j->rows && s.vectors > s.outputs) s.vectors = s.outputs;
+    if (!j->rows && s.vectors < 0 && j->vectors >= 0) s.vectors = 0;
+    if (j->parts > 1) {
+        int64_t at = (part * j->outer_kept + outer) * j->across.size + begin;
+        s.value = j->partial_value + at;
+        s.extra = j->partial_extra + at;
+    }
+    int64_t first = part * j->per_part, last = first + j->per_part;
+    if (j->total)
+        run_segments(j, &s, in, first, last < j->segments ? last : j->segments, buffer);
+    else
+        neutral(j, s.value, s.extra, s.outputs);
+    if (j->parts == 1) finish(j, out, s.value, s.extra, s.outputs);
+}
+
+static void run_units(void *context, int64_t begin, int64_t end)
+{
+    for (int64_t unit = begin; unit < end; unit++)
+        run_unit(context, unit, NULL);
+}
+
+static void run_units_loaded(void *context, int64_t begin, int64_t end)
+{
+    double buffer[LOADED];
+    for (int64_t unit = begin; unit < end; unit++)
+        run_unit(context, unit, buffer);
+}
+
+/* ---- parts -------------------------------------------------------------------------------------------------- */
+
+static int64_t part_size(const job *j, int64_t part)
+{
+    int64_t first = part * j->per_part, last = first + j->per_part;
+    if (last > j->segments) last = j->segments;
+    int64_t begin = first / j->pieces * j->along.size + first % j->pieces * j->segment;
+    int64_t end = last / j->pieces * j->along.size + last % j->pieces * j->segment;
+    return end - begin;
+}
+
+/* Merges part b's result into a's; a stands for `before` elements. */
+static void merge(const job *j, int64_t a, int64_t b, int64_t before, int64_t n)
+{
+    double *value = j->partial_value, *extra = j->partial_extra;
+    int64_t *whole = (int64_t *)value, *index = (int64_t *)extra;
+    bool ints = j->kept_as == FAC__I64;
+    switch (j->kind) {
+    case FAC__PROD:
+        if (ints)
+            whole[a] = (int64_t)((uint64_t)whole[a] * (uint64_t)whole[b]);
+        else
+            value[a] *= value[b];
+        break;
+    case FAC__MAX:
+    case FAC__ANY:
+        if (ints ? whole[b] > whole[a] : value[b] > value[a] || isnan(value[b])) value[a] = value[b];
+        break;
+    case FAC__MIN:
+    case FAC__ALL:
+        if (ints ? whole[b] < whole[a] : value[b] < value[a] || isnan(value[b])) value[a] = value[b];
+        break;
+    case FAC__ARGMAX:
+    case FAC__ARGMIN: {
+        int order = ints ? (whole[b] > whole[a]) - (whole[b] < whole[a])
+                         : isnan(value[b]) - isnan(value[a]) + (value[b] > value[a]) - (value[b] < value[a]);
+        if (!ints && !isnan(value[a]) && !isnan(value[b]) && j->kind == FAC__ARGMIN) order = -order;
+        if (ints && j->kind == FAC__ARGMIN) order = -order;
+        if (order > 0 || (order == 0 && index[b] < index[a])) {
+            value[a] = value[b];
+            index[a] = index[b];
+        }
+        break;
+    }
+    case FAC__MEAN_VAR: {
+        double p = (double)before, q = (double)n, delta = value[b] - value[a];
+        value[a] += delta * (q / (p + q));
+        extra[a] += extra[b] + delta * delta * (p * q / (p + q));
+        break;
+    }
+    default:
+        if (ints)
+            whole[a] = (int64_t)((uint64_t)whole[a] + (uint64_t)whole[b]);
+        else
+            value[a] += value[b];
+    }
+}
+
+static void merge_parts(const job *j)
+{
+    int64_t results = j->outer_kept * j->across.size, before = part_size(j, 0);
+    for (int64_t part = 1; part < j->parts; part++) {
+        int64_t n = part_size(j, part);
+        for (int64_t i = 0; i < results; i++)
+            merge(j, i, part * results + i, before, n);
+        before += n;
+    }
+    for (int64_t outer = 0; outer < j->outer_kept; outer++) {
+        int64_t out[2] = {0}, position = 0, at = outer * j->across.size;
+        locate(j->kept, j->n_kept, outer, out, &position);
+        finish(j, out, j->partial_value + at, j->partial_extra + at, j->across.size);
+    }
+}
+
+static void run(job *j, int64_t units, int64_t cost)
+{
+    fac__range_body body = j->direct ? run_units : run_units_loaded;
+    if (cost < 4 * GRAIN)
+        body(j, 0, units);
+    else
+        fac__parallel(units, 1 + (GRAIN - 1) / (cost / units + 1), body, j);
+}
+
+static __attribute__((noinline)) void run_parts(job *j, int64_t units, int64_t cost)
+{
+    double value[PARTIAL], extra[PARTIAL];
+    j->partial_value = value;
+    j->partial_extra = extra;
+    run(j, units * j->parts, cost);
+    merge_parts(j);
+}
+
+/* ---- the plan ----------------------------------------------------------------------------------------------- */
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return a <= b ? a > 0 : (a + b - 1) / b;
+}
+
+static int64_t at_least(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Appends an axis, or lengthens the last one where the two lie as one. */
+static void push(axis *axes, int *n, const axis *a)
+{
+    axis *last = axes + *n - 1;
+    if (*n && last->in == a->in * a->size && last->out[0] == a->out[0] * a->size &&
+        last->out[1] == a->out[1] * a->size && last->position == a->position * a->size) {
+        int64_t size = last->size * a->size;
+        *last = *a;
+        last->size = size;
+    } else {
+        axes[(*n)++] = *a;
+    }
+}
+
+/* Sorts the dimensions by stride, joins those that lie as one, and takes the innermost of both kinds out. True if the
+ * innermost of all is reduced. */
+static bool lay_out(job *j)
+{
+    const fac__reduce_args *a = j->args;
+    int order[FAC_MAX_DIMS], n = 0;
+    int64_t position[FAC_MAX_DIMS], step = 1;
+    for (int d = a->ndim - 1; d >= 0; d--) {
+        position[d] = 0;
+        if (!(a->reduced >> d & 1)) continue;
+        position[d] = step;
+        step *= a->shape[d];
+    }
+    j->total = step;
+    for (int d = 0; d < a->ndim; d++) {
+        if (a->shape[d] == 1) continue;
+        uint64_t far = (uint64_t)a->in.strides[d] - 1; /* repeated elements, of stride 0, count as farthest */
+        int k = n++;
+        for (; k && far > (uint64_t)a->in.strides[order[k - 1]] - 1; k--)
+            order[k] = order[k - 1];
+        order[k] = d;
+    }
+    bool rows = true;
+    for (int i = 0; i < n; i++) {
+        int d = order[i];
+        rows = a->reduced >> d & 1;
+        axis x = {a->shape[d], a->in.strides[d], {a->out[0].strides[d], a->out[1].strides[d]}, position[d]};
+        if (rows)
+            push(j->reduced, &j->n_reduced, &x);
+        else
+            push(j->kept, &j->n_kept, &x);
+    }
+    j->across = j->along = (axis){.size = 1, .in = 1};
+    if (j->n_kept) j->across = j->kept[--j->n_kept];
+    if (j->n_reduced) j->along = j->reduced[--j->n_reduced];
+    j->outer_kept = 1;
+    for (int i = 0; i < j->n_kept; i++)
+        j->outer_kept *= j->kept[i].size;
+    return rows;
+}
+
+static bool counts_nonzero(fac__reduce_kind kind)
+{
+    return kind == FAC__ANY || kind == FAC__ALL || kind == FAC__COUNT_NONZERO;
+}
+
+static void choose_types(job *j)
+{
+    static const fac__compute computes[] = {[FAC_INT64] = FAC__I64, [FAC_FLOAT32] = FAC__F32, [FAC_FLOAT64] = FAC__F64};
+    const fac__reduce_args *a = j->args;
+    j->kind = a->kind;
+    if (a->out[1].data && a->kind == FAC__MAX) j->kind = FAC__ARGMAX;
+    if (a->out[1].data && a->kind == FAC__MIN) j->kind = FAC__ARGMIN;
+    bool as_input = j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN || j->kind == FAC__MAX || j->kind == FAC__MIN ||
+                    counts_nonzero(j->kind);
+    fac_dtype dtype = as_input ? a->in.dtype : a->out[a->out[0].data ? 0 : 1].dtype, type = fac__compute_type(dtype);
+    j->compute = computes[type];
+    j->kept_as = j->compute == FAC__I64 ? FAC__I64 : FAC__F64;
+    j->direct = a->in.dtype == type;
+    j->moves = &FAC__ISA_PICK(fac__row_table);
+}
+
+/* Float sums that PyTorch would do on one thread are cut as PyTorch cuts them. */
+static void choose_segments(job *j, int64_t numel)
+{
+    bool sum = (j->kind == FAC__SUM || j->kind == FAC__NANSUM) && j->compute != FAC__I64, loaded_type = !j->direct;
+    bool twice = j->kind == FAC__MEAN_VAR || j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN;
+    int64_t lanes = j->compute == FAC__F32 ? 8 : 4;
+    j->direct = j->direct && (j->rows ? j->along.in : j->across.in) == 1;
+    if (j->rows) {
+        j->vectors = j->direct || loaded_type;
+        j->segment = at_most(j->along.size, twice ? CACHED : LONG);
+        if (!j->direct) j->segment = at_most(j->segment, LOADED);
+        j->block = numel <= GRAIN ? j->across.size : at_least(GRAIN / at_least(j->total, 1), 1);
+        if (!j->direct) j->block = at_most(j->block, LOADED / at_least(j->segment, 1));
+    } else {
+        bool alike = numel < LONG || j->along.size <= 512; /* as PyTorch */
+        int64_t together = j->across.in == 1 && j->across.size >= lanes ? 4 * lanes : 4;
+        j->vectors = !sum || !alike ? -1 : j->along.in < j->across.in ? 0 : j->across.size & -together;
+        j->block = FAC__REDUCE_OUTPUTS;
+        int64_t across = at_most(j->across.size, j->block);
+        j->segment = j->along.size;
+        if (!(sum && alike) && numel > CACHED) j->segment = at_least((twice ? LONG / 2 : LONG) / across, 16);
+        if (!j->direct) j->segment = at_most(j->segment, LOADED / across);
+        j->segment = at_most(j->segment, j->along.size);
+    }
+    j->block = at_most(at_most(j->block, j->across.size), FAC__REDUCE_OUTPUTS);
+    j->segment = at_least(j->segment, 1);
+    j->blocks = ceil_div(j->across.size, j->block);
+    j->pieces = ceil_div(j->along.size, j->segment);
+    j->segments = j->n_reduced ? j->total / at_least(j->along.size, 1) * j->pieces : j->pieces;
+    j->rounded = sum && j->segments <= 128;
 }
 
 static void reduce(const void *args)
 {
-    const fac__reduce_args *a = args;
-    int64_t count = 1, kept = 1, i[FAC_MAX_DIMS] = {0};
-    for (int j = 0; j < a->ndim; j++)
-        *(a->reduced >> j & 1 ? &count : &kept) *= a->shape[j];
-    const char *in = a->in.data;
-    char *o0 = a->out[0].data, *o1 = a->out[1].data;
-    int64_t s = (int64_t)fac_dtype_size(a->in.dtype), s0 = (int64_t)fac_dtype_size(a->out[0].dtype),
-            s1 = (int64_t)fac_dtype_size(a->out[1].dtype);
-    for (int64_t k = 0; k < kept; k++) {
-        reduce_one(a, in, o0, o1, count);
-        for (int j = a->ndim - 1; j >= 0; j--) {
-            if (a->reduced >> j & 1) continue;
-            bool carry = ++i[j] == a->shape[j];
-            int64_t by = carry ? 1 - a->shape[j] : 1;
-            if (carry) i[j] = 0;
-            in += by * s * a->in.strides[j];
-            if (o0) o0 += by * s0 * a->out[0].strides[j];
-            if (o1) o1 += by * s1 * a->out[1].strides[j];
-            if (!carry) break;
-        }
+    job j; /* only what is used is set: small reductions are to stay cheap */
+    j.args = args;
+    j.n_kept = j.n_reduced = 0;
+    choose_types(&j);
+    j.rows = lay_out(&j);
+    int64_t results = j.outer_kept * j.across.size, numel = results * j.total;
+    if (results == 0) return;
+    choose_segments(&j, numel);
+    const fac__reduce_table *table = &FAC__ISA_PICK(fac__reduce_table);
+    j.loop = (j.rows ? table->rows : table->columns)[j.compute][j.kind];
+    int64_t units = j.outer_kept * j.blocks, cost = numel * (j.direct && j.kind != FAC__MEAN_VAR ? 1 : 3);
+    j.parts = 1;
+    j.per_part = j.segments;
+    if (cost >= 4 * GRAIN && units < 8 && results <= PARTIAL / 2) {
+        int64_t parts = at_most(at_most(PARTIAL / results, 64), cost / units / (GRAIN / 2));
+        j.per_part = ceil_div(j.segments, at_least(parts, 1));
+        j.parts = ceil_div(j.segments, j.per_part);
     }
+    if (j.parts > 1)
+        run_parts(&j, units, cost);
+    else
+        run(&j, units, cost);
 }
 
 const fac__kernel fac__k_reduce = {"reduce", {reduce}};
-
-static void scan_line(const fac__scan_args *a, const char *in, char *o0, char *o1)
-{
-    fac_dtype d = a->in.dtype, od = a->out[0].dtype;
-    bool ints = fac__compute_type(od) == FAC_INT64;
-    int64_t n = a->shape[a->dim], at = 0, ib = 0;
-    double b = 0;
-    for (int64_t k = 0; k < n; k++) {
-        double v = fac__load_double(d, in);
-        int64_t m = ints ? fac__load_int(d, in) : 0;
-        bool first = k == 0, better = false;
-        switch (a->kind) {
-        case FAC__CUMSUM: b = first ? v : b + v, ib = (int64_t)((uint64_t)ib + (uint64_t)m); break;
-        case FAC__CUMPROD: b = first ? v : b * v, ib = first ? m : (int64_t)((uint64_t)ib * (uint64_t)m); break;
-        case FAC__CUMMAX: better = ints ? m >= ib : isnan(v) || v >= b; break;
-        case FAC__CUMMIN: better = ints ? m <= ib : isnan(v) || v <= b; break;
-        case FAC__LOGCUMSUMEXP: {
-            double hi = fmax(v, b), lo = fmin(v, b);
-            b = first ? v : isnan(v) || isnan(b) ? NAN : hi == lo && isinf(hi) ? hi : hi + log1p(exp(lo - hi));
-        }
-        }
-        if ((a->kind == FAC__CUMMAX || a->kind == FAC__CUMMIN) && (first || better)) b = v, ib = m, at = k;
-        if (ints)
-            fac__store_int(od, o0, ib);
-        else
-            fac__store_double(od, o0, b);
-        if (o1)
-            fac__store_int(a->out[1].dtype, o1, at),
-                o1 += a->out[1].strides[a->dim] * (int64_t)fac_dtype_size(a->out[1].dtype);
-        in += a->in.strides[a->dim] * (int64_t)fac_dtype_size(d);
-        o0 += a->out[0].strides[a->dim] * (int64_t)fac_dtype_size(od);
-    }
-}
-
-static void scan(const void *args)
-{
-    const fac__scan_args *a = args;
-    int64_t lines = 1, i[FAC_MAX_DIMS] = {0};
-    for (int j = 0; j < a->ndim; j++)
-        if (j != a->dim) lines *= a->shape[j];
-    for (int64_t k = 0; k < lines; k++) {
-        int64_t at[3] = {0};
-        for (int j = 0; j < a->ndim; j++) {
-            at[0] += i[j] * a->in.strides[j] * (int64_t)fac_dtype_size(a->in.dtype);
-            for (int o = 0; o < 2; o++)
-                at[1 + o] += i[j] * a->out[o].strides[j] * (int64_t)fac_dtype_size(a->out[o].dtype);
-        }
-        scan_line(a, a->in.data + at[0], a->out[0].data + at[1], a->out[1].data ? a->out[1].data + at[2] : NULL);
-        for (int j = a->ndim - 1; j >= 0; j--) {
-            if (j == a->dim) continue;
-            if (++i[j] < a->shape[j]) break;
-            i[j] = 0;
-        }
-    }
-}
-
-const fac__kernel fac__k_scan = {"scan", {scan}};
-
-static void softmax(const void *args)
-{
-    const fac__softmax_args *a = args;
-    int64_t size = (int64_t)fac_dtype_size(a->dtype), n = a->n;
-#define AT(p, k) fac__load_double(a->dtype, (const char *)a->p + (base + (k)*a->inner) * size)
-#define PUT(k, v) fac__store_double(a->dtype, (char *)a->out + (base + (k)*a->inner) * size, v)
-    for (int64_t o = 0; o < a->outer; o++)
-        for (int64_t c = 0; c < a->inner; c++) {
-            int64_t base = o * n * a->inner + c;
-            double max = -INFINITY, sum = 0;
-            if (a->backward) {
-                for (int64_t k = 0; k < n; k++)
-                    sum += a->log ? AT(g, k) : AT(g, k) * AT(y, k);
-                for (int64_t k = 0; k < n; k++)
-                    PUT(k, a->log ? AT(g, k) - exp(AT(y, k)) * sum : AT(y, k) * (AT(g, k) - sum));
-                continue;
-            }
-            for (int64_t k = 0; k < n; k++)
-                max = fmax(max, AT(x, k));
-            for (int64_t k = 0; k < n; k++)
-                sum += exp(AT(x, k) - max);
-            for (int64_t k = 0; k < n; k++)
-                PUT(k, a->log ? AT(x, k) - max - log(sum) : exp(AT(x, k) - max) / sum);
-        }
-}
-
-const fac__kernel fac__k_softmax = {"softmax", {softmax}};
