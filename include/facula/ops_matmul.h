@@ -7,7 +7,7 @@
 #ifndef FACULA_OPS_MATMUL_H
 #define FACULA_OPS_MATMUL_H
 
-#include "facula/tensor.h"
+#include "facula/ops_join.h"
 
 FAC_BEGIN
 
@@ -71,9 +71,7 @@ FAC_API fac_tensor *fac_tensordot_n(fac_tensor *self, fac_tensor *other, int n);
  * takes its diagonal; those not behind "->" are summed (without "->": those that occur twice; the rest in alphabetical
  * order); "..." stands for any dims, which broadcast. Operands are contracted from left to right, each pair by bmm. */
 FAC_API fac_tensor *fac_einsum_list(const char *equation, fac_tensor_list tensors);
-#define fac_einsum(equation, ...)                                                                                      \
-    fac_einsum_list(equation, fac__list((fac_tensor *[]){__VA_ARGS__},                                                 \
-                                        sizeof((fac_tensor *[]){__VA_ARGS__}) / sizeof(fac_tensor *)))
+#define fac_einsum(equation, ...) fac_einsum_list(equation, FAC_TENSORS(__VA_ARGS__))
 /* Product of two or more matrices in the order of fewest multiplications; the first and the last may be vectors. */
 FAC_API fac_tensor *fac_multi_dot(fac_tensor_list tensors);
 FAC_API fac_tensor *fac_chain_matmul(fac_tensor_list matrices);
@@ -81,17 +79,6 @@ FAC_API fac_tensor *fac_chain_matmul(fac_tensor_list matrices);
 FAC_API fac_tensor *fac_kron(fac_tensor *self, fac_tensor *other);
 /* Sums of products along dim; self and other broadcast. torch.linalg.vecdot. */
 FAC_API fac_tensor *fac_vecdot(fac_tensor *self, fac_tensor *other, int64_t dim);
-
-#ifndef FAC__LIST
-#define FAC__LIST
-static inline fac_tensor_list fac__list(fac_tensor **items, size_t count)
-{
-    fac_tensor_list l;
-    l.items = items;
-    l.count = (int64_t)count;
-    return l;
-}
-#endif
 
 FAC_END
 #endif

@@ -31,19 +31,27 @@ static void shared_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx
     gx[0] = share ? fac_mul(share, is) : NULL;
 }
 
+fac__node *fac__shared_record(const char *name, fac_tensor *x, const fac__reduction *r)
+{
+    fac__node *n = fac__record(name, shared_backward, 1, 2, sizeof *r, x);
+    if (n && !n->failed) *(fac__reduction *)n->params = *r;
+    return n;
+}
+
+fac_tensor *fac__shared_result(fac__node *n, fac_tensor *x, fac_tensor *y)
+{
+    fac__save(n, 0, x);
+    fac__save_output(n, 1, y, 0);
+    return fac__result(n, y);
+}
+
 static fac_tensor *extreme(fac_tensor *self, fac__reduce_kind kind, const char *op, const char *node, fac_reduce_options options)
 {
     fac__reduction r;
     if (!fac__reduction_of(self, &options, &r) || !fac__reduction_not_empty(self, &r, op)) return NULL;
     if (op[0] == 'a') r.all_given = false; /* amax and amin know no overloads */
-    fac__node *n = fac__record(node, shared_backward, 1, 2, sizeof r, self);
-    fac_tensor *y = fac__reduce(kind, self, &r, (fac_dtype)self->dtype);
-    if (n && !n->failed) {
-        *(fac__reduction *)n->params = r;
-        fac__save(n, 0, self);
-        fac__save_output(n, 1, y, 0);
-    }
-    return fac__result(n, y);
+    fac__node *n = fac__shared_record(node, self, &r);
+    return fac__shared_result(n, self, fac__reduce(kind, self, &r, (fac_dtype)self->dtype));
 }
 
 #define EXTREME(name, kind, node)                                                                                      \

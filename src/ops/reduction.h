@@ -33,6 +33,10 @@ fac_tensor *fac__unreduce_expand(const fac__reduction *r, fac_tensor *t);
 /* False, with PyTorch's error, when what op reduces has no elements. */
 bool fac__reduction_not_empty(const fac_tensor *x, const fac__reduction *r, const char *op);
 
+/* A reduction to one of the elements: all that are equal to the result share its gradient (extremes.c). */
+fac__node *fac__shared_record(const char *name, fac_tensor *x, const fac__reduction *r);
+fac_tensor *fac__shared_result(fac__node *n, fac_tensor *x, fac_tensor *y);
+
 static inline fac_reduce_options fac__reduce_over(fac_dims dims, bool keepdim, fac_dtype dtype)
 {
     fac_reduce_options o = fac_reduce_options_defaults();

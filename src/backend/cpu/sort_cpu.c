@@ -1,0 +1,220 @@
+/* Floor 1. Sorting on the CPU: values become unsigned keys in the same order, and keys with their positions are sorted by a
+ * stable radix sort, a byte at a time, leaving out bytes that are the same in all. Rows are shared out among threads. */
+#include <string.h>
+
+#include "backend/sort.h"
+#include "core/half.h"
+
+typedef struct pair {
+    uint64_t key;
+    int64_t index;
+} pair;
+
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
+
+static uint64_t key_of_float(float f)
+{
+    uint32_t u = fac__float_bits(f);
+    if (f != f) return UINT32_MAX;
+    if (f == 0) u = 0; /* -0 is 0 */
+    return u ^ (u >> 31 ? UINT32_MAX : UINT32_C(1) << 31);
+}
+
+static uint64_t key_of_double(double f)
+{
+    uint64_t u;
+    memcpy(&u, &f, 8);
+    if (f != f) return UINT64_MAX;
+    if (f == 0) u = 0;
+    return u ^ (u >> 63 ? UINT64_MAX : UINT64_C(1) << 63);
+}
+
+static uint64_t nan_key(fac_dtype d)
+{
+    return d == FAC_FLOAT64 ? UINT64_MAX : UINT32_MAX;
+}
+
+#define KEYS(type, expression)                                                                                         \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+        type v = ((const type *)x)[i];                                                                                 \
+        p[i] = (pair){expression, i};                                                                                  \
+    }                                                                                                                  \
+    break
+
+static void make_keys(fac_dtype dtype, const void *x, int64_t n, pair *p)
+{
+    const uint64_t sign = UINT64_C(1) << 63;
+    switch (dtype) {
+    case FAC_BOOL:
+    case FAC_UINT8: KEYS(uint8_t, v);
+    case FAC_INT8: KEYS(int8_t, (uint64_t)(int64_t)v ^ sign);
+    case FAC_INT16: KEYS(int16_t, (uint64_t)(int64_t)v ^ sign);
+    case FAC_INT32: KEYS(int32_t, (uint64_t)(int64_t)v ^ sign);
+    case FAC_INT64: KEYS(int64_t, (uint64_t)v ^ sign);
+    case FAC_FLOAT16: KEYS(uint16_t, key_of_float(fac__float16_to_float(v)));
+    case FAC_BFLOAT16: KEYS(uint16_t, key_of_float(fac__bfloat16_to_float(v)));
+    case FAC_FLOAT32: KEYS(float, key_of_float(v));
+    case FAC_FLOAT64: KEYS(double, key_of_double(v));
+    default: break;
+    }
+}
+
+/* ---- the sort ------------------------------------------------------------------------------------------------- */
+
+static void insertion_sort(pair *p, int64_t n)
+{
+    for (int64_t i = 1; i < n; i++) {
+        pair v = p[i];
+        int64_t j = i;
+        for (; j > 0 && p[j - 1].key > v.key; j--)
+            p[j] = p[j - 1];
+        p[j] = v;
+    }
+}
+
+/* Sorts p, with room for as many in q; returns the one of the two that holds the result. */
+static pair *radix_sort(pair *p, pair *q, int64_t n)
+{
+    if (n <= 48) return insertion_sort(p, n), p;
+    uint64_t any = 0;
+    for (int64_t i = 1; i < n; i++)
+        any |= p[i].key ^ p[0].key;
+    for (int shift = 0; shift < 64; shift += 8) {
+        if (!(any >> shift & 255)) continue;
+        int64_t start[257] = {0};
+        for (int64_t i = 0; i < n; i++)
+            start[(p[i].key >> shift & 255) + 1]++;
+        for (int b = 0; b < 256; b++)
+            start[b + 1] += start[b];
+        for (int64_t i = 0; i < n; i++)
+            q[start[p[i].key >> shift & 255]++] = p[i];
+        pair *swap = p;
+        p = q;
+        q = swap;
+    }
+    return p;
+}
+
+static int64_t most_frequent(const pair *p, int64_t n)
+{
+    int64_t best = 0, longest = 0;
+    for (int64_t i = 0, begin = 0; i < n; i++) {
+        if (i + 1 < n && p[i + 1].key == p[i].key) continue;
+        if (i + 1 - begin > longest) longest = i + 1 - begin, best = i;
+        begin = i + 1;
+    }
+    return best;
+}
+
+static int64_t picked(const fac__sort_args *a, const pair *p)
+{
+    if (a->pick == FAC__PICK_RANGE) return a->first;
+    if (a->pick == FAC__PICK_MODE) return most_frequent(p, a->n);
+    int64_t numbers = a->n; /* which is not NaN */
+    while (fac_dtype_is_floating(a->dtype) && numbers && p[numbers - 1].key == nan_key(a->dtype))
+        numbers--;
+    if (a->pick == FAC__PICK_MEDIAN && numbers < a->n) return numbers;
+    return numbers ? (numbers - 1) / 2 : 0;
+}
+
+static void sort_rows(void *context, int64_t begin, int64_t end)
+{
+    const fac__sort_args *a = context;
+    size_t size = fac_dtype_size(a->dtype);
+    pair *p = (pair *)(void *)((char *)a->scratch + fac__thread_index() * fac__sort_scratch(a->n)), *q = p + a->n;
+    for (int64_t row = begin; row < end; row++) {
+        const char *x = (const char *)a->x + (size_t)(row * a->n) * size;
+        make_keys(a->dtype, x, a->n, p);
+        for (int64_t i = 0; i < a->n && a->descending; i++)
+            p[i].key = ~p[i].key;
+        const pair *sorted = radix_sort(p, q, a->n);
+        sorted += picked(a, sorted);
+        for (int64_t i = 0; i < a->k; i++) {
+            if (a->indices) a->indices[row * a->k + i] = sorted[i].index;
+            if (a->values) memcpy((char *)a->values + (size_t)(row * a->k + i) * size, x + (size_t)sorted[i].index * size, size);
+        }
+    }
+}
+
+static void sort(const void *args)
+{
+    const fac__sort_args *a = args;
+    int64_t grain = 1 + (1 << 14) / (a->n + 1);
+    if (fac__threads() > a->lanes) sort_rows((void *)a, 0, a->rows);
+    else fac__parallel(a->rows, grain, sort_rows, (void *)a);
+}
+
+/* ---- the search ----------------------------------------------------------------------------------------------- */
+
+static int64_t place(const fac__search_args *a, const char *row, const int64_t *sorter, const char *value)
+{
+    size_t size = fac_dtype_size(a->dtype);
+    bool floating = fac_dtype_is_floating(a->dtype);
+    double f = floating ? fac__load_double(a->dtype, value) : 0;
+    int64_t v = floating ? 0 : fac__load_int(a->dtype, value), low = 0, high = a->n;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        const char *at = row + (size_t)(sorter ? sorter[middle] : middle) * size;
+        bool stop; /* whether the value goes before this element; false where it is NaN */
+        if (floating) stop = a->right ? fac__load_double(a->dtype, at) > f : fac__load_double(a->dtype, at) >= f;
+        else stop = a->right ? fac__load_int(a->dtype, at) > v : fac__load_int(a->dtype, at) >= v;
+        if (stop) high = middle;
+        else low = middle + 1;
+    }
+    return low;
+}
+
+static void search_values(void *context, int64_t begin, int64_t end)
+{
+    const fac__search_args *a = context;
+    size_t size = fac_dtype_size(a->dtype);
+    for (int64_t i = begin; i < end; i++) {
+        int64_t row = a->one_row ? 0 : i / a->m;
+        const char *sorted = (const char *)a->sorted + (size_t)(row * a->n) * size;
+        const char *value = (const char *)a->values + (size_t)i * size;
+        const int64_t *sorter = a->sorter ? a->sorter + row * a->n : NULL;
+        int64_t at = place(a, sorted, sorter, value);
+        if (a->out_dtype == FAC_INT64) ((int64_t *)a->out)[i] = at;
+        else if (a->out_dtype == FAC_INT32) ((int32_t *)a->out)[i] = (int32_t)at;
+        else
+            ((bool *)a->out)[i] = at < a->n && fac__load_double(a->dtype, sorted + (size_t)at * size) ==
+                                                   fac__load_double(a->dtype, value) &&
+                                  (fac_dtype_is_floating(a->dtype) || !memcmp(sorted + (size_t)at * size, value, size));
+    }
+}
+
+static void search(const void *args)
+{
+    const fac__search_args *a = args;
+    fac__parallel(a->rows * a->m, 1 << 10, search_values, (void *)a);
+}
+
+/* ---- bins ----------------------------------------------------------------------------------------------------- */
+
+static void bin(const void *args)
+{
+    const fac__bin_args *a = args;
+    size_t size = fac_dtype_size(a->dtype), weight = fac_dtype_size(a->weight_dtype), count = fac_dtype_size(a->count_dtype);
+    bool floating = fac_dtype_is_floating(a->dtype), single = a->dtype == FAC_FLOAT32;
+    for (int64_t i = 0; i < a->count; i++) {
+        const char *at = (const char *)a->x + (size_t)i * size;
+        int64_t b;
+        if (floating) {
+            double v = fac__load_double(a->dtype, at);
+            if (!(v >= a->low && v <= a->high)) continue;
+            b = single ? (int64_t)(((float)v - (float)a->low) * (float)a->bins / ((float)a->high - (float)a->low))
+                       : (int64_t)((v - a->low) * (double)a->bins / (a->high - a->low));
+            if (b >= a->bins) b = a->bins - 1;
+        } else {
+            b = fac__load_int(a->dtype, at);
+        }
+        char *sum = (char *)a->counts + (size_t)b * count;
+        double w = a->weights ? fac__load_double(a->weight_dtype, (const char *)a->weights + (size_t)i * weight) : 1;
+        if (a->count_dtype == FAC_INT64) fac__store_int(a->count_dtype, sum, fac__load_int(a->count_dtype, sum) + (int64_t)w);
+        else fac__store_double(a->count_dtype, sum, fac__load_double(a->count_dtype, sum) + w);
+    }
+}
+
+const fac__kernel fac__k_sort = {"sort", {sort}};
+const fac__kernel fac__k_search = {"search", {search}};
+const fac__kernel fac__k_bin = {"bin", {bin}};
