@@ -49,7 +49,7 @@ static int row_cost(fac__row row)
         bool is_cheap = false;
         for (size_t i = 0; i < sizeof cheap / sizeof *cheap; i++)
             is_cheap |= strncmp(begin, cheap[i], strlen(cheap[i])) == 0;
-        cost += is_cheap ? 0 : 10;
+        cost += is_cheap ? 0 : 4;
     }
     return cost;
 }
@@ -66,23 +66,18 @@ static inline int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* n times the number, in the compute type. */
-static void fill_number(void *to, fac__compute type, fac_scalar value, int64_t n)
+/* The number, in the compute type. */
+static void set_number(void *to, fac__compute type, fac_scalar value)
 {
-    if (type == FAC__F32)
-        for (int64_t i = 0; i < n; i++)
-            ((float *)to)[i] = (float)fac_scalar_to_double(value);
-    else if (type == FAC__F64)
-        for (int64_t i = 0; i < n; i++)
-            ((double *)to)[i] = fac_scalar_to_double(value);
-    else
-        for (int64_t i = 0; i < n; i++)
-            ((int64_t *)to)[i] = fac_scalar_to_int(value);
+    if (type == FAC__F32) *(float *)to = (float)fac_scalar_to_double(value);
+    else if (type == FAC__F64) *(double *)to = fac_scalar_to_double(value);
+    else *(int64_t *)to = fac_scalar_to_int(value);
 }
 
 /* A row's operands: memory that lies in a row (step: bytes of an element), or one element for all (step 0). */
 typedef struct simple {
     fac__row_loop loop;
+    fac__move_loop fill;
     char *out;
     const char *in[4];
     size_t step[4], size;
@@ -105,12 +100,7 @@ static void run_simple(void *context, int64_t begin, int64_t end)
     int64_t block = least(end - begin, least(MOST, (int64_t)(sizeof filled[0] / s->size)));
     for (int k = 0; k < 4; k++) {
         if (!s->in[k] || s->step[k]) continue;
-        if (s->size == 4)
-            for (int64_t i = 0; i < block; i++)
-                memcpy(filled[k] + 4 * i, s->in[k], 4);
-        else
-            for (int64_t i = 0; i < block; i++)
-                memcpy(filled[k] + 8 * i, s->in[k], 8);
+        s->fill(filled[k], 0, 1, s->in[k], 0, 0, 1, block);
         in[k] = filled[k];
     }
     for (int64_t at = begin; at < end; at += block) {
@@ -144,8 +134,12 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
     if (args->out[0].dtype != args->compute || layout_of(&args->out[0], args->ndim, args->shape) != 1) return false;
     fac__compute type = compute_of(args->compute);
     size_t size = type == FAC__F32 ? 4 : 8;
-    simple s = {FAC__ISA_PICK(fac__row_table).rows[type][code->row], args->out[0].data, {NULL}, {0}, size, false};
-    char numbers[4][8];
+    const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
+    simple s = {.loop = table->rows[type][code->row],
+                .fill = table->load[type][args->compute],
+                .out = args->out[0].data,
+                .size = size};
+    double numbers[4];
     int arity = row_info[code->row].arity;
     for (int k = 0; k < arity; k++) {
         int r = code->in[k];
@@ -156,8 +150,8 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
             s.in[k] = args->in[r].data;
             s.step[k] = layout ? size : 0;
         } else {
-            fill_number(numbers[k], type, args->constants[r - p->n_in], 1);
-            s.in[k] = numbers[k];
+            set_number(&numbers[k], type, args->constants[r - p->n_in]);
+            s.in[k] = (const char *)&numbers[k];
         }
         s.repeated |= s.step[k] == 0;
     }
@@ -381,11 +375,15 @@ static void make_plan(plan *p, const fac__pointwise_args *args)
     p->n_operands = args->program.n_in + args->program.n_out;
     plan_dims(p);
     /* As large a box as the buffers leave room for, if everything had to be moved. */
-    for (int k = 0; k < p->n_operands; k++)
-        p->reach[k] = MOVED;
-    memset(p->target, -1, sizeof p->target);
-    plan_buffers(p);
-    bool tile = plan_box(p, least(MOST, SCRATCH / (p->n_buffers + 1) / (int)p->size / 16 * 16));
+    int most_buffers = args->program.n_in + args->program.n_const + args->program.n_code + 1;
+    if (most_buffers > 8) {
+        for (int k = 0; k < p->n_operands; k++)
+            p->reach[k] = MOVED;
+        memset(p->target, -1, sizeof p->target);
+        plan_buffers(p);
+        most_buffers = p->n_buffers + 1;
+    }
+    bool tile = plan_box(p, least(MOST, SCRATCH / most_buffers / (int)p->size / 16 * 16));
     plan_reach(p, tile);
     plan_buffers(p);
 }
@@ -459,10 +457,12 @@ static void run_boxes(void *context, int64_t begin, int64_t end)
         registers[r] = p->buffer[r] < 0 ? NULL : scratch + (size_t)p->buffer[r] * buffer_size;
     for (int r = 0; r < first; r++) {
         if (p->buffer[r] < 0) continue;
-        if (r >= n_in)
-            fill_number(registers[r], p->type, p->args->constants[r - n_in], p->box_numel);
-        else if (p->reach[r] == ONCE)
-            p->table->load[p->type][p->args->in[r].dtype](registers[r], 0, 1, p->args->in[r].data, 0, 0, 1, p->box_numel);
+        double number;
+        if (r >= n_in) set_number(&number, p->type, p->args->constants[r - n_in]);
+        else if (p->reach[r] != ONCE) continue;
+        const void *from = r >= n_in ? (const void *)&number : p->args->in[r].data;
+        fac_dtype dtype = r >= n_in ? p->args->compute : p->args->in[r].dtype;
+        p->table->load[p->type][dtype](registers[r], 0, 1, from, 0, 0, 1, p->box_numel);
     }
     for (int64_t at = begin; at < end; at++) {
         int64_t start[FAC_MAX_DIMS], extent[FAC_MAX_DIMS], packed[FAC_MAX_DIMS];
