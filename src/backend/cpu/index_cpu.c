@@ -1,0 +1,335 @@
+/* Floor 1. Moving elements by index on the CPU. */
+#include "backend/index.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/half.h"
+
+enum { GRAIN = 16384 /* elements that are worth another thread */ };
+
+/* ---- inner loops ---------------------------------------------------------------------------------------------- */
+
+/* One row of points: the table's elements at t + k * ts (bytes), or at t + offsets[k]. */
+typedef struct row {
+    char *t, *v;
+    int64_t ts, vs; /* bytes */
+    const int64_t *offsets; /* bytes, -1: out of range; NULL: one after the other */
+    int64_t n;
+} row;
+
+#define AT(k) (r->t + (r->offsets ? r->offsets[k] : (k) * r->ts))
+#define SKIP(k) (r->offsets && r->offsets[k] < 0)
+
+#define MOVE_ROW(name, type)                                                                                           \
+    static void get_##name(const row *r)                                                                               \
+    {                                                                                                                  \
+        char *v = r->v;                                                                                                \
+        if (r->offsets)                                                                                                \
+            for (int64_t k = 0; k < r->n; k++, v += r->vs)                                                             \
+                *(type *)(void *)v = r->offsets[k] < 0 ? 0 : *(const type *)(void *)(r->t + r->offsets[k]);            \
+        else                                                                                                           \
+            for (int64_t k = 0; k < r->n; k++, v += r->vs)                                                             \
+                *(type *)(void *)v = *(const type *)(void *)(r->t + k * r->ts);                                        \
+    }                                                                                                                  \
+    static void put_##name(const row *r)                                                                               \
+    {                                                                                                                  \
+        const char *v = r->v;                                                                                          \
+        for (int64_t k = 0; k < r->n; k++, v += r->vs)                                                                 \
+            if (!SKIP(k)) *(type *)(void *)AT(k) = *(const type *)(const void *)v;                                     \
+    }
+MOVE_ROW(1, uint8_t)
+MOVE_ROW(2, uint16_t)
+MOVE_ROW(4, uint32_t)
+MOVE_ROW(8, uint64_t)
+
+#define SAME(x) (x)
+#define TRUTH(x) ((x) != 0)
+
+/* One reduction for one dtype: a and b are the table's and the value's element in the type it is computed in. */
+#define REDUCE_ROW(name, type, wide, load, store, expr)                                                                \
+    static void name(const row *r)                                                                                     \
+    {                                                                                                                  \
+        const char *v = r->v;                                                                                          \
+        for (int64_t k = 0; k < r->n; k++, v += r->vs) {                                                               \
+            if (SKIP(k)) continue;                                                                                     \
+            type *at = (type *)(void *)AT(k);                                                                          \
+            wide a = load(*at), b = load(*(const type *)(const void *)v);                                              \
+            *at = (type)store((expr));                                                                                 \
+        }                                                                                                              \
+    }
+#define SUM_ROWS(name, type, wide, load, store)                                                                         \
+    REDUCE_ROW(add_##name, type, wide, load, store, a + b)                                                             \
+    REDUCE_ROW(mul_##name, type, wide, load, store, a *b)
+#define EXTREME_ROWS(name, type, wide, load, store, isnan)                                                             \
+    REDUCE_ROW(max_##name, type, wide, load, store, isnan(a) ? a : isnan(b) ? b : a > b ? a : b)                       \
+    REDUCE_ROW(min_##name, type, wide, load, store, isnan(a) ? a : isnan(b) ? b : a < b ? a : b)
+#define NEVER(x) false
+#define INTEGER_ROWS(name, type, sum, store)                                                                           \
+    SUM_ROWS(name, type, sum, SAME, store)                                                                             \
+    EXTREME_ROWS(name, type, type, SAME, store, NEVER)
+#define FLOAT_ROWS(name, type, wide, load, store)                                                                      \
+    SUM_ROWS(name, type, wide, load, store)                                                                            \
+    EXTREME_ROWS(name, type, wide, load, store, isnan)
+INTEGER_ROWS(truth, uint8_t, int, TRUTH)
+INTEGER_ROWS(uint8, uint8_t, int, SAME)
+INTEGER_ROWS(int8, int8_t, int, SAME)
+INTEGER_ROWS(int16, int16_t, int, SAME)
+INTEGER_ROWS(int32, int32_t, uint32_t, SAME) /* sums wrap around */
+INTEGER_ROWS(int64, int64_t, uint64_t, SAME)
+FLOAT_ROWS(float16, uint16_t, float, fac__float16_to_float, fac__float_to_float16)
+FLOAT_ROWS(bfloat16, uint16_t, float, fac__bfloat16_to_float, fac__float_to_bfloat16)
+FLOAT_ROWS(float32, float, float, SAME, SAME)
+FLOAT_ROWS(float64, double, double, SAME, SAME)
+
+typedef void (*row_loop)(const row *r);
+
+static row_loop loop_for(fac__index_mode mode, fac_dtype dtype)
+{
+    static const row_loop get[9] = {[1] = get_1, [2] = get_2, [4] = get_4, [8] = get_8};
+    static const row_loop put[9] = {[1] = put_1, [2] = put_2, [4] = put_4, [8] = put_8};
+#define FOUR(name) {add_##name, mul_##name, max_##name, min_##name}
+    static const row_loop reduce[FAC_DTYPE_COUNT][4] = {
+        [FAC_BOOL] = FOUR(truth),      [FAC_UINT8] = FOUR(uint8),       [FAC_INT8] = FOUR(int8),
+        [FAC_INT16] = FOUR(int16),     [FAC_INT32] = FOUR(int32),       [FAC_INT64] = FOUR(int64),
+        [FAC_FLOAT16] = FOUR(float16), [FAC_BFLOAT16] = FOUR(bfloat16), [FAC_FLOAT32] = FOUR(float32),
+        [FAC_FLOAT64] = FOUR(float64),
+    };
+    if (mode == FAC__INDEX_GET) return get[fac_dtype_size(dtype)];
+    if (mode == FAC__INDEX_PUT) return put[fac_dtype_size(dtype)];
+    return reduce[dtype][mode - FAC__INDEX_ADD];
+}
+
+/* ---- the walk over all points ----------------------------------------------------------------------------------- */
+
+typedef struct walk {
+    const fac__index_args *args; /* strides in elements; its dims are merged */
+    row_loop loop;
+    int64_t size; /* bytes of an element */
+    int split;    /* the dim that threads share out */
+    bool varies;  /* some index changes along the last dim */
+} walk;
+
+/* Adds up where the indices point for n points of the last dim, in bytes; -1 where one is out of range. */
+static void resolve(const walk *w, const int64_t *const *at, int64_t n, int64_t *offsets)
+{
+    const fac__index_args *a = w->args;
+    int last = a->ndim - 1;
+    for (int64_t k = 0; k < n; k++)
+        offsets[k] = k * a->table.strides[last] * w->size;
+    for (int i = 0; i < a->n_index; i++) {
+        const fac__index_operand *x = &a->index[i];
+        int64_t step = x->at.strides[last], scale = x->stride * w->size;
+        for (int64_t k = 0; k < n; k++) {
+            int64_t j = at[i][k * step];
+            j = j < 0 ? j + x->size : j;
+            bool inside = j >= 0 && j < x->size && offsets[k] >= 0;
+            offsets[k] = inside ? offsets[k] + j * scale : -1;
+        }
+    }
+}
+
+static void run_row(const walk *w, char *t, char *v, const int64_t *const *at, int64_t n)
+{
+    enum { BLOCK = 256 };
+    const fac__index_args *a = w->args;
+    int last = a->ndim - 1;
+    row r = {t, v, a->table.strides[last] * w->size, a->values.strides[last] * w->size, NULL, n};
+    int64_t offsets[BLOCK];
+    if (!w->varies) { /* one place for the whole row */
+        int64_t table_stride = r.ts;
+        resolve(w, at, 1, offsets);
+        if (offsets[0] < 0) {
+            for (int64_t k = 0; k < n && a->mode == FAC__INDEX_GET; k++)
+                memset(v + k * r.vs, 0, (size_t)w->size);
+            return;
+        }
+        r.t += offsets[0];
+        if (table_stride == w->size && r.vs == w->size && a->mode <= FAC__INDEX_PUT) {
+            memcpy(a->mode == FAC__INDEX_GET ? v : r.t, a->mode == FAC__INDEX_GET ? r.t : v, (size_t)(n * w->size));
+            return;
+        }
+        w->loop(&r);
+        return;
+    }
+    const int64_t *block_at[FAC_MAX_DIMS];
+    for (int64_t k = 0; k < n; k += BLOCK) {
+        int64_t m = n - k < BLOCK ? n - k : BLOCK;
+        for (int i = 0; i < a->n_index; i++)
+            block_at[i] = at[i] + k * a->index[i].at.strides[last];
+        resolve(w, block_at, m, offsets);
+        row part = {t + k * r.ts, v + k * r.vs, r.ts, r.vs, offsets, m};
+        w->loop(&part);
+    }
+}
+
+/* All points whose coordinate in the split dim is in [begin, end), in row-major order. */
+static void walk_range(void *context, int64_t begin, int64_t end)
+{
+    const walk *w = context;
+    const fac__index_args *a = w->args;
+    int last = a->ndim - 1;
+    int64_t shape[FAC_MAX_DIMS], coordinate[FAC_MAX_DIMS] = {0};
+    memcpy(shape, a->shape, sizeof shape);
+    shape[w->split] = end - begin;
+    char *t = a->table.data + begin * a->table.strides[w->split] * w->size;
+    char *v = a->values.data + begin * a->values.strides[w->split] * w->size;
+    const int64_t *at[FAC_MAX_DIMS];
+    for (int i = 0; i < a->n_index; i++)
+        at[i] = (const int64_t *)(const void *)a->index[i].at.data + begin * a->index[i].at.strides[w->split];
+    for (;;) {
+        run_row(w, t, v, at, shape[last]);
+        int d = last - 1;
+        for (; d >= 0; d--) {
+            int64_t back = ++coordinate[d] < shape[d] ? 1 : 1 - shape[d];
+            t += back * a->table.strides[d] * w->size;
+            v += back * a->values.strides[d] * w->size;
+            for (int i = 0; i < a->n_index; i++)
+                at[i] += back * a->index[i].at.strides[d];
+            if (back == 1) break;
+            coordinate[d] = 0;
+        }
+        if (d < 0) return;
+    }
+}
+
+static bool mergeable(const fac__index_args *a, int outer, int inner)
+{
+    if ((a->disjoint >> outer & 1) != (a->disjoint >> inner & 1)) return false;
+    int64_t n = a->shape[inner];
+    bool ok = a->table.strides[outer] == a->table.strides[inner] * n && a->values.strides[outer] == a->values.strides[inner] * n;
+    for (int i = 0; i < a->n_index; i++)
+        ok = ok && a->index[i].at.strides[outer] == a->index[i].at.strides[inner] * n;
+    return ok;
+}
+
+/* Puts dim `from` into the place of dim `to`. */
+static void move_dim(fac__index_args *a, int to, int from)
+{
+    a->shape[to] = a->shape[from];
+    a->table.strides[to] = a->table.strides[from];
+    a->values.strides[to] = a->values.strides[from];
+    for (int i = 0; i < a->n_index; i++)
+        a->index[i].at.strides[to] = a->index[i].at.strides[from];
+    a->disjoint = (a->disjoint & ~(1u << to)) | (a->disjoint >> from & 1) << to;
+}
+
+/* Leaves out dims of size 1 and merges those that all operands pass in one stride. */
+static void merge_dims(fac__index_args *a)
+{
+    int n = 0;
+    for (int d = 0; d < a->ndim; d++) {
+        if (a->shape[d] == 1) continue;
+        if (n && mergeable(a, n - 1, d)) {
+            int64_t outer = a->shape[n - 1];
+            move_dim(a, n - 1, d);
+            a->shape[n - 1] *= outer;
+        } else {
+            move_dim(a, n++, d);
+        }
+    }
+    if (n == 0) {
+        a->shape[0] = 1;
+        a->table.strides[0] = a->values.strides[0] = 0;
+        for (int i = 0; i < a->n_index; i++)
+            a->index[i].at.strides[0] = 0;
+        n = 1;
+    }
+    a->ndim = n;
+}
+
+static void run_index(const void *args)
+{
+    fac__index_args a = *(const fac__index_args *)args;
+    int64_t numel = 1;
+    for (int d = 0; d < a.ndim; d++)
+        numel *= a.shape[d];
+    if (numel == 0) return;
+    if (a.mode == FAC__INDEX_GET) a.disjoint = UINT32_MAX;
+    merge_dims(&a);
+    walk w = {&a, loop_for(a.mode, a.table.dtype), (int64_t)fac_dtype_size(a.table.dtype), 0, false};
+    for (int i = 0; i < a.n_index; i++)
+        w.varies |= a.index[i].at.strides[a.ndim - 1] != 0;
+    for (int d = 1; d < a.ndim; d++) { /* the largest dim whose points keep out of each other's way */
+        bool free = a.disjoint >> d & 1, taken = a.disjoint >> w.split & 1;
+        if ((free && !taken) || (free && a.shape[d] > a.shape[w.split] && a.shape[w.split] < 64)) w.split = d;
+    }
+    int64_t n = a.shape[w.split], each = numel / n;
+    bool alone = numel <= GRAIN || !(a.disjoint >> w.split & 1);
+    if (alone) walk_range(&w, 0, n);
+    else fac__parallel(n, (GRAIN + each - 1) / each, walk_range, &w);
+}
+
+const fac__kernel fac__k_index = {"index", {run_index}};
+
+/* ---- checks ----------------------------------------------------------------------------------------------------- */
+
+bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *shape, int64_t size, bool negative, int64_t *bad)
+{
+    int64_t coordinate[FAC_MAX_DIMS] = {0}, least = negative ? -size : 0, numel = 1;
+    for (int d = 0; d < ndim; d++)
+        numel *= shape[d];
+    if (numel == 0) return false;
+    const int64_t *p = (const int64_t *)(const void *)at->data;
+    int64_t inner = ndim ? shape[ndim - 1] : 1, step = ndim ? at->strides[ndim - 1] : 0;
+    for (;;) {
+        bool inside = true;
+        for (int64_t k = 0; k < inner; k++)
+            inside &= (p[k * step] >= least) & (p[k * step] < size);
+        for (int64_t k = 0; !inside; k++)
+            if (p[k * step] < least || p[k * step] >= size) return *bad = p[k * step], true;
+        int d = ndim - 2;
+        for (; d >= 0; d--) {
+            p += at->strides[d];
+            if (++coordinate[d] < shape[d]) break;
+            p -= at->strides[d] * shape[d];
+            coordinate[d] = 0;
+        }
+        if (d < 0) return false;
+    }
+}
+
+/* ---- nonzero ------------------------------------------------------------------------------------------------------ */
+
+static inline bool is_set(fac_dtype dtype, const void *x, int64_t i)
+{
+    switch (dtype) {
+    case FAC_BOOL:
+    case FAC_UINT8:
+    case FAC_INT8: return ((const uint8_t *)x)[i] != 0;
+    case FAC_INT16: return ((const uint16_t *)x)[i] != 0;
+    case FAC_FLOAT16:
+    case FAC_BFLOAT16: return (((const uint16_t *)x)[i] & 0x7fff) != 0; /* -0 is 0 */
+    case FAC_INT32: return ((const uint32_t *)x)[i] != 0;
+    case FAC_FLOAT32: return ((const float *)x)[i] != 0;
+    case FAC_FLOAT64: return ((const double *)x)[i] != 0;
+    default: return ((const uint64_t *)x)[i] != 0;
+    }
+}
+
+int64_t fac__count_nonzero(fac_dtype dtype, const void *x, int64_t n)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++)
+        count += is_set(dtype, x, i);
+    return count;
+}
+
+static void run_nonzero(const void *args)
+{
+    const fac__nonzero_args *a = args;
+    int64_t coordinate[FAC_MAX_DIMS] = {0}, *out = a->out;
+    for (int64_t i = 0; i < a->n; i++) {
+        if (is_set(a->dtype, a->x, i)) {
+            for (int d = 0; d < a->ndim; d++)
+                out[d * a->dim_stride] = coordinate[d];
+            out += a->row_stride;
+        }
+        for (int d = a->ndim - 1; d >= 0; d--) {
+            if (++coordinate[d] < a->shape[d]) break;
+            coordinate[d] = 0;
+        }
+    }
+}
+
+const fac__kernel fac__k_nonzero = {"nonzero", {run_nonzero}};

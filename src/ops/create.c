@@ -1,0 +1,353 @@
+/* Floor 4. Making tensors: constants, ranges, C arrays. Random ones are random_ops.c's. */
+#include "facula/ops_create.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "backend/fill.h"
+#include "create.h"
+#include "facula/ops_view.h"
+#include "shaping.h"
+
+/* ---- what all need -------------------------------------------------------------------------------------------- */
+
+fac_tensor *fac__created(fac_tensor *t, fac_create_options options)
+{
+    if (!t) return NULL;
+    if (options.requires_grad && !fac_dtype_is_floating((fac_dtype)t->dtype)) {
+        fac_release(t);
+        return fac__runtime_error("Only Tensors of floating point and complex dtype can require gradients");
+    }
+    t->requires_grad = options.requires_grad;
+    return fac__own(t);
+}
+
+fac_tensor *fac__new_shaped(fac_dims shape, fac_dtype dtype, fac_dtype otherwise)
+{
+    if (!fac__dims_fit(shape)) return NULL;
+    return fac__new(dtype ? dtype : otherwise, shape.n, shape.d);
+}
+
+bool fac__scalar_fits(fac_scalar s, fac_dtype dtype)
+{
+    static const struct {
+        const char *name;
+        double low, high; /* high is exclusive */
+    } limits[FAC_DTYPE_COUNT] = {
+        [FAC_UINT8] = {"uint8_t", 0, 256.0},
+        [FAC_INT8] = {"int8_t", -128, 128.0},
+        [FAC_INT16] = {"int16_t", -32768, 32768.0},
+        [FAC_INT32] = {"int", -2147483648.0, 2147483648.0},
+        [FAC_INT64] = {"int64_t", -9223372036854775808.0, 9223372036854775808.0},
+    };
+    const char *name = limits[dtype].name;
+    bool fits = true;
+    if (fac_dtype_is_integral(dtype)) {
+        if (s.kind == FAC_FLOAT64) fits = s.v.f >= limits[dtype].low && trunc(s.v.f) < limits[dtype].high;
+        else if (dtype == FAC_UINT8) fits = s.v.i > -256 && s.v.i < 256; /* small negative numbers wrap around */
+        else if (dtype != FAC_INT64) fits = (double)s.v.i >= limits[dtype].low && (double)s.v.i < limits[dtype].high;
+    } else if (fac_dtype_is_floating(dtype)) {
+        double v = fabs(fac_scalar_to_double(s));
+        name = dtype == FAC_FLOAT16 ? "at::Half" : dtype == FAC_BFLOAT16 ? "at::BFloat16" : "float";
+        if (isfinite(v)) fits = dtype == FAC_FLOAT16 ? v <= 65504.0 : dtype == FAC_FLOAT64 || v <= 3.4028234663852886e38;
+    }
+    return fits || fac__runtime_error("value cannot be converted to type %s without overflow", name);
+}
+
+/* ---- constants ------------------------------------------------------------------------------------------------ */
+
+static fac_tensor *filled(fac_tensor *t, fac_scalar value, fac_create_options options)
+{
+    if (t && (!fac__scalar_fits(value, (fac_dtype)t->dtype) || !fac__fill_into(t, value))) {
+        fac_release(t);
+        t = NULL;
+    }
+    return fac__created(t, options);
+}
+
+fac_tensor *fac_empty_with(fac_dims shape, fac_create_options options)
+{
+    FAC__OP("empty");
+    return fac__created(fac__new_shaped(shape, options.dtype, fac_get_default_dtype()), options);
+}
+
+fac_tensor *fac_zeros_with(fac_dims shape, fac_create_options options)
+{
+    FAC__OP("zeros");
+    return filled(fac__new_shaped(shape, options.dtype, fac_get_default_dtype()), fac_scalar_int(0), options);
+}
+
+fac_tensor *fac_ones_with(fac_dims shape, fac_create_options options)
+{
+    FAC__OP("ones");
+    return filled(fac__new_shaped(shape, options.dtype, fac_get_default_dtype()), fac_scalar_int(1), options);
+}
+
+fac_tensor *fac_full_with(fac_dims shape, fac_scalar value, fac_create_options options)
+{
+    FAC__OP("full");
+    fac_dtype natural = value.kind == FAC_FLOAT64 ? fac_get_default_dtype() : value.kind;
+    return filled(fac__new_shaped(shape, options.dtype, natural), value, options);
+}
+
+fac_tensor *fac_scalar_tensor_with(fac_scalar value, fac_create_options options)
+{
+    FAC__OP("scalar_tensor");
+    return filled(fac__new_shaped(FAC_SHAPE(), options.dtype, fac_get_default_dtype()), value, options);
+}
+
+/* The _like forms: the shape of x, its dtype unless another is asked for. */
+static fac_tensor *like(const fac_tensor *x, fac_create_options options)
+{
+    return fac__new_like(x, options.dtype ? options.dtype : (fac_dtype)x->dtype);
+}
+
+fac_tensor *fac_empty_like_with(fac_tensor *self, fac_create_options options)
+{
+    FAC__OP("empty_like");
+    FAC__NEED(self);
+    return fac__created(like(self, options), options);
+}
+
+fac_tensor *fac_zeros_like_with(fac_tensor *self, fac_create_options options)
+{
+    FAC__OP("zeros_like");
+    FAC__NEED(self);
+    return filled(like(self, options), fac_scalar_int(0), options);
+}
+
+fac_tensor *fac_ones_like_with(fac_tensor *self, fac_create_options options)
+{
+    FAC__OP("ones_like");
+    FAC__NEED(self);
+    return filled(like(self, options), fac_scalar_int(1), options);
+}
+
+fac_tensor *fac_full_like_with(fac_tensor *self, fac_scalar value, fac_create_options options)
+{
+    FAC__OP("full_like");
+    FAC__NEED(self);
+    return filled(like(self, options), value, options);
+}
+
+fac_tensor *fac_eye_with(int64_t n, int64_t m, fac_create_options options)
+{
+    FAC__OP("eye");
+    if (n < 0) return fac__runtime_error("n must be greater or equal to 0, got %lld", (long long)n);
+    if (m < 0) return fac__runtime_error("m must be greater or equal to 0, got %lld", (long long)m);
+    fac_tensor *t = fac__new_shaped(FAC_SHAPE(n, m), options.dtype, fac_get_default_dtype());
+    if (!t || !fac__fill_into(t, fac_scalar_int(0))) return fac_release(t), NULL;
+    fac_tensor *diagonal = fac__new_view(t, 1, (int64_t[]){n < m ? n : m}, (int64_t[]){m + 1}, 0);
+    if (!diagonal || !fac__fill_into(diagonal, fac_scalar_int(1))) {
+        fac_release(t);
+        t = NULL;
+    }
+    fac_release(diagonal);
+    return fac__created(t, options);
+}
+
+/* ---- ranges --------------------------------------------------------------------------------------------------- */
+
+static fac_tensor *launch_range(fac__range_args *args, fac_create_options options)
+{
+    fac_tensor *t = fac__new(args->dtype, 1, &args->n);
+    if (!t) return NULL;
+    args->out = fac__data(t);
+    FAC__LAUNCH(fac__k_range, *args);
+    return fac__created(t, options);
+}
+
+/* How many steps fit, by PyTorch's rule: int64 counts in integers, all else in double. -1 when the numbers are none. */
+static double arange_length(fac_scalar start, fac_scalar end, fac_scalar step, fac_dtype dtype)
+{
+    if (dtype != FAC_INT64)
+        return ceil((fac_scalar_to_double(end) - fac_scalar_to_double(start)) / fac_scalar_to_double(step));
+    int64_t from = fac_scalar_to_int(start), to = fac_scalar_to_int(end), by = fac_scalar_to_int(step), sign = (by > 0) - (by < 0);
+    return by ? (double)(int64_t)(((uint64_t)to - (uint64_t)from + (uint64_t)by - (uint64_t)sign)) / (double)by : 0;
+}
+
+fac_tensor *fac_arange_with(fac_scalar start, fac_scalar end, fac_scalar step, fac_create_options options)
+{
+    FAC__OP("arange");
+    bool floats = start.kind == FAC_FLOAT64 || end.kind == FAC_FLOAT64 || step.kind == FAC_FLOAT64;
+    fac_dtype dtype = options.dtype ? options.dtype : floats ? fac_get_default_dtype() : FAC_INT64;
+    if (dtype == FAC_BOOL) return fac__runtime_error("\"arange_cpu\" not implemented for 'Bool'");
+    double from = fac_scalar_to_double(start), to = fac_scalar_to_double(end), by = fac_scalar_to_double(step);
+    if (!isfinite(from) || !isfinite(to)) return fac__runtime_error("unsupported range: %g -> %g", from, to);
+    if (!fac__scalar_fits(start, dtype) || !fac__scalar_fits(end, dtype) || !fac__scalar_fits(step, dtype)) return NULL;
+    fac__range_args args = {.kind = FAC__ARANGE, .dtype = dtype};
+    if (fac_dtype_is_floating(dtype)) {
+        args.start.f = from;
+        args.step.f = by;
+    } else {
+        args.start.i = fac_scalar_to_int(start);
+        args.step.i = fac_scalar_to_int(step);
+        from = (double)args.start.i, to = (double)fac_scalar_to_int(end), by = (double)args.step.i;
+    }
+    if (!(by > 0 || by < 0)) return fac__runtime_error("step must be nonzero");
+    if (by > 0 ? to < from : to > from) return fac__runtime_error("upper bound and larger bound inconsistent with step sign");
+    double length = arange_length(start, end, step, dtype);
+    if (!(length >= 0 && length < 9.2e18)) return fac__runtime_error("invalid size, possible overflow?");
+    args.n = (int64_t)length;
+    return launch_range(&args, options);
+}
+
+/* start and end as linspace and logspace compute with them: integer dtypes cut them first. */
+static bool range_ends(fac__range_args *args, fac_scalar start, fac_scalar end, const char *kernel)
+{
+    if (args->n < 0) return fac__runtime_error("number of steps must be non-negative"), false;
+    if (args->dtype == FAC_BOOL) return fac__runtime_error("\"%s\" not implemented for 'Bool'", kernel), false;
+    if (!fac__scalar_fits(start, args->dtype) || !fac__scalar_fits(end, args->dtype)) return false;
+    args->start.f = fac_scalar_to_double(start);
+    args->end.f = fac_scalar_to_double(end);
+    if (fac_dtype_is_floating(args->dtype)) return true;
+    bool byte = args->dtype == FAC_UINT8; /* which wraps around first */
+    args->start.i = byte ? (uint8_t)fac_scalar_to_int(start) : fac_scalar_to_int(start);
+    args->end.i = byte ? (uint8_t)fac_scalar_to_int(end) : fac_scalar_to_int(end);
+    return true;
+}
+
+fac_tensor *fac_linspace_with(fac_scalar start, fac_scalar end, int64_t steps, fac_create_options options)
+{
+    FAC__OP("linspace");
+    fac__range_args args = {.kind = FAC__LINSPACE, .n = steps, .dtype = options.dtype ? options.dtype : fac_get_default_dtype()};
+    return range_ends(&args, start, end, "linspace_cpu") ? launch_range(&args, options) : NULL;
+}
+
+fac_tensor *fac_logspace_with(fac_scalar start, fac_scalar end, int64_t steps, double base, fac_create_options options)
+{
+    FAC__OP("logspace");
+    fac__range_args args = {.kind = FAC__LOGSPACE, .n = steps, .dtype = options.dtype ? options.dtype : fac_get_default_dtype(),
+                            .base = base};
+    return range_ends(&args, start, end, "logspace_cpu") ? launch_range(&args, options) : NULL;
+}
+
+/* Row by row, the columns on the kept side of the diagonal; counted first, then written. */
+static int64_t triangle_indices(bool upper, int64_t rows, int64_t columns, int64_t offset, fac_tensor *out, int64_t count)
+{
+    int64_t at = 0;
+    size_t size = out ? fac_dtype_size((fac_dtype)out->dtype) : 0;
+    char *row_numbers = out ? fac__data(out) : NULL, *column_numbers = out ? row_numbers + (size_t)count * size : NULL;
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t border = r + offset + (upper ? 0 : 1);
+        border = border < 0 ? 0 : border > columns ? columns : border;
+        for (int64_t c = upper ? border : 0; out && c < (upper ? columns : border); c++, at++) {
+            fac__store_int((fac_dtype)out->dtype, row_numbers + (size_t)at * size, r);
+            fac__store_int((fac_dtype)out->dtype, column_numbers + (size_t)at * size, c);
+        }
+        if (!out) at += upper ? columns - border : border;
+    }
+    return at;
+}
+
+static fac_tensor *triangle(bool upper, int64_t rows, int64_t columns, int64_t offset, fac_create_options options)
+{
+    fac_dtype dtype = options.dtype ? options.dtype : FAC_INT64;
+    if (rows < 0) return fac__runtime_error("row must be non-negative, got%lld", (long long)rows);
+    if (columns < 0) return fac__runtime_error("col must be non-negative, got%lld", (long long)columns);
+    if (!fac_dtype_is_integral(dtype))
+        return fac__runtime_error("\"%s_indices\" not implemented for '%s'", upper ? "triu" : "tril", fac__dtype_word(dtype));
+    int64_t limit = rows + columns, diagonal = offset > limit ? limit : offset < -limit ? -limit : offset;
+    int64_t count = triangle_indices(upper, rows, columns, diagonal, NULL, 0);
+    fac_tensor *t = fac__new(dtype, 2, (int64_t[]){2, count});
+    if (t) triangle_indices(upper, rows, columns, diagonal, t, count);
+    return fac__created(t, options);
+}
+
+fac_tensor *fac_tril_indices_with(int64_t row, int64_t col, int64_t offset, fac_create_options options)
+{
+    FAC__OP("tril_indices");
+    return triangle(false, row, col, offset, options);
+}
+
+fac_tensor *fac_triu_indices_with(int64_t row, int64_t col, int64_t offset, fac_create_options options)
+{
+    FAC__OP("triu_indices");
+    return triangle(true, row, col, offset, options);
+}
+
+/* ---- C arrays ------------------------------------------------------------------------------------------------- */
+
+fac_tensor *fac_from_array(const void *data, fac_dtype dtype, fac_dims shape)
+{
+    FAC__OP("from_array");
+    fac_tensor *t = fac__new_shaped(shape, dtype, FAC_DTYPE_NONE);
+    if (!t) return NULL;
+    if (t->numel && !data) return fac_release(t), fac__null_error("data");
+    if (t->numel) memcpy(fac__data(t), data, (size_t)t->numel * fac_dtype_size(dtype));
+    return fac__own(t);
+}
+
+fac_tensor *fac_from_blob(void *data, fac_dtype dtype, fac_dims shape, void (*drop)(void *), void *context)
+{
+    FAC__OP("from_blob");
+    FAC__NEED(data);
+    if (!fac__dims_fit(shape)) return NULL;
+    if (!fac_dtype_size(dtype)) return fac__type_error("a tensor needs a dtype");
+    return fac__own(fac__new_foreign(data, dtype, shape.n, shape.d, drop, context));
+}
+
+/* ---- by name -------------------------------------------------------------------------------------------------- */
+
+/* The keywords: dtype is argument i. */
+#define O(i) ((fac_create_options){.dtype = DT(i)})
+
+FAC__CALL(empty, R(fac_empty_with(L(0), O(1))))
+FAC__CALL(zeros, R(fac_zeros_with(L(0), O(1))))
+FAC__CALL(ones, R(fac_ones_with(L(0), O(1))))
+FAC__CALL(full, R(fac_full_with(L(0), S(1), O(2))))
+FAC__CALL(scalar_tensor, R(fac_scalar_tensor_with(S(0), O(1))))
+FAC__CALL(empty_like, R(fac_empty_like_with(T(0), O(1))))
+FAC__CALL(zeros_like, R(fac_zeros_like_with(T(0), O(1))))
+FAC__CALL(ones_like, R(fac_ones_like_with(T(0), O(1))))
+FAC__CALL(full_like, R(fac_full_like_with(T(0), S(1), O(2))))
+FAC__CALL(eye, R(fac_eye_with(I(0), I(0), O(1))))
+FAC__CALL(eye_m, R(fac_eye_with(I(0), I(1), O(2))))
+FAC__CALL(arange_end, R(fac_arange_with(fac_scalar_int(0), S(0), fac_scalar_int(1), O(1))))
+FAC__CALL(arange_start, R(fac_arange_with(S(0), S(1), fac_scalar_int(1), O(2))))
+FAC__CALL(arange_step, R(fac_arange_with(S(0), S(1), S(2), O(3))))
+FAC__CALL(linspace_call, R(fac_linspace_with(S(0), S(1), I(2), O(3))))
+FAC__CALL(logspace_call, R(fac_logspace_with(S(0), S(1), I(2), F(3), O(4))))
+FAC__CALL(tril_indices, R(fac_tril_indices_with(I(0), I(1), I(2), O(3))))
+FAC__CALL(triu_indices, R(fac_triu_indices_with(I(0), I(1), I(2), O(3))))
+/* new_zeros and its kin: self's dtype unless another is given */
+#define NEW(i) ((fac_create_options){.dtype = GIVEN(i) ? DT(i) : fac_dtype_of(T(0))})
+FAC__CALL(new_empty, R(fac_empty_with(L(1), NEW(2))))
+FAC__CALL(new_zeros, R(fac_zeros_with(L(1), NEW(2))))
+FAC__CALL(new_ones, R(fac_ones_with(L(1), NEW(2))))
+FAC__CALL(new_full, R(fac_full_with(L(1), S(2), NEW(3))))
+
+#define KEYWORDS "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
+#define KEYWORDS_LIKE KEYWORDS ", MemoryFormat? memory_format=None"
+#define KEYWORDS_INT "ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None"
+
+const fac__op fac__ops_create[] = {
+    {"empty.memory_format(int[] size, *, " KEYWORDS_LIKE ") -> Tensor", empty, "Undefined contents."},
+    {"zeros(int[] size, *, " KEYWORDS ") -> Tensor", zeros, "All 0."},
+    {"ones(int[] size, *, " KEYWORDS ") -> Tensor", ones, "All 1."},
+    {"full(int[] size, Scalar fill_value, *, " KEYWORDS ") -> Tensor", full, "All fill_value."},
+    {"scalar_tensor(Scalar s, *, " KEYWORDS ") -> Tensor", scalar_tensor, "A number as a 0-d tensor."},
+    {"empty_like(Tensor self, *, " KEYWORDS_LIKE ") -> Tensor", empty_like, "Undefined contents, in self's shape."},
+    {"zeros_like(Tensor self, *, " KEYWORDS_LIKE ") -> Tensor", zeros_like, "All 0, in self's shape."},
+    {"ones_like(Tensor self, *, " KEYWORDS_LIKE ") -> Tensor", ones_like, "All 1, in self's shape."},
+    {"full_like(Tensor self, Scalar fill_value, *, " KEYWORDS_LIKE ") -> Tensor", full_like, "All fill_value, in self's shape."},
+    {"new_empty(Tensor self, int[] size, *, " KEYWORDS ") -> Tensor", new_empty, "empty, of self's dtype."},
+    {"new_zeros(Tensor self, int[] size, *, " KEYWORDS ") -> Tensor", new_zeros, "zeros, of self's dtype."},
+    {"new_ones(Tensor self, int[] size, *, " KEYWORDS ") -> Tensor", new_ones, "ones, of self's dtype."},
+    {"new_full(Tensor self, int[] size, Scalar fill_value, *, " KEYWORDS ") -> Tensor", new_full, "full, of self's dtype."},
+    {"eye(int n, *, " KEYWORDS ") -> Tensor", eye, "1 on the diagonal of an n by n matrix, 0 elsewhere."},
+    {"eye.m(int n, int m, *, " KEYWORDS ") -> Tensor", eye_m, "1 on the diagonal of an n by m matrix, 0 elsewhere."},
+    {"arange(Scalar end, *, " KEYWORDS ") -> Tensor", arange_end, "0, 1, 2… before end."},
+    {"arange.start(Scalar start, Scalar end, *, " KEYWORDS ") -> Tensor", arange_start, "start, start + 1… before end."},
+    {"arange.start_step(Scalar start, Scalar end, Scalar step=1, *, " KEYWORDS ") -> Tensor", arange_step,
+     "start, start + step… before end."},
+    {"linspace(Scalar start, Scalar end, int steps, *, " KEYWORDS ") -> Tensor", linspace_call,
+     "steps numbers from start to end, evenly spaced."},
+    {"logspace(Scalar start, Scalar end, int steps, float base=10., *, " KEYWORDS ") -> Tensor", logspace_call,
+     "base to the power of evenly spaced numbers."},
+    {"tril_indices(int row, int col, int offset=0, *, " KEYWORDS_INT ") -> Tensor", tril_indices,
+     "Row and column numbers of a lower triangle."},
+    {"triu_indices(int row, int col, int offset=0, *, " KEYWORDS_INT ") -> Tensor", triu_indices,
+     "Row and column numbers of an upper triangle."},
+    {0},
+};
