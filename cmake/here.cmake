@@ -49,7 +49,7 @@ file(WRITE ${OUT} "/* Floor 8. Notes the file and line of each call, for fac_err
 
 #include \"facula/error.h\"
 
-#define FAC__HERE(call) (fac__where.file = __FILE__, fac__where.line = __LINE__, call)
+#define FAC__HERE(call) (fac__here(__FILE__, __LINE__), call)
 
 ${text}
 #endif

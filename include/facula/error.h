@@ -52,6 +52,12 @@ typedef struct fac__site {
     int line;
 } fac__site;
 extern FAC_API __thread fac__site fac__where __attribute__((tls_model("initial-exec")));
+/* A function, since calls that are arguments of one call may not assign to the same object in no order. */
+static inline void fac__here(const char *file, int line)
+{
+    fac__where.file = file;
+    fac__where.line = line;
+}
 
 FAC_END
 #endif
