@@ -17,11 +17,11 @@ static void numbers(const fac_optimizer_options *o, double step, double *n)
 
 static void write(fac__step_code *s, const fac_optimizer_options *o, bool first)
 {
-    fac__reg p = fac__param(s), g = fac__decayed_gradient(s, o, DECAY);
-    fac__reg sum = fac__emit(s, add_scaled, fac__slot(s, 0), g, g);
+    fac__reg p = fac__the_param(s), g = fac__decayed_gradient(s, o, DECAY);
+    fac__reg sum = fac__emit(s, add_scaled, fac__the_slot(s, 0), g, g);
     fac__set_slot(s, 0, sum);
-    fac__reg root = fac__emit(s, add_plain, fac__emit(s, sqrt, sum), fac__number(s, EPS));
-    fac__reg change = fac__emit(s, div, fac__emit(s, mul, g, fac__number(s, MINUS_LR)), root);
+    fac__reg root = fac__emit(s, add_plain, fac__emit(s, sqrt, sum), fac__the_number(s, EPS));
+    fac__reg change = fac__emit(s, div, fac__emit(s, mul, g, fac__the_number(s, MINUS_LR)), root);
     fac__set_param(s, fac__emit(s, add_plain, p, change));
 }
 

@@ -25,31 +25,31 @@ static void numbers_adamw(const fac_optimizer_options *o, double step, double *n
 
 static void write_moments(fac__step_code *s, const fac_optimizer_options *o, fac__reg p, fac__reg g)
 {
-    fac__reg m = fac__emit(s, mul, fac__slot(s, 0), fac__number(s, BETA1));
-    m = fac__emit(s, add_scaled, m, g, fac__number(s, REST1));
-    fac__reg v = fac__emit(s, mul, fac__slot(s, 1), fac__number(s, BETA2));
-    v = fac__emit(s, add_scaled, v, fac__emit(s, mul, g, fac__number(s, REST2)), g);
+    fac__reg m = fac__emit(s, mul, fac__the_slot(s, 0), fac__the_number(s, BETA1));
+    m = fac__emit(s, add_scaled, m, g, fac__the_number(s, REST1));
+    fac__reg v = fac__emit(s, mul, fac__the_slot(s, 1), fac__the_number(s, BETA2));
+    v = fac__emit(s, add_scaled, v, fac__emit(s, mul, g, fac__the_number(s, REST2)), g);
     fac__set_slot(s, 0, m);
     fac__set_slot(s, 1, v);
     if (o->amsgrad != 0) {
-        v = fac__emit(s, maximum, fac__slot(s, 2), v);
+        v = fac__emit(s, maximum, fac__the_slot(s, 2), v);
         fac__set_slot(s, 2, v);
     }
-    fac__reg root = fac__emit(s, div, fac__emit(s, sqrt, v), fac__number(s, ROOT));
-    fac__reg below = fac__emit(s, add_plain, root, fac__number(s, EPS));
-    fac__reg change = fac__emit(s, div, fac__emit(s, mul, m, fac__number(s, STEP)), below);
+    fac__reg root = fac__emit(s, div, fac__emit(s, sqrt, v), fac__the_number(s, ROOT));
+    fac__reg below = fac__emit(s, add_plain, root, fac__the_number(s, EPS));
+    fac__reg change = fac__emit(s, div, fac__emit(s, mul, m, fac__the_number(s, STEP)), below);
     fac__set_param(s, fac__emit(s, add_plain, p, change));
 }
 
 static void write_adam(fac__step_code *s, const fac_optimizer_options *o, bool first)
 {
-    fac__reg p = fac__param(s);
+    fac__reg p = fac__the_param(s);
     write_moments(s, o, p, fac__decayed_gradient(s, o, DECAY));
 }
 
 static void write_adamw(fac__step_code *s, const fac_optimizer_options *o, bool first)
 {
-    fac__reg p = fac__emit(s, mul, fac__param(s), fac__number(s, DECAY)), g = fac__gradient(s);
+    fac__reg p = fac__emit(s, mul, fac__the_param(s), fac__the_number(s, DECAY)), g = fac__the_gradient(s);
     write_moments(s, o, p, o->maximize != 0 ? fac__emit(s, neg, g) : g);
 }
 

@@ -25,7 +25,7 @@ typedef struct fac__optimizer_kind {
      * asks for exist; they are made, holding `initial`, when they are missing. */
     void (*write)(fac__step_code *s, const fac_optimizer_options *o, bool first);
     double (*initial)(const fac_optimizer_options *o); /* NULL: 0 */
-    /* The numbers that fac__number(s, i) stands for, in step 1, 2, 3… of a parameter. */
+    /* The numbers that fac__the_number(s, i) stands for, in step 1, 2, 3… of a parameter. */
     void (*numbers)(const fac_optimizer_options *o, double step, double *numbers);
 } fac__optimizer_kind;
 
@@ -35,10 +35,10 @@ fac_optimizer *fac__optimizer_new(const fac__optimizer_kind *kind, fac_tensor_li
 /* ---- writing a step ----------------------------------------------------------------------------------------- */
 
 /* The values before the step: parameter, gradient, i-th state; and the i-th number. */
-fac__reg fac__param(fac__step_code *s);
-fac__reg fac__gradient(fac__step_code *s);
-fac__reg fac__slot(fac__step_code *s, int i);
-fac__reg fac__number(fac__step_code *s, int i);
+fac__reg fac__the_param(fac__step_code *s);
+fac__reg fac__the_gradient(fac__step_code *s);
+fac__reg fac__the_slot(fac__step_code *s, int i);
+fac__reg fac__the_number(fac__step_code *s, int i);
 /* Rows of pointwise.def: fac__emit(s, add_scaled, a, b, c) is a + b * c, rounded once. */
 #define fac__emit(s, row, ...) fac__emit_row(s, FAC__ROW_##row, (fac__reg[4]){__VA_ARGS__})
 fac__reg fac__emit_row(fac__step_code *s, fac__row row, const fac__reg *in);

@@ -16,24 +16,24 @@ static void numbers(const fac_optimizer_options *o, double step, double *n)
 
 static void write(fac__step_code *s, const fac_optimizer_options *o, bool first)
 {
-    fac__reg p = fac__param(s), g = fac__decayed_gradient(s, o, DECAY);
-    fac__reg squares = fac__emit(s, mul, fac__slot(s, SQUARES), fac__number(s, ALPHA));
-    squares = fac__emit(s, add_scaled, squares, fac__emit(s, mul, g, fac__number(s, REST)), g);
+    fac__reg p = fac__the_param(s), g = fac__decayed_gradient(s, o, DECAY);
+    fac__reg squares = fac__emit(s, mul, fac__the_slot(s, SQUARES), fac__the_number(s, ALPHA));
+    squares = fac__emit(s, add_scaled, squares, fac__emit(s, mul, g, fac__the_number(s, REST)), g);
     fac__set_slot(s, SQUARES, squares);
     if (o->centered != 0) {
-        fac__reg mean = fac__emit(s, mul, fac__slot(s, MEANS), fac__number(s, ALPHA));
-        mean = fac__emit(s, add_scaled, mean, g, fac__number(s, REST));
+        fac__reg mean = fac__emit(s, mul, fac__the_slot(s, MEANS), fac__the_number(s, ALPHA));
+        mean = fac__emit(s, add_scaled, mean, g, fac__the_number(s, REST));
         fac__set_slot(s, MEANS, mean);
         squares = fac__emit(s, add_scaled, squares, fac__emit(s, neg, mean), mean);
     }
-    fac__reg root = fac__emit(s, add_plain, fac__emit(s, sqrt, squares), fac__number(s, EPS));
+    fac__reg root = fac__emit(s, add_plain, fac__emit(s, sqrt, squares), fac__the_number(s, EPS));
     if (o->momentum > 0) {
-        fac__reg buffer = fac__emit(s, mul, fac__slot(s, BUFFER), fac__number(s, MOMENTUM));
+        fac__reg buffer = fac__emit(s, mul, fac__the_slot(s, BUFFER), fac__the_number(s, MOMENTUM));
         buffer = fac__emit(s, add_plain, buffer, fac__emit(s, div, g, root));
         fac__set_slot(s, BUFFER, buffer);
-        fac__set_param(s, fac__emit(s, add_scaled, p, buffer, fac__number(s, MINUS_LR)));
+        fac__set_param(s, fac__emit(s, add_scaled, p, buffer, fac__the_number(s, MINUS_LR)));
     } else {
-        fac__reg change = fac__emit(s, div, fac__emit(s, mul, g, fac__number(s, MINUS_LR)), root);
+        fac__reg change = fac__emit(s, div, fac__emit(s, mul, g, fac__the_number(s, MINUS_LR)), root);
         fac__set_param(s, fac__emit(s, add_plain, p, change));
     }
 }

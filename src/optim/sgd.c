@@ -22,17 +22,17 @@ static void numbers(const fac_optimizer_options *o, double step, double *n)
 
 static void write(fac__step_code *s, const fac_optimizer_options *o, bool first)
 {
-    fac__reg p = fac__param(s), d = fac__decayed_gradient(s, o, DECAY);
+    fac__reg p = fac__the_param(s), d = fac__decayed_gradient(s, o, DECAY);
     if (o->momentum != 0) {
         fac__reg buffer = d; /* at first the momentum is the gradient itself, undamped */
         if (!first) {
-            buffer = fac__emit(s, mul, fac__slot(s, 0), fac__number(s, MOMENTUM));
-            buffer = fac__emit(s, add_scaled, buffer, d, fac__number(s, UNDAMPED));
+            buffer = fac__emit(s, mul, fac__the_slot(s, 0), fac__the_number(s, MOMENTUM));
+            buffer = fac__emit(s, add_scaled, buffer, d, fac__the_number(s, UNDAMPED));
         }
         fac__set_slot(s, 0, buffer);
-        d = o->nesterov != 0 ? fac__emit(s, add_scaled, d, buffer, fac__number(s, MOMENTUM)) : buffer;
+        d = o->nesterov != 0 ? fac__emit(s, add_scaled, d, buffer, fac__the_number(s, MOMENTUM)) : buffer;
     }
-    fac__set_param(s, fac__emit(s, add_scaled, p, d, fac__number(s, MINUS_LR)));
+    fac__set_param(s, fac__emit(s, add_scaled, p, d, fac__the_number(s, MINUS_LR)));
 }
 
 fac_optimizer *fac_sgd_with(fac_tensor_list params, fac_optimizer_options options)

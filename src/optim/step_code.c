@@ -14,22 +14,22 @@ static fac__reg place(fac__step_code *s, int at)
     return (fac__reg)(INPUT | s->program.n_in++);
 }
 
-fac__reg fac__param(fac__step_code *s)
+fac__reg fac__the_param(fac__step_code *s)
 {
     return place(s, FAC__AT_PARAM);
 }
 
-fac__reg fac__gradient(fac__step_code *s)
+fac__reg fac__the_gradient(fac__step_code *s)
 {
     return place(s, FAC__AT_GRADIENT);
 }
 
-fac__reg fac__slot(fac__step_code *s, int i)
+fac__reg fac__the_slot(fac__step_code *s, int i)
 {
     return place(s, FAC__AT_SLOT + i);
 }
 
-fac__reg fac__number(fac__step_code *s, int i)
+fac__reg fac__the_number(fac__step_code *s, int i)
 {
     if (i >= FAC__PW_CONST) s->too_long = true;
     if (i >= s->program.n_const) s->program.n_const = (uint8_t)(i + 1);
@@ -67,9 +67,9 @@ void fac__set_slot(fac__step_code *s, int i, fac__reg value)
 
 fac__reg fac__decayed_gradient(fac__step_code *s, const fac_optimizer_options *o, int decay)
 {
-    fac__reg g = fac__gradient(s);
+    fac__reg g = fac__the_gradient(s);
     if (o->maximize != 0) g = fac__emit(s, neg, g);
-    if (o->weight_decay != 0) g = fac__emit(s, add_scaled, g, fac__param(s), fac__number(s, decay));
+    if (o->weight_decay != 0) g = fac__emit(s, add_scaled, g, fac__the_param(s), fac__the_number(s, decay));
     return g;
 }
 
