@@ -300,10 +300,10 @@ static bool in_a_row(const plan *p, int k)
     return true;
 }
 
-/* Is input k still wanted after the output at `data`, computed by instruction `by` (-1: a copy), was written? */
-static bool wanted_after(const fac__program *code, int k, int by)
+/* Is input k read after instruction `done`, by another one or to be an output itself? */
+static bool wanted_after(const fac__program *code, int k, int done)
 {
-    for (int i = by + 1; i < code->n_code; i++)
+    for (int i = done + 1; i < code->n_code; i++)
         for (int j = 0; j < row_info[code->code[i].row].arity; j++)
             if (code->code[i].in[j] == k) return true;
     for (int o = 0; o < code->n_out; o++)
@@ -326,10 +326,11 @@ static void plan_reach(plan *p, bool tile)
     for (int o = 0; o < code->n_out; o++) {
         if (code->out[o] >= first && p->reach[n_in + o] == DIRECT && p->target[code->out[o]] < 0)
             p->target[code->out[o]] = (int8_t)o;
-        /* In place: an input that is wanted after its memory was overwritten needs a copy. */
+        /* In place: an input that is wanted after its memory was overwritten (by its instruction or, for an output that
+         * is not computed in place, after the last) needs a copy. */
+        int done = code->out[o] >= first && p->target[code->out[o]] == o ? code->out[o] - first : code->n_code;
         for (int k = 0; k < n_in; k++)
-            if (p->reach[k] == DIRECT && p->args->in[k].data == p->args->out[o].data &&
-                wanted_after(code, k, code->out[o] - first))
+            if (p->reach[k] == DIRECT && p->args->in[k].data == p->args->out[o].data && wanted_after(code, k, done))
                 p->reach[k] = MOVED;
     }
 }
