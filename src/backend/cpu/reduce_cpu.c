@@ -27,8 +27,8 @@ typedef struct job {
     fac__compute compute, kept_as; /* of elements and of results: F64 for both kinds of floats */
     const fac__row_table *moves;
     fac__segment_loop loop;
-    bool rows, direct, rounded;                     /* direct: segments are read where they are */
-    int64_t vectors;                                /* see fac__segment; by columns for all of `across` */
+    bool rows, direct, sum, rounded;                /* direct: segments are read where they are; sum: of floats */
+    int64_t apart, vectors;                         /* see fac__segment; by columns for all of `across` */
     axis across, along;                             /* the innermost kept and reduced axes */
     axis kept[FAC_MAX_DIMS], reduced[FAC_MAX_DIMS]; /* the outer ones */
     int n_kept, n_reduced;
@@ -38,6 +38,21 @@ typedef struct job {
     int64_t outer_kept, total;             /* units' kept index without `across`; elements behind one result */
     double *partial_value, *partial_extra; /* of parts: [part][outer kept][across] */
 } job;
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return a <= b ? a > 0 : (a + b - 1) / b;
+}
+
+static int64_t at_least(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t at_most(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
 
 static size_t in_size(const job *j)
 {
@@ -158,9 +173,9 @@ static inline void run_unit(const job *j, int64_t unit, void *buffer)
     if (outer) in += locate(j->kept, j->n_kept, outer, out, &position);
     fac__segment s = {
         .outputs = left < j->block ? left : j->block, .value = own_value, .extra = own_extra, .rounded = j->rounded};
-    s.vectors = j->rows || j->vectors < 0 ? j->vectors : j->vectors - begin;
-    if (!j->rows && s.vectors > s.outputs) s.vectors = s.outputs;
-    if (!j->rows && s.vectors < 0 && j->vectors >= 0) s.vectors = 0;
+    s.apart = j->apart;
+    s.vectors = j->vectors;
+    if (!j->rows) s.vectors = at_most(at_least(j->vectors - begin, 0), s.outputs);
     if (j->parts > 1) {
         int64_t at = (part * j->outer_kept + outer) * j->across.size + begin;
         s.value = j->partial_value + at;
@@ -281,21 +296,6 @@ static __attribute__((noinline)) void run_parts(job *j, int64_t units, int64_t c
 
 /* ---- the plan ----------------------------------------------------------------------------------------------- */
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return a <= b ? a > 0 : (a + b - 1) / b;
-}
-
-static int64_t at_least(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t at_most(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Appends an axis, or lengthens the last one where the two lie as one. */
 static void push(axis *axes, int *n, const axis *a)
 {
@@ -332,11 +332,12 @@ static bool lay_out(job *j)
             order[k] = order[k - 1];
         order[k] = d;
     }
-    bool rows = true;
+    bool rows = true, positions = j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN;
     for (int i = 0; i < n; i++) {
         int d = order[i];
         rows = a->reduced >> d & 1;
         axis x = {a->shape[d], a->in.strides[d], {a->out[0].strides[d], a->out[1].strides[d]}, position[d]};
+        if (!positions) x.position = 0;
         if (rows)
             push(j->reduced, &j->n_reduced, &x);
         else
@@ -367,41 +368,54 @@ static void choose_types(job *j)
                     counts_nonzero(j->kind);
     fac_dtype dtype = as_input ? a->in.dtype : a->out[a->out[0].data ? 0 : 1].dtype, type = fac__compute_type(dtype);
     j->compute = computes[type];
+    j->sum = (j->kind == FAC__SUM || j->kind == FAC__NANSUM) && j->compute != FAC__I64;
     j->kept_as = j->compute == FAC__I64 ? FAC__I64 : FAC__F64;
     j->direct = a->in.dtype == type;
     j->moves = &FAC__ISA_PICK(fac__row_table);
 }
 
-/* Float sums that PyTorch would do on one thread are cut as PyTorch cuts them. */
-static void choose_segments(job *j, int64_t numel)
+/* How many of `across` PyTorch sums side by side, in vectors or in fours; the rest it sums by every fourth element, and
+ * so all of them where its inner loop runs along something else. */
+static int64_t side_by_side(const job *j)
 {
-    bool sum = (j->kind == FAC__SUM || j->kind == FAC__NANSUM) && j->compute != FAC__I64, loaded_type = !j->direct;
-    bool twice = j->kind == FAC__MEAN_VAR || j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN;
     int64_t lanes = j->compute == FAC__F32 ? 8 : 4;
-    j->direct = j->direct && (j->rows ? j->along.in : j->across.in) == 1;
+    if (j->n_reduced) return 0;
+    for (int i = 0; i < j->n_kept; i++)
+        if (j->kept[i].out[0] < j->across.out[0]) return 0;
+    if (j->across.in == 1 && j->across.size >= lanes) return j->across.size & -(4 * lanes);
+    return j->along.in < j->across.in ? 0 : j->across.size & -4;
+}
+
+/* Float sums are cut as PyTorch cuts them: not at all, but for a sum of everything. */
+static void choose_segments(job *j, int64_t results, int64_t numel)
+{
+    bool twice = j->kind == FAC__MEAN_VAR || j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN;
+    int64_t apart = j->rows ? j->along.in : j->across.in;
+    bool loaded_type = !j->direct;
+    j->direct = j->direct && (apart == 1 || j->sum);
+    j->apart = j->direct ? apart : 1;
+    j->segment = j->along.size;
+    j->block = at_most(j->across.size, FAC__REDUCE_OUTPUTS);
     if (j->rows) {
-        j->vectors = j->direct || loaded_type;
-        j->segment = at_most(j->along.size, twice ? CACHED : LONG);
+        j->vectors = apart == 1 || loaded_type;
+        if (!j->sum || results == 1) j->segment = at_most(j->segment, twice ? CACHED : LONG);
         if (!j->direct) j->segment = at_most(j->segment, LOADED);
-        j->block = numel <= GRAIN ? j->across.size : at_least(GRAIN / at_least(j->total, 1), 1);
+        if (numel > GRAIN) j->block = at_most(j->block, at_least(GRAIN / at_least(j->total, 1), 1));
         if (!j->direct) j->block = at_most(j->block, LOADED / at_least(j->segment, 1));
     } else {
-        bool alike = numel < LONG || j->along.size <= 512; /* as PyTorch */
-        int64_t together = j->across.in == 1 && j->across.size >= lanes ? 4 * lanes : 4;
-        j->vectors = !sum || !alike ? -1 : j->along.in < j->across.in ? 0 : j->across.size & -together;
-        j->block = FAC__REDUCE_OUTPUTS;
-        int64_t across = at_most(j->across.size, j->block);
-        j->segment = j->along.size;
-        if (!(sum && alike) && numel > CACHED) j->segment = at_least((twice ? LONG / 2 : LONG) / across, 16);
-        if (!j->direct) j->segment = at_most(j->segment, LOADED / across);
-        j->segment = at_most(j->segment, j->along.size);
+        j->vectors = j->sum ? side_by_side(j) : 0;
+        if (numel > 4 * GRAIN) j->block = at_most(j->block, at_least((j->across.size / 8 + 31) & -32, 64));
+        if (!j->direct) j->block = at_most(j->block, 128);
+        if (!j->sum && numel > CACHED)
+            j->segment = at_most(j->segment, at_least((twice ? LONG / 2 : LONG) / j->block, 16));
+        if (!j->direct) j->segment = at_most(j->segment, LOADED / j->block);
     }
-    j->block = at_most(at_most(j->block, j->across.size), FAC__REDUCE_OUTPUTS);
+    j->block = at_least(j->block, 1);
     j->segment = at_least(j->segment, 1);
     j->blocks = ceil_div(j->across.size, j->block);
     j->pieces = ceil_div(j->along.size, j->segment);
     j->segments = j->n_reduced ? j->total / at_least(j->along.size, 1) * j->pieces : j->pieces;
-    j->rounded = sum && j->segments <= 128;
+    j->rounded = j->sum && j->segments <= 128;
 }
 
 static void reduce(const void *args)
@@ -413,13 +427,13 @@ static void reduce(const void *args)
     j.rows = lay_out(&j);
     int64_t results = j.outer_kept * j.across.size, numel = results * j.total;
     if (results == 0) return;
-    choose_segments(&j, numel);
+    choose_segments(&j, results, numel);
     const fac__reduce_table *table = &FAC__ISA_PICK(fac__reduce_table);
     j.loop = (j.rows ? table->rows : table->columns)[j.compute][j.kind];
     int64_t units = j.outer_kept * j.blocks, cost = numel * (j.direct && j.kind != FAC__MEAN_VAR ? 1 : 3);
     j.parts = 1;
     j.per_part = j.segments;
-    if (cost >= 4 * GRAIN && units < 8 && results <= PARTIAL / 2) {
+    if (cost >= 4 * GRAIN && units < (j.sum ? 2 : 8) && results <= PARTIAL / 2) {
         int64_t parts = at_most(at_most(PARTIAL / results, 64), cost / units / (GRAIN / 2));
         j.per_part = ceil_div(j.segments, at_least(parts, 1));
         j.parts = ceil_div(j.segments, j.per_part);

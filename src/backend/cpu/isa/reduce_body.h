@@ -154,7 +154,6 @@ INLINE T NAME(min)(T a, T b)
 #define MERGE_MAX(a, b) ((a) > (b) || IS_NAN(a) ? (a) : (b))
 #define MERGE_MIN(a, b) ((a) < (b) || IS_NAN(a) ? (a) : (b))
 
-FOLD(add, T, add, SELF)
 FOLD(prod, T, mul, SELF)
 FOLD(max, T, max, SELF)
 FOLD(min, T, min, SELF)
@@ -260,33 +259,40 @@ enum { NAME(LANES) = 32 / sizeof(T) };
         nans ? (NAME(vector))((NAME(mask))v_ & (NAME(mask))(v_ == v_)) : v_;                                           \
     })
 
+#define CASCADE_POWER(rows) ((rows) > 1 << 16 ? (64 - __builtin_clzll((uint64_t)(rows)-1)) / 4 : 4)
 #define CASCADE(name, E, LOAD)                                                                                         \
+    INLINE void NAME(name##_run)(E out[4], const T *x, int64_t row, int64_t col, int64_t rows, bool nans)              \
+    {                                                                                                                  \
+        E a = {0}, b = {0}, c = {0}, d = {0};                                                                          \
+        for (; rows > 0; rows--, x += row) {                                                                           \
+            a += LOAD(x);                                                                                              \
+            b += LOAD(x + col);                                                                                        \
+            c += LOAD(x + 2 * col);                                                                                    \
+            d += LOAD(x + 3 * col);                                                                                    \
+        }                                                                                                              \
+        out[0] = a, out[1] = b, out[2] = c, out[3] = d;                                                                \
+    }                                                                                                                  \
     INLINE void NAME(name##_four)(E out[4], const T *x, int64_t row, int64_t col, int64_t rows, bool nans)             \
     {                                                                                                                  \
+        int64_t i = 0, power = CASCADE_POWER(rows), run = (int64_t)1 << power;                                         \
+        if (rows < run) {                                                                                              \
+            NAME(name##_run)(out, x, row, col, rows, nans);                                                            \
+            return;                                                                                                    \
+        }                                                                                                              \
         E levels[3][4] = {0};                                                                                          \
-        int64_t i = 0, power = rows > 1 << 16 ? (64 - __builtin_clzll((uint64_t)rows - 1)) / 4 : 4;                    \
-        int64_t run = (int64_t)1 << power;                                                                             \
-        for (;;) {                                                                                                     \
-            E a = {0}, b = {0}, c = {0}, d = {0};                                                                      \
-            bool whole = i + run <= rows;                                                                              \
-            for (int64_t end = whole ? i + run : rows; i < end; i++, x += row) {                                       \
-                a += LOAD(x);                                                                                          \
-                b += LOAD(x + col);                                                                                    \
-                c += LOAD(x + 2 * col);                                                                                \
-                d += LOAD(x + 3 * col);                                                                                \
-            }                                                                                                          \
-            if (!whole) {                                                                                              \
-                out[0] = a, out[1] = b, out[2] = c, out[3] = d;                                                        \
-                break;                                                                                                 \
-            }                                                                                                          \
-            levels[0][0] += a, levels[0][1] += b, levels[0][2] += c, levels[0][3] += d;                                \
+        for (; i + run <= rows; x += run * row) {                                                                      \
+            NAME(name##_run)(out, x, row, col, run, nans);                                                             \
+            for (int k = 0; k < 4; k++)                                                                                \
+                levels[0][k] += out[k];                                                                                \
+            i += run;                                                                                                  \
             for (int j = 0; j < 2 && !(i & ((run - 1) << ((j + 1) * power))); j++)                                     \
                 for (int k = 0; k < 4; k++) {                                                                          \
                     levels[j + 1][k] += levels[j][k];                                                                  \
                     levels[j][k] = (E){0};                                                                             \
                 }                                                                                                      \
         }                                                                                                              \
-        for (int j = 0; j < 3 && rows >= run; j++)                                                                     \
+        NAME(name##_run)(out, x, row, col, rows - i, nans);                                                            \
+        for (int j = 0; j < 3; j++)                                                                                    \
             for (int k = 0; k < 4; k++)                                                                                \
                 out[k] += levels[j][k];                                                                                \
     }                                                                                                                  \
@@ -304,11 +310,11 @@ enum { NAME(LANES) = 32 / sizeof(T) };
 CASCADE(one, T, LOAD_ONE)
 CASCADE(vector, NAME(vector), LOAD_VECTOR)
 
-INLINE T NAME(row_sum)(const T *x, int64_t n, bool vectors, bool nans)
+INLINE T NAME(row_sum)(const T *x, int64_t apart, int64_t n, bool vectors, bool nans)
 {
     T sum = 0;
     if (!vectors) {
-        NAME(one_interleaved)(&sum, x, 1, n, nans);
+        NAME(one_interleaved)(&sum, x, apart, n, nans);
         return sum;
     }
     NAME(vector) v;
@@ -320,24 +326,49 @@ INLINE T NAME(row_sum)(const T *x, int64_t n, bool vectors, bool nans)
     return sum;
 }
 
+/* The same sums as name_four's of all vectors of `cols` columns, a run of rows after the other, as memory lies. */
+INLINE void NAME(plain_columns)(T *out, const T *x, int64_t stride, int64_t rows, int64_t cols, bool nans)
+{
+    enum { WIDTH = 4 * NAME(LANES) };
+    T levels[3][FAC__REDUCE_OUTPUTS];
+    memset(levels, 0, sizeof levels);
+    int64_t power = CASCADE_POWER(rows), run = (int64_t)1 << power;
+    for (int64_t i = 0; i < rows; i += run, x += run * stride) {
+        bool whole = i + run <= rows;
+        for (int64_t c = 0; c < cols; c += WIDTH) {
+            NAME(vector) sums[4];
+            NAME(vector_run)(sums, x + c, stride, NAME(LANES), whole ? run : rows - i, nans);
+            for (int k = 0; k < 4; k++) {
+                if (whole) sums[k] += *(NAME(vector) *)(levels[0] + c + k * NAME(LANES));
+                *(NAME(vector) *)((whole ? levels[0] : out) + c + k * NAME(LANES)) = sums[k];
+            }
+        }
+        for (int j = 0; whole && j < 2 && !((i + run) & ((run - 1) << ((j + 1) * power))); j++)
+            for (int64_t c = 0; c < cols; c++) {
+                levels[j + 1][c] += levels[j][c];
+                levels[j][c] = 0;
+            }
+    }
+    for (int64_t c = 0; c < cols; c++) {
+        T sum = rows % run ? out[c] : 0;
+        out[c] = ((sum + levels[0][c]) + levels[1][c]) + levels[2][c];
+    }
+}
+
 INLINE void NAME(column_sums)(T *out, const fac__segment *s, bool nans)
 {
     const T *x = s->x;
-    int64_t c = 0;
-    for (; c + 4 * NAME(LANES) <= s->vectors; c += 4 * NAME(LANES)) {
-        NAME(vector) four[4];
-        NAME(vector_four)(four, x + c, s->stride, NAME(LANES), s->n, nans);
-        memcpy(out + c, four, sizeof four);
-    }
+    int64_t c = s->apart == 1 ? s->vectors & -(4 * NAME(LANES)) : 0;
+    if (c) NAME(plain_columns)(out, x, s->stride, s->n, c, nans);
     for (; c < s->vectors; c += 4)
-        NAME(one_four)(out + c, x + c, s->stride, 1, s->n, nans);
-    for (; c + NAME(LANES) <= s->outputs; c += NAME(LANES)) {
+        NAME(one_four)(out + c, x + c * s->apart, s->stride, s->apart, s->n, nans);
+    for (; s->apart == 1 && c + NAME(LANES) <= s->outputs; c += NAME(LANES)) {
         NAME(vector) v;
         NAME(vector_interleaved)(&v, x + c, s->stride, s->n, nans);
         memcpy(out + c, &v, sizeof v);
     }
     for (; c < s->outputs; c++)
-        NAME(one_interleaved)(out + c, x + c, s->stride, s->n, nans);
+        NAME(one_interleaved)(out + c, x + c * s->apart, s->stride, s->n, nans);
 }
 
 INLINE void NAME(merge_sum)(const fac__segment *s, int64_t i, T v)
@@ -351,15 +382,12 @@ INLINE void NAME(merge_sum)(const fac__segment *s, int64_t i, T v)
     {                                                                                                                  \
         bool vectors = s->vectors && s->n >= NAME(LANES);                                                              \
         for (int64_t i = 0; i < s->outputs; i++)                                                                       \
-            NAME(merge_sum)(s, i, NAME(row_sum)((const T *)s->x + i * s->stride, s->n, vectors, nans));                \
+            NAME(merge_sum)(s, i, NAME(row_sum)((const T *)s->x + i * s->stride, s->apart, s->n, vectors, nans));      \
     }                                                                                                                  \
     static void NAME(name##_columns)(const fac__segment *s)                                                            \
     {                                                                                                                  \
         T out[FAC__REDUCE_OUTPUTS];                                                                                    \
-        if (s->vectors < 0 && !(nans))                                                                                 \
-            NAME(add_block)(out, s->x, s->stride, s->n, s->outputs, NULL, 0);                                          \
-        else                                                                                                           \
-            NAME(column_sums)(out, s, nans);                                                                           \
+        NAME(column_sums)(out, s, nans);                                                                               \
         for (int64_t i = 0; i < s->outputs; i++)                                                                       \
             NAME(merge_sum)(s, i, out[i]);                                                                             \
     }
@@ -404,6 +432,7 @@ static void NAME(mean_columns)(const fac__segment *s)
         NAME(merge_mean)(s, i, mean[i], squares[i]);
 }
 #else
+FOLD(add, T, add, SELF)
 SEGMENTS(add, 0, MERGE_ADD)
 #endif
 
@@ -430,6 +459,7 @@ SEGMENTS(add, 0, MERGE_ADD)
 #undef MERGE_AT
 #undef ARG_SEGMENTS
 #undef LOAD_ONE
+#undef CASCADE_POWER
 #undef LOAD_VECTOR
 #undef CASCADE
 #undef SUM_SEGMENTS

@@ -20,9 +20,9 @@ typedef struct fac__segment {
     void *value;            /* double, or int64_t where that is the compute type; MEAN_VAR: the mean */
     void *extra;            /* MEAN_VAR: sums of squared differences, double; ARGMAX, ARGMIN: positions, int64_t */
     int64_t position, step; /* of the first element, and from one to the next */
-    /* Of float sums, see reduce_body.h. By rows: whether PyTorch would take vectors; by columns: how many of them it would
-     * sum without interleaving. And whether pieces are to be added in the compute type. */
-    int64_t vectors;
+    /* Of float sums, see reduce_body.h: how far apart what lies one after the other is; by rows, whether PyTorch would take
+     * vectors; by columns, how many of them it would sum side by side; whether it adds pieces in the compute type. */
+    int64_t apart, vectors;
     bool rounded;
 } fac__segment;
 
