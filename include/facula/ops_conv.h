@@ -92,6 +92,8 @@ FAC_API fac_tensor *fac_avg_pool3d_with(fac_tensor *input, fac_dims kernel, fac_
 #define fac_avg_pool3d(x, kernel, ...)                                                                                 \
     fac_avg_pool3d_with(x, FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_pool_options, __VA_ARGS__))
 
+/* In an output_size: as many as the input has. */
+#define FAC_SAME_SIZE INT64_MIN
 /* Windows such that the result has the given spatial size (a number or FAC_DIMS): window i of n covers elements
  * floor(i in / n) to ceil((i + 1) in / n). indices as above, may be NULL. */
 FAC_API fac_tensor *fac_adaptive_avg_pool1d(fac_tensor *input, fac_dims output_size);

@@ -86,7 +86,10 @@ fac_tensor *fac_aminmax_with(fac_tensor *self, fac_tensor **max, fac_reduce_opti
     if (!fac__reduction_of(self, &options, &r) || !fac__reduction_not_empty(self, &r, "aminmax")) return NULL;
     fac_tensor *largest = fac_amax_with(self, options);
     if (max) *max = largest;
-    return largest ? fac_amin_with(self, options) : NULL;
+    fac_tensor *smallest = largest ? fac_amin_with(self, options) : NULL;
+    if (self->ndim || !options.keepdim || r.all_given || !smallest) return smallest;
+    if (max) *max = fac_reshape(largest, fac_dims_one(1)); /* PyTorch keeps the dimension that a 0-d tensor has not */
+    return fac_reshape(smallest, fac_dims_one(1));
 }
 
 /* ---- along one dimension: the gradient goes to the element selected ------------------------------------------- */
@@ -203,6 +206,8 @@ FAC__CALL(amin, R(fac_amin_with(T(0), OVER(L(1), B(2)))))
 FAC__CALL(aminmax, PAIR(fac_aminmax_with(T(0), &second, OVER(L(1), B(2)))))
 FAC__CALL(max, R(fac_max(T(0))))
 FAC__CALL(min, R(fac_min(T(0))))
+FAC__CALL(max_other, R(fac_maximum(T(0), T(1))))
+FAC__CALL(min_other, R(fac_minimum(T(0), T(1))))
 FAC__CALL(max_dim, PAIR(fac_max_dim(T(0), I(1), B(2), &second)))
 FAC__CALL(min_dim, PAIR(fac_min_dim(T(0), I(1), B(2), &second)))
 FAC__CALL(argmax, R(fac_argmax_with(T(0), OVER(L(1), B(2)))))
@@ -219,6 +224,8 @@ const fac__op fac__ops_extremes[] = {
      "Maximum along dim and where it is."},
     {"min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)", min_dim,
      "Minimum along dim and where it is."},
+    {"max.other(Tensor self, Tensor other) -> Tensor", max_other, "The same as maximum."},
+    {"min.other(Tensor self, Tensor other) -> Tensor", min_other, "The same as minimum."},
     {"argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", argmax, "Where the maximum is."},
     {"argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor", argmin, "Where the minimum is."},
     {0},

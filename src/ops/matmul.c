@@ -54,7 +54,8 @@ static void gemm_into(fac_tensor *y, const fac_tensor *a, const fac_tensor *b, f
 
 static fac_tensor *scaled(fac_tensor *t, double by)
 {
-    if (by == 1 || !t) return t;
+    if (by == 1 || !t || (t->dtype == FAC_BOOL && by != 0)) return t;
+    if (t->dtype == FAC_BOOL) return fac_ne(t, t);
     bool whole = !fac_dtype_is_floating((fac_dtype)t->dtype);
     return whole ? fac_mul_scalar(t, (int64_t)by) : fac_mul_scalar(t, by);
 }
@@ -476,6 +477,7 @@ FAC__CALL(dot_, R(fac_dot(T(0), T(1))))
 FAC__CALL(vdot, R(fac_vdot(T(0), T(1))))
 FAC__CALL(outer, R(fac_outer(T(0), T(1))))
 FAC__CALL(matmul_, R(fac_matmul(T(0), T(1))))
+FAC__CALL(rmatmul, R(fac_matmul(T(1), T(0))))
 FAC__CALL(linear, R(fac_linear(T(0), T(1), T(2))))
 FAC__CALL(addmm, R(fac_addmm_with(T(0), T(1), T(2), SCALED(3, 4))))
 FAC__CALL(addmv, R(fac_addmv_with(T(0), T(1), T(2), SCALED(3, 4))))
@@ -486,6 +488,7 @@ FAC__CALL(baddbmm, R(fac_baddbmm_with(T(0), T(1), T(2), SCALED(3, 4))))
 const fac__op fac__ops_matmul[] = {
     {"mm(Tensor self, Tensor mat2) -> Tensor", mm, "Product of two matrices."},
     {"bmm(Tensor self, Tensor mat2) -> Tensor", bmm, "Products of matrices, pair by pair."},
+    {"__rmatmul__(Tensor self, Tensor other) -> Tensor", rmatmul, "other times self."},
     {"mv(Tensor self, Tensor vec) -> Tensor", mv, "Matrix times vector."},
     {"dot(Tensor self, Tensor tensor) -> Tensor", dot_, "Dot product of two vectors."},
     {"vdot(Tensor self, Tensor other) -> Tensor", vdot, "Dot product of two vectors."},

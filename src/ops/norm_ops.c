@@ -1,5 +1,6 @@
 /* Floor 4. Variance, standard deviation and norms over dimensions (facula/ops_reduce.h). */
 #include <math.h>
+#include <string.h>
 
 #include "facula/autograd.h"
 #include "facula/ops_view.h"
@@ -259,6 +260,12 @@ FAC__CALL(norm_all, R(fac_norm_with(T(0), norm_keywords(S(1), no_dims, false, FA
 FAC__CALL(norm_dim, R(fac_norm_with(T(0), norm_keywords(S(1), L(2), B(3), FAC_DTYPE_NONE))))
 FAC__CALL(norm_dim_dtype, R(fac_norm_with(T(0), norm_keywords(S(1), L(2), B(3), DT(4)))))
 FAC__CALL(norm_dtype, R(fac_norm_with(T(0), norm_keywords(S(1), no_dims, false, DT(2)))))
+static fac_tensor *named_norm(fac_tensor *x, const char *p, fac_reduce_options o)
+{
+    if (strcmp(p, "fro")) return fac__value_error("norm(): the order must be a number or \"fro\", but got \"%s\"", p);
+    return fac_norm_with(x, o);
+}
+FAC__CALL(norm_named, R(named_norm(T(0), STR(1), norm_keywords(fac_scalar_none(), L(2), B(3), DT(4)))))
 FAC__CALL(vector_norm, R(fac_vector_norm_with(T(0), norm_keywords(S(1), L(2), B(3), DT(4)))))
 FAC__CALL(dist, R(fac_dist(T(0), T(1), F(2))))
 
@@ -282,6 +289,8 @@ const fac__op fac__ops_norm_ops[] = {
     {"norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor", norm_dim_dtype,
      "Norm over dimensions, in another dtype."},
     {"norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", norm_dtype, "Norm in another dtype."},
+    {"norm.named(Tensor self, str p, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", norm_named,
+     "The Frobenius norm, that of all elements."},
     {"linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
      vector_norm, "(sum |x|^p)^(1/p)"},
     {"dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", dist, "p-norm of the difference."},

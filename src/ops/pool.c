@@ -286,12 +286,15 @@ POOL(avg, 1, "SqueezeBackward1")
 POOL(avg, 2, "AvgPool2DBackward0")
 POOL(avg, 3, "AvgPool3DBackward0")
 
+/* FAC_SAME_SIZE in place of None: the input's own size. */
 static bool adaptive_of(pooling *p, const fac_tensor *x, fac__pool_kind kind, int spatial, const char *op, fac_dims size)
 {
     memset(p, 0, sizeof *p);
     p->args.kind = kind;
     p->spatial = spatial;
     if (!fac__window_list("output_size", size, 0, spatial, 1, p->args.out) || !take_input(p, x, op, true)) return false;
+    for (int d = 0; d < 3; d++)
+        if (p->args.out[d] == FAC_SAME_SIZE) p->args.out[d] = p->args.in[d];
     for (int d = 0; d < 3; d++)
         if (p->args.out[d] < 0)
             return fac__runtime_error("%s: elements of output_size must be greater than or equal to 0 but received {%s}", op,
@@ -385,11 +388,34 @@ FAC__CALL(adaptive_max1, WITH_INDICES((fac_adaptive_max_pool1d)(T(0), L(1), &ind
 FAC__CALL(adaptive_max2, WITH_INDICES((fac_adaptive_max_pool2d)(T(0), L(1), &indices)))
 FAC__CALL(adaptive_max3, WITH_INDICES((fac_adaptive_max_pool3d)(T(0), L(1), &indices)))
 
+/* A list with Nones among its numbers. */
+static fac_dims sizes_of(const fac_value *v)
+{
+    if (v->kind != FAC_VALUE_LIST) return fac__value_dims(v);
+    fac_dims sizes = {.n = (int)v->v.list.count};
+    for (int d = 0; d < sizes.n && d < FAC_MAX_DIMS; d++) {
+        const fac_value *one = &v->v.list.items[d];
+        sizes.d[d] = one->kind == FAC_VALUE_SCALAR ? fac_scalar_to_int(one->v.scalar) : FAC_SAME_SIZE;
+    }
+    return sizes;
+}
+#define OPTIONAL_CALLS(spatial)                                                                                        \
+    FAC__CALL(optional_avg##spatial, R((fac_adaptive_avg_pool##spatial##d)(T(0), sizes_of(&args[1]))))                 \
+    FAC__CALL(optional_max##spatial,                                                                                   \
+              WITH_INDICES((fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))
+OPTIONAL_CALLS(2)
+OPTIONAL_CALLS(3)
+#define OPTIONAL_ROWS(spatial)                                                                                         \
+    {"adaptive_avg_pool" #spatial "d.optional(Tensor self, any[" #spatial "] output_size) -> Tensor",                  \
+     optional_avg##spatial, "The same where None keeps the input's size."},                                            \
+    {"adaptive_max_pool" #spatial "d.optional(Tensor self, any[" #spatial "] output_size) -> (Tensor, Tensor)",        \
+     optional_max##spatial, "The same where None keeps the input's size."}
+
 #define MAX_SCHEMA(name, n, result)                                                                                    \
-    name "(Tensor self, int[" n "] kernel_size, int[" n "] stride=[], int[" n "] padding=0, int[" n                    \
+    name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n "] padding=0, int[" n              \
          "] dilation=1, bool ceil_mode=False) -> " result
 #define AVG_SCHEMA(name, n)                                                                                            \
-    name "(Tensor self, int[" n "] kernel_size, int[" n "] stride=[], int[" n                                          \
+    name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n                                    \
          "] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor"
 
 const fac__op fac__ops_pool[] = {
@@ -399,7 +425,7 @@ const fac__op fac__ops_pool[] = {
     {MAX_SCHEMA("max_pool1d_with_indices", "1", "(Tensor, Tensor)"), max1_indices, "The same, and where it is."},
     {MAX_SCHEMA("max_pool2d_with_indices", "2", "(Tensor, Tensor)"), max2_indices, "The same, and where it is."},
     {MAX_SCHEMA("max_pool3d_with_indices", "3", "(Tensor, Tensor)"), max3_indices, "The same, and where it is."},
-    {"avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, bool ceil_mode=False, bool "
+    {"avg_pool1d(Tensor self, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool ceil_mode=False, bool "
      "count_include_pad=True) -> Tensor",
      avg1, "Average of each window of one dimension."},
     {AVG_SCHEMA("avg_pool2d", "2"), avg2, "Average of each window of two dimensions."},
@@ -411,5 +437,7 @@ const fac__op fac__ops_pool[] = {
     {"adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)", adaptive_max1, "Maxima to a given size."},
     {"adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)", adaptive_max2, "Maxima to a given size."},
     {"adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)", adaptive_max3, "Maxima to a given size."},
+    OPTIONAL_ROWS(2),
+    OPTIONAL_ROWS(3),
     {0},
 };

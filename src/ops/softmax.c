@@ -128,6 +128,7 @@ static fac_tensor *gradient_by_name(fac_tensor *g, fac_tensor *y, int64_t dim, f
 
 FAC__CALL(softmax_int, R(fac_softmax(T(0), I(1), DT(2))))
 FAC__CALL(log_softmax_int, R(fac_log_softmax(T(0), I(1), DT(2))))
+FAC__CALL(softmin, R(fac_softmin(T(0), I(1), DT(2))))
 FAC__CALL(plain_softmax, R(fac_softmax(T(0), I(1), FAC_DTYPE_NONE)))
 FAC__CALL(plain_log_softmax, R(fac_log_softmax(T(0), I(1), FAC_DTYPE_NONE)))
 FAC__CALL(softmax_data, R(gradient_by_name(T(0), T(1), I(2), DT(3), false)))
@@ -136,6 +137,7 @@ FAC__CALL(log_softmax_data, R(gradient_by_name(T(0), T(1), I(2), DT(3), true)))
 const fac__op fac__ops_softmax[] = {
     {"softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmax_int, "exp(x), scaled to sum 1 along dim."},
     {"log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", log_softmax_int, "The logarithm of softmax."},
+    {"softmin(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmin, "softmax of -self."},
     {"special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmax_int, "The same as softmax."},
     {"special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", log_softmax_int,
      "The same as log_softmax."},
