@@ -134,6 +134,10 @@ FAC_API fac_tensor *fac_slice_scatter(fac_tensor *self, fac_tensor *src, int dim
 FAC_API fac_tensor *fac_diagonal_scatter(fac_tensor *self, fac_tensor *src, int64_t offset, int dim1, int dim2);
 FAC_API fac_tensor *fac_as_strided_scatter(fac_tensor *self, fac_tensor *src, fac_dims size, fac_dims stride,
                                            int64_t storage_offset);
+/* value on the main diagonal, in place; wrap: again below an empty row in tall matrices. More than two dims must be equal. */
+FAC_API fac_tensor *fac_fill_diagonal_(fac_tensor *self, fac_scalar value, bool wrap);
 
 FAC_END
+
+#define fac_fill_diagonal_(x, value, wrap) fac_fill_diagonal_(x, FAC_SCALAR(value), wrap)
 #endif
