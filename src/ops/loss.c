@@ -109,16 +109,84 @@ fac_tensor *fac_mse_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_op
     return fac__result(n, y);
 }
 
+/* ---- other distances ---------------------------------------------------------------------------------------- */
+
+fac_tensor *fac__row_loss(fac__row row, const char *kernel, const char *node, fac_tensor *input, fac_tensor *target,
+                          fac_scalar number, fac_tensor *weight, fac_reduction reduction)
+{
+    fac__arg args[] = {fac__tensor_arg(input), fac__tensor_arg(target), fac__scalar_arg(number)};
+    fac_dtype dtype = fac__result_type(2, args);
+    if (!fac__check_reduction(reduction)) return NULL;
+    if (!fac_dtype_is_floating(dtype))
+        return fac__runtime_error("\"%s\" not implemented for '%s'", kernel, fac__dtype_word(dtype));
+    fac_tensor *y = fac__pointwise(row, args, false);
+    if (weight) y = fac_mul(y, weight);
+    return fac__named_loss(fac__reduce_loss(y, reduction), node);
+}
+
+fac_tensor *fac_l1_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_options options)
+{
+    FAC__OP("l1_loss");
+    FAC__NEED(input);
+    FAC__NEED(target);
+    fac__warn_sizes("l1_loss", input, target);
+    if (!fac__check_reduction(options.reduction)) return NULL;
+    fac__arg args[] = {fac__tensor_arg(input), fac__tensor_arg(target)};
+    fac_tensor *y = fac__pointwise(FAC__ROW_abs_difference, args, false);
+    return fac__reduce_loss(fac__named_loss(y, "AbsBackward0"), options.reduction);
+}
+
+fac_tensor *fac_smooth_l1_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_options options)
+{
+    FAC__OP("smooth_l1_loss");
+    FAC__NEED(input);
+    FAC__NEED(target);
+    if (options.beta < 0) return fac__runtime_error("smooth_l1_loss does not support negative values for beta.");
+    if (options.beta == 0) return fac_l1_loss_with(input, target, options);
+    fac__warn_sizes("smooth_l1_loss", input, target);
+    return fac__row_loss(FAC__ROW_smooth_l1, "smooth_l1_cpu", "SmoothL1LossBackward0", input, target,
+                         fac_scalar_float(options.beta), NULL, options.reduction);
+}
+
+fac_tensor *fac_huber_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_options options)
+{
+    FAC__OP("huber_loss");
+    FAC__NEED(input);
+    FAC__NEED(target);
+    if (!(options.delta > 0)) return fac__runtime_error("huber_loss does not support non-positive values for delta.");
+    fac__warn_sizes("huber_loss", input, target);
+    return fac__row_loss(FAC__ROW_huber, "huber_cpu", "HuberLossBackward0", input, target, fac_scalar_float(options.delta), NULL,
+                         options.reduction);
+}
+
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
 #define OPTIONS(...) FAC_OPTIONS(fac_loss_options, __VA_ARGS__)
 #define REDUCTION(i) fac__reduction_value(&args[i])
 FAC__CALL(mse_loss, R(fac_mse_loss_with(T(0), T(1), OPTIONS(.reduction = REDUCTION(2)))))
+FAC__CALL(l1_loss, R(fac_l1_loss_with(T(0), T(1), OPTIONS(.reduction = REDUCTION(2)))))
+FAC__CALL(smooth_l1_loss, R(fac_smooth_l1_loss_with(T(0), T(1), OPTIONS(.reduction = REDUCTION(2), .beta = F(3)))))
+FAC__CALL(huber_loss, R(fac_huber_loss_with(T(0), T(1), OPTIONS(.reduction = REDUCTION(2), .delta = F(3)))))
 
 /* Each twice: ATen's operator and torch.nn.functional's function. */
+/* clang-format off */
 const fac__op fac__ops_loss[] = {
-    {"mse_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor", mse_loss, "(self - target)^2, reduced."},
-    {"mse_loss.functional(Tensor input, Tensor target, *, str reduction='mean') -> Tensor", mse_loss,
-     "(input - target)^2, reduced."},
+    {"mse_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor",
+     mse_loss, "(self - target)^2, reduced."},
+    {"mse_loss.functional(Tensor input, Tensor target, *, str reduction='mean') -> Tensor",
+     mse_loss, "(input - target)^2, reduced."},
+    {"l1_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor",
+     l1_loss, "|self - target|, reduced."},
+    {"l1_loss.functional(Tensor input, Tensor target, *, str reduction='mean') -> Tensor",
+     l1_loss, "|input - target|, reduced."},
+    {"smooth_l1_loss(Tensor self, Tensor target, int reduction=Mean, float beta=1.0) -> Tensor",
+     smooth_l1_loss, "Squares below beta, absolute values above."},
+    {"smooth_l1_loss.functional(Tensor input, Tensor target, *, str reduction='mean', float beta=1.0) -> Tensor",
+     smooth_l1_loss, "Squares below beta, absolute values above."},
+    {"huber_loss(Tensor self, Tensor target, int reduction=Mean, float delta=1.0) -> Tensor",
+     huber_loss, "Squares up to delta, lines of slope delta above."},
+    {"huber_loss.functional(Tensor input, Tensor target, str reduction='mean', float delta=1.0) -> Tensor",
+     huber_loss, "Squares up to delta, lines of slope delta above."},
     {0},
 };
+/* clang-format on */

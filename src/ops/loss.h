@@ -15,6 +15,16 @@ fac_tensor *fac__named_loss(fac_tensor *y, const char *name);
 /* Warns, once for each flag, when input and target differ in shape. */
 void fac__warn_sizes(const char *loss, const fac_tensor *input, const fac_tensor *target);
 
+/* A row of two tensors (and perhaps a number, NONE for none), weighted (weight may be NULL) and reduced; node is the grad_fn's
+ * name. Integers are refused in the words of PyTorch's kernel of that name. */
+fac_tensor *fac__row_loss(fac__row row, const char *kernel, const char *node, fac_tensor *input, fac_tensor *target,
+                          fac_scalar number, fac_tensor *weight, fac_reduction reduction);
+/* options with an unset margin, p or eps (NAN) set to the loss's own default. */
+static inline double fac__or(double given, double otherwise)
+{
+    return given == given ? given : otherwise;
+}
+
 /* ATen's number or torch.nn.functional's word ("mean") for a reduction; any other value for bad ones. */
 fac_reduction fac__reduction_value(const fac_value *v);
 

@@ -1,0 +1,110 @@
+/* Floor 1. Embedding tables on the CPU. Gradients are split by columns, so that each element adds up in the order of the
+ * indices whatever the number of threads. */
+#include <math.h>
+#include <string.h>
+
+#include "backend/embedding.h"
+
+static bool inside(const fac__embedding_args *a, int64_t row)
+{
+    return row >= 0 && row < a->rows;
+}
+
+static void look_up(void *context, int64_t begin, int64_t end)
+{
+    const fac__embedding_args *a = context;
+    size_t bytes = (size_t)a->width * fac_dtype_size(a->dtype);
+    for (int64_t i = begin; i < end; i++) {
+        char *to = (char *)a->y + (size_t)i * bytes;
+        if (inside(a, a->index[i])) memcpy(to, (char *)a->table + (size_t)a->index[i] * bytes, bytes);
+        else memset(to, 0, bytes);
+    }
+}
+
+static void embedding(const void *args)
+{
+    const fac__embedding_args *a = args;
+    fac__parallel(a->count, 1 + (1 << 15) / (a->width + 1), look_up, (void *)a);
+}
+
+#define ADD(T)                                                                                                         \
+    static void add_##T(void *to_, const void *from_, int64_t n, double share)                                         \
+    {                                                                                                                  \
+        T *restrict to = to_;                                                                                          \
+        const T *restrict from = from_;                                                                                \
+        T scale = (T)share;                                                                                            \
+        if (scale == 1)                                                                                                \
+            for (int64_t i = 0; i < n; i++)                                                                            \
+                to[i] += from[i];                                                                                      \
+        else                                                                                                           \
+            for (int64_t i = 0; i < n; i++)                                                                            \
+                to[i] += from[i] * scale;                                                                              \
+    }
+ADD(float)
+ADD(double)
+
+static void add(fac_dtype dtype, void *to, const void *from, int64_t n, double share)
+{
+    int64_t size = (int64_t)fac_dtype_size(dtype);
+    if (dtype == FAC_FLOAT32) add_float(to, from, n, share);
+    else if (dtype == FAC_FLOAT64) add_double(to, from, n, share);
+    else
+        for (int64_t i = 0; i < n * size; i += size)
+            fac__store_double(dtype, (char *)to + i,
+                              fac__load_double(dtype, (char *)to + i) + fac__load_double(dtype, (const char *)from + i) * share);
+}
+
+static void add_columns(void *context, int64_t begin, int64_t end)
+{
+    const fac__embedding_args *a = context;
+    int64_t size = (int64_t)fac_dtype_size(a->dtype), row = a->width * size, first = begin * size;
+    for (int64_t i = 0; i < a->count; i++) {
+        int64_t t = a->index[i];
+        if (!inside(a, t) || t == a->padding) continue;
+        double share = a->by_frequency ? 1 / (double)a->times[t] : 1;
+        add(a->dtype, (char *)a->table + t * row + first, (const char *)a->dy + i * row + first, end - begin, share);
+    }
+}
+
+static void embedding_backward(const void *args)
+{
+    const fac__embedding_args *a = args;
+    memset(a->table, 0, (size_t)(a->rows * a->width) * fac_dtype_size(a->dtype));
+    if (a->by_frequency) {
+        memset(a->times, 0, (size_t)a->rows * sizeof *a->times);
+        for (int64_t i = 0; i < a->count; i++)
+            if (inside(a, a->index[i])) a->times[a->index[i]]++;
+    }
+    fac__parallel(a->width, 16 + (1 << 15) / (a->count + 1), add_columns, (void *)a);
+}
+
+static double norm_of(const fac__embedding_args *a, const char *row)
+{
+    double sum = 0, p = a->norm_type;
+    for (int64_t i = 0; i < a->width; i++) {
+        double v = fabs(fac__load_double(a->dtype, row + i * (int64_t)fac_dtype_size(a->dtype)));
+        if (isinf(p)) sum = fmax(sum, v);
+        else sum += p == 2 ? v * v : pow(v, p);
+    }
+    return isinf(p) ? sum : p == 2 ? sqrt(sum) : pow(sum, 1 / p);
+}
+
+/* A row that is named twice is not too long any more the second time. */
+static void embedding_renorm(const void *args)
+{
+    const fac__embedding_args *a = args;
+    int64_t size = (int64_t)fac_dtype_size(a->dtype);
+    for (int64_t i = 0; i < a->count; i++) {
+        if (!inside(a, a->index[i])) continue;
+        char *row = (char *)a->table + a->index[i] * a->width * size;
+        double norm = norm_of(a, row);
+        if (!(norm > a->max_norm)) continue;
+        double scale = a->max_norm / (norm + 1e-7);
+        for (int64_t k = 0; k < a->width * size; k += size)
+            fac__store_double(a->dtype, row + k, fac__load_double(a->dtype, row + k) * scale);
+    }
+}
+
+const fac__kernel fac__k_embedding = {"embedding", {embedding}};
+const fac__kernel fac__k_embedding_backward = {"embedding_backward", {embedding_backward}};
+const fac__kernel fac__k_embedding_renorm = {"embedding_renorm", {embedding_renorm}};

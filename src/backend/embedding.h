@@ -1,0 +1,23 @@
+/* Floor 1. Rows of a table by their numbers. Numbers out of range give zeros and touch no memory; the op checks them. */
+#ifndef FACULA_EMBEDDING_H
+#define FACULA_EMBEDDING_H
+
+#include "kernel.h"
+
+typedef struct fac__embedding_args {
+    fac_dtype dtype;
+    int64_t rows, width, count; /* table [rows, width], indices [count]; all contiguous */
+    const int64_t *index;
+    void *table; /* written by renorm and, after it is set to 0, by backward */
+    void *y;     /* [count, width] */
+    const void *dy;
+    int64_t padding; /* a row that gets no gradient; -1: none */
+    bool by_frequency;
+    int64_t *times;             /* by_frequency: working memory [rows] */
+    double max_norm, norm_type; /* of renorm */
+} fac__embedding_args;
+extern const fac__kernel fac__k_embedding;          /* y = table[index] */
+extern const fac__kernel fac__k_embedding_backward; /* table = 0; table[index] += dy, in the order of the indices */
+extern const fac__kernel fac__k_embedding_renorm;   /* shortens the rows named to max_norm */
+
+#endif
