@@ -7,6 +7,7 @@
 #include "facula/data.h"
 #include "facula/error.h"
 #include "facula/init.h"
+#include "facula/io.h"
 #include "facula/literal.h"
 #include "facula/module.h"
 #include "facula/nn.h"

@@ -7,7 +7,9 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/random.h"
-#include "ops/op.h"
+#include "core/tensor_impl.h"
+#include "facula/autograd.h"
+#include "facula/ops_pointwise.h"
 
 /* ---- all datasets ------------------------------------------------------------------------------------------- */
 
@@ -149,13 +151,11 @@ static void drop_rows(void *context)
     fac__free(r);
 }
 
-fac_tensor *fac__contiguous_copy(fac_tensor *t, fac_dtype dtype)
+fac_tensor *fac__rows_of(fac_tensor *t, fac_dtype dtype)
 {
-    if (t->contiguous && t->dtype == dtype) return fac_keep(t);
-    fac_tensor *copy = fac__new_like(t, dtype);
-    if (copy && fac__copy_into(copy, t)) return copy;
-    fac_release(copy);
-    return NULL;
+    fac_tensor *rows = NULL;
+    fac_no_grad fac_scope rows = fac_keep(fac_contiguous(fac_to(t, dtype)));
+    return rows;
 }
 
 fac_dataset *fac_tensor_dataset_of(fac_tensor_list tensors)
@@ -174,7 +174,7 @@ fac_dataset *fac_tensor_dataset_of(fac_tensor_list tensors)
     if (!r) return NULL;
     fac_dataset_spec spec = {.count = tensors.items[0]->shape[0], .get = get_rows, .drop = drop_rows, .context = r};
     for (int i = 0; i < tensors.count; i++) {
-        fac_tensor *t = fac__contiguous_copy(tensors.items[i], (fac_dtype)tensors.items[i]->dtype);
+        fac_tensor *t = fac__rows_of(tensors.items[i], (fac_dtype)tensors.items[i]->dtype);
         if (!t) {
             drop_rows(r);
             return NULL;

@@ -18,6 +18,6 @@ fac_tensor *fac__dataset_room(const fac_dataset *d, int field, int64_t n);
 /* Writes the items into tensors that have room for them. */
 bool fac__dataset_fill(fac_dataset *d, const int64_t *indices, int64_t n, fac_tensor *const *into);
 /* t itself, if it lies in a row and has the dtype, or else a copy that does. The caller's. */
-fac_tensor *fac__contiguous_copy(fac_tensor *t, fac_dtype dtype);
+fac_tensor *fac__rows_of(fac_tensor *t, fac_dtype dtype);
 
 #endif

@@ -1,6 +1,5 @@
 /* Floor 7. The idx format: two zero bytes, a type, a number of dimensions, their sizes, the elements; big-endian. */
-#include <string.h>
-
+#include "byte_order.h"
 #include "byte_source.h"
 #include "core/error.h"
 #include "core/tensor_impl.h"
@@ -18,22 +17,6 @@ static fac_dtype dtype_of(unsigned char code)
     case 0x0e: return FAC_FLOAT64;
     default: return FAC_DTYPE_NONE;
     }
-}
-
-static void swap_bytes(unsigned char *p, int64_t n, size_t size)
-{
-    const uint16_t one = 1;
-    if (size == 1 || *(const unsigned char *)&one == 0) return;
-#define SWAP(bits)                                                                                                     \
-    for (int64_t i = 0; i < n; i++, p += bits / 8) {                                                                   \
-        uint##bits##_t v;                                                                                              \
-        memcpy(&v, p, sizeof v);                                                                                       \
-        v = __builtin_bswap##bits(v);                                                                                  \
-        memcpy(p, &v, sizeof v);                                                                                       \
-    }
-    if (size == 2) SWAP(16)
-    else if (size == 4) SWAP(32)
-    else SWAP(64)
 }
 
 /* A new tensor, the caller's. */
@@ -73,7 +56,7 @@ static fac_tensor *read_idx(fac__source *s)
         fac_release(t);
         return NULL;
     }
-    swap_bytes((unsigned char *)t->storage->data, t->numel, fac_dtype_size(dtype));
+    if (!fac__machine_is_big_endian()) fac__swap_bytes(t->storage->data, t->numel, fac_dtype_size(dtype));
     return t;
 }
 

@@ -79,8 +79,8 @@ fac_dataset *fac_image_dataset_with(fac_tensor *pixels, fac_tensor *labels, fac_
     m->channels = pixels->ndim == 4 ? pixels->shape[1] : 1;
     m->channel_size = height * width;
     m->scale = options.scale;
-    m->pixels = fac__contiguous_copy(pixels, FAC_UINT8);
-    m->labels = m->pixels ? fac__contiguous_copy(labels, FAC_INT64) : NULL;
+    m->pixels = fac__rows_of(pixels, FAC_UINT8);
+    m->labels = m->pixels ? fac__rows_of(labels, FAC_INT64) : NULL;
     if (!m->labels || (m->scale && !make_tables(m, &options))) {
         drop_images(m);
         return NULL;
