@@ -99,19 +99,16 @@ static bool view_strides(const fac_tensor *x, fac_dims shape, int64_t *strides)
         return true;
     }
     int v = shape.n - 1; /* of the new shape, from its end */
-    int64_t run = 1, taken = 1;
+    int64_t run = 1, taken = 1, stride = x->strides[x->ndim - 1];
     for (int d = x->ndim - 1; d >= 0; d--) {
-        int64_t stride = x->strides[d];
-        while (d > 0 && (x->shape[d - 1] == 1 || x->strides[d - 1] == x->shape[d] * x->strides[d] || x->shape[d] == 1)) {
-            if (x->shape[d] == 1) stride = x->strides[d - 1];
-            run *= x->shape[d--];
-        }
         run *= x->shape[d];
+        if (d > 0 && (x->shape[d - 1] == 1 || x->strides[d - 1] == run * stride)) continue;
         while (v >= 0 && (taken < run || shape.d[v] == 1)) {
             strides[v] = taken * stride;
             taken *= shape.d[v--];
         }
         if (taken != run) return false;
+        if (d > 0) stride = x->strides[d - 1];
         run = taken = 1;
     }
     return v < 0;
