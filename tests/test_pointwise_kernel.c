@@ -82,7 +82,10 @@ static void store(fac_dtype compute, fac_dtype dtype, char *p, value v)
     if (dtype == FAC_BOOL)
         *p = compute == FAC_INT64 ? v.i != 0 : d != 0;
     else if (fac_dtype_is_floating(dtype) && (dtype != FAC_FLOAT64 || compute != FAC_INT64))
-        fac__store_double(dtype, p, compute == FAC_INT64 ? (double)(float)v.i : dtype == FAC_FLOAT64 ? d : (double)(float)d);
+        fac__store_double(dtype, p,
+                          compute == FAC_INT64   ? (double)(float)v.i
+                          : dtype == FAC_FLOAT64 ? d
+                                                 : (double)(float)d);
     else if (fac_dtype_is_floating(dtype))
         fac__store_double(dtype, p, d);
     else
@@ -95,6 +98,7 @@ static const fac__row exact_rows[] = {FAC__ROW_add_plain, FAC__ROW_sub_plain, FA
                                       FAC__ROW_sign,      FAC__ROW_clamp};
 enum { EXACT_ROWS = sizeof exact_rows / sizeof *exact_rows };
 
+/* clang-format off */
 #define EVALUATE(m)                                                                                                    \
     switch (row) {                                                                                                     \
     case FAC__ROW_add_plain: r.m = a.m + b.m; break;                                                                   \
@@ -108,6 +112,7 @@ enum { EXACT_ROWS = sizeof exact_rows / sizeof *exact_rows };
     case FAC__ROW_sign: r.m = (a.m > 0) - (a.m < 0); break;                                                            \
     default: r.m = a.m < b.m ? b.m : a.m, r.m = r.m > c.m ? c.m : r.m; break;                                          \
     }
+/* clang-format on */
 static value evaluate(fac_dtype compute, fac__row row, value a, value b, value c)
 {
     value r = {0};
@@ -137,14 +142,18 @@ static void run_plainly(const fac__pointwise_args *args)
         }
         for (int k = 0; k < p->n_const; k++) {
             value v = {0};
-            if (args->compute == FAC_INT64) v.i = fac_scalar_to_int(args->constants[k]);
-            else if (args->compute == FAC_FLOAT32) v.f = (float)fac_scalar_to_double(args->constants[k]);
-            else v.d = fac_scalar_to_double(args->constants[k]);
+            if (args->compute == FAC_INT64)
+                v.i = fac_scalar_to_int(args->constants[k]);
+            else if (args->compute == FAC_FLOAT32)
+                v.f = (float)fac_scalar_to_double(args->constants[k]);
+            else
+                v.d = fac_scalar_to_double(args->constants[k]);
             r[p->n_in + k] = v;
         }
         for (int i = 0; i < p->n_code; i++) {
             const uint8_t *in = p->code[i].in;
-            r[p->n_in + p->n_const + i] = evaluate(args->compute, (fac__row)p->code[i].row, r[in[0]], r[in[1]], r[in[2]]);
+            r[p->n_in + p->n_const + i] =
+                evaluate(args->compute, (fac__row)p->code[i].row, r[in[0]], r[in[1]], r[in[2]]);
         }
         for (int o = 0; o < p->n_out; o++) {
             int64_t offset = 0;
@@ -215,9 +224,12 @@ static char *filled(fac_dtype dtype, int64_t n)
     char *p = malloc((size_t)n * size + 64);
     for (int64_t i = 0; i < n; i++) {
         int64_t v = below(21) - (dtype == FAC_UINT8 ? 0 : 10);
-        if (dtype == FAC_BOOL) p[i] = (char)below(2);
-        else if (fac_dtype_is_floating(dtype)) fac__store_double(dtype, p + (size_t)i * size, (double)v / 4);
-        else fac__store_int(dtype, p + (size_t)i * size, v);
+        if (dtype == FAC_BOOL)
+            p[i] = (char)below(2);
+        else if (fac_dtype_is_floating(dtype))
+            fac__store_double(dtype, p + (size_t)i * size, (double)v / 4);
+        else
+            fac__store_int(dtype, p + (size_t)i * size, v);
     }
     return p;
 }
@@ -289,8 +301,9 @@ static void random_programs(void **state)
 
 static void casts(void **state)
 {
-    static const double samples[] = {0, -0.0, 1, -1, 0.5, 2.5, -3.75, 100, 127, 65504, 65536, 1e-7, 6e-8, 3.4e38, 1e300,
-                                     INFINITY, -INFINITY, NAN, 0.1, 1.0009765625, 1.00390625};
+    static const double samples[] = {0,     -0.0,     1,         -1,    0.5,  2.5,          -3.75,
+                                     100,   127,      65504,     65536, 1e-7, 6e-8,         3.4e38,
+                                     1e300, INFINITY, -INFINITY, NAN,   0.1,  1.0009765625, 1.00390625};
     enum { N = sizeof samples / sizeof *samples };
     char from[8 * N], to[8 * N], expected[8 * N];
     for (int isa = 0; isa < FAC__ISA_COUNT; isa++) {
@@ -310,8 +323,10 @@ static void casts(void **state)
                     if (!wide && !(fabs(v) <= 127)) v = 7; /* what overflows has no meaning */
                     if (!wide && (a == FAC_UINT8 || b == FAC_UINT8)) v = fabs(v);
                     char *p = from + (size_t)i * fac_dtype_size((fac_dtype)a);
-                    if (fac_dtype_is_floating((fac_dtype)a)) fac__store_double((fac_dtype)a, p, v);
-                    else fac__store_int((fac_dtype)a, p, a == FAC_BOOL ? v != 0 : (int64_t)v);
+                    if (fac_dtype_is_floating((fac_dtype)a))
+                        fac__store_double((fac_dtype)a, p, v);
+                    else
+                        fac__store_int((fac_dtype)a, p, a == FAC_BOOL ? v != 0 : (int64_t)v);
                     value x = load(args.compute, (fac_dtype)a, p);
                     store(args.compute, (fac_dtype)b, expected + (size_t)i * fac_dtype_size((fac_dtype)b), x);
                 }
@@ -456,6 +471,7 @@ static fac__row row_named(const char *name)
 typedef double (*unary)(double);
 typedef double (*binary)(double, double);
 
+/* clang-format off */
 static double reciprocal(double x) { return 1 / x; }
 static double rsqrt(double x) { return 1 / sqrt(x); }
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
@@ -466,7 +482,7 @@ static double mish(double x) { return x * tanh(log1p(exp(x))); }
 static double positive_part(double x) { return x > 0 ? x : 0; }
 static double python_remainder(double x, double y) { return x - y * floor(x / y); }
 static double log_add_exp(double x, double y) { return fmax(x, y) + log1p(exp(-fabs(x - y))); }
-static double normal_slope(double x) { return 0.5 * erfc(-x * 0.70710678118654752) + x * exp(-x * x / 2) * 0.39894228040143268; }
+static double normal_slope(double x) { return gelu(x) / x + x * exp(-x * x / 2) * 0.39894228040143268; }
 
 static const struct {
     const char *name;
@@ -501,6 +517,7 @@ static const struct {
     {"fmin", NULL, fmin, -9, 9, 0, 0},                 {"remainder", NULL, python_remainder, -99, 99, 1e-4, 1e-12},
     {"logaddexp", NULL, log_add_exp, -20, 20, 2e-4, 1e-12},
 };
+/* clang-format on */
 
 static void rows_against_libm(void **state)
 {
@@ -514,7 +531,8 @@ static void rows_against_libm(void **state)
             fac__row row = row_named(rows[r].name);
             for (int i = 0; i < N; i++) {
                 double step = (rows[r].high - rows[r].low) / (N + 1);
-                f[0][i] = (float)(rows[r].low + step * (i + 1)), f[1][i] = (float)(rows[r].low + step * (i * 37 % N + 1));
+                f[0][i] = (float)(rows[r].low + step * (i + 1)),
+                f[1][i] = (float)(rows[r].low + step * (i * 37 % N + 1));
                 d[0][i] = f[0][i], d[1][i] = f[1][i];
             }
             fac__pointwise_args args = one_row(row, FAC_FLOAT32, 1, &n);
@@ -530,8 +548,8 @@ static void rows_against_libm(void **state)
                     fail_msg("%s(%.9g, %.9g) is %.9g in float, not %.9g (isa %d)", rows[r].name, f[0][i], f[1][i],
                              f[2][i], y, isa);
                 if (fabs(d[2][i] - y) > rows[r].tolerance * scale)
-                    fail_msg("%s(%.17g, %.17g) is %.17g, not %.17g (isa %d)", rows[r].name, d[0][i], d[1][i], d[2][i], y,
-                             isa);
+                    fail_msg("%s(%.17g, %.17g) is %.17g, not %.17g (isa %d)", rows[r].name, d[0][i], d[1][i], d[2][i],
+                             y, isa);
             }
         }
     }
@@ -543,15 +561,24 @@ static void special_functions(void **state)
     const struct {
         const char *name;
         double a, b, y;
-    } cases[] = {{"digamma", 1, 0, -0.57721566490153286},   {"digamma", 0.5, 0, -1.9635100260214235},
-                 {"digamma", -0.5, 0, 0.036489973978576521}, {"digamma", 30, 0, 3.3844381326855249},
-                 {"polygamma", 1, 1, 1.6449340668482264},   {"polygamma", 1, -0.5, 8.9348022005446793},
-                 {"polygamma", 2, 1, -2.4041138063191886},  {"polygamma", 3, 0.5, 97.409091034002437},
-                 {"erfinv", 0.5, 0, 0.47693627620446987},   {"erfinv", -0.999, 0, -2.3267537655135246},
-                 {"erfinv", 0.01, 0, 0.0088625012809505979}, {"lgamma", -0.5, 0, 1.2655121234846454},
-                 {"logit", 0.75, -1, 1.0986122886681098},   {"logit", 0.9, 0.25, 1.0986122886681098},
-                 {"digamma", -3, 0, NAN},                   {"digamma", 0, 0, -INFINITY},
-                 {"erfinv", 1, 0, INFINITY},                {"erfinv", 1.5, 0, NAN}};
+    } cases[] = {{"digamma", 1, 0, -0.57721566490153286},
+                 {"digamma", 0.5, 0, -1.9635100260214235},
+                 {"digamma", -0.5, 0, 0.036489973978576521},
+                 {"digamma", 30, 0, 3.3844381326855249},
+                 {"polygamma", 1, 1, 1.6449340668482264},
+                 {"polygamma", 1, -0.5, 8.9348022005446793},
+                 {"polygamma", 2, 1, -2.4041138063191886},
+                 {"polygamma", 3, 0.5, 97.409091034002437},
+                 {"erfinv", 0.5, 0, 0.47693627620446987},
+                 {"erfinv", -0.999, 0, -2.3267537655135246},
+                 {"erfinv", 0.01, 0, 0.0088625012809505979},
+                 {"lgamma", -0.5, 0, 1.2655121234846454},
+                 {"logit", 0.75, -1, 1.0986122886681098},
+                 {"logit", 0.9, 0.25, 1.0986122886681098},
+                 {"digamma", -3, 0, NAN},
+                 {"digamma", 0, 0, -INFINITY},
+                 {"erfinv", 1, 0, INFINITY},
+                 {"erfinv", 1.5, 0, NAN}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t n = 1;
         double a = cases[i].a, b = cases[i].b, y;
@@ -584,22 +611,29 @@ static void ends_of_the_domain(void **state)
             fac__set_cpu_isa((fac__isa)isa);
 #define IS(name, a, b, y) assert_true(one_value(name, dtype, a, b) == (y))
 #define IS_NAN(name, a, b) assert_true(isnan(one_value(name, dtype, a, b)))
-            IS("exp", -INFINITY, 0, 0), IS("exp", INFINITY, 0, INFINITY), IS("exp", 1000, 0, INFINITY), IS_NAN("exp", NAN, 0);
-            IS("exp", -1000, 0, 0), IS("exp", 0, 0, 1), IS("expm1", -INFINITY, 0, -1), IS("expm1", INFINITY, 0, INFINITY);
+            IS("exp", -INFINITY, 0, 0), IS("exp", INFINITY, 0, INFINITY), IS("exp", 1000, 0, INFINITY),
+                IS_NAN("exp", NAN, 0);
+            IS("exp", -1000, 0, 0), IS("exp", 0, 0, 1), IS("expm1", -INFINITY, 0, -1),
+                IS("expm1", INFINITY, 0, INFINITY);
             IS("log", 0, 0, -INFINITY), IS("log", INFINITY, 0, INFINITY), IS_NAN("log", -1, 0), IS_NAN("log", NAN, 0);
             IS("log1p", -1, 0, -INFINITY), IS_NAN("log1p", -2, 0), IS("log1p", INFINITY, 0, INFINITY);
             IS("tanh", INFINITY, 0, 1), IS("tanh", -INFINITY, 0, -1), IS_NAN("tanh", NAN, 0), IS("tanh", 0, 0, 0);
             IS("erf", INFINITY, 0, 1), IS("erf", -INFINITY, 0, -1), IS_NAN("erf", NAN, 0), IS("sigmoid", -1000, 0, 0);
-            IS_NAN("sin", INFINITY, 0), IS_NAN("cos", NAN, 0), IS("cosh", -1000, 0, INFINITY), IS("sinh", -1000, 0, -INFINITY);
+            IS_NAN("sin", INFINITY, 0), IS_NAN("cos", NAN, 0), IS("cosh", -1000, 0, INFINITY),
+                IS("sinh", -1000, 0, -INFINITY);
             IS("pow", 0, 0, 1), IS("pow", -2, 3, -8), IS_NAN("pow", -2, 0.5), IS("pow", 0, -1, INFINITY);
             IS("pow", -1, INFINITY, 1), IS("pow", INFINITY, -1, 0), IS("pow", NAN, 0, 1), IS_NAN("pow", NAN, 1);
             IS_NAN("maximum", NAN, 1), IS_NAN("maximum", 1, NAN), IS_NAN("minimum", NAN, 1), IS_NAN("minimum", 1, NAN);
-            IS("fmax", NAN, 1, 1), IS("fmax", 1, NAN, 1), IS("fmin", NAN, 1, 1), IS_NAN("relu", NAN, 0), IS("sign", NAN, 0, 0);
+            IS("fmax", NAN, 1, 1), IS("fmax", 1, NAN, 1), IS("fmin", NAN, 1, 1), IS_NAN("relu", NAN, 0),
+                IS("sign", NAN, 0, 0);
             IS("remainder", -7, 3, 2), IS("fmod", -7, 3, -1), IS("div_floor", -7, 2, -4), IS("div_trunc", -7, 2, -3);
-            IS("div_floor", 1, 0, INFINITY), IS_NAN("remainder", 1, 0), IS("round", 2.5, 0, 2), IS("round", -1.5, 0, -2);
-            IS("hypot", INFINITY, NAN, INFINITY), IS("xlogy", 0, 0, 0), IS_NAN("xlogy", 0, NAN), IS("logaddexp", -INFINITY, -INFINITY, -INFINITY);
+            IS("div_floor", 1, 0, INFINITY), IS_NAN("remainder", 1, 0), IS("round", 2.5, 0, 2),
+                IS("round", -1.5, 0, -2);
+            IS("hypot", INFINITY, NAN, INFINITY), IS("xlogy", 0, 0, 0), IS_NAN("xlogy", 0, NAN),
+                IS("logaddexp", -INFINITY, -INFINITY, -INFINITY);
             IS("signbit", -0.0, 0, 1), IS("isnan", NAN, 0, 1), IS("isinf", -INFINITY, 0, 1), IS("isfinite", NAN, 0, 0);
-            IS("mish", 1000, 0, 1000), IS("softsign", -1, 0, -0.5), IS("logical_xor", 2, 0, 1), IS("heaviside", 0, 0.5, 0.5);
+            IS("mish", 1000, 0, 1000), IS("softsign", -1, 0, -0.5), IS("logical_xor", 2, 0, 1),
+                IS("heaviside", 0, 0.5, 0.5);
             assert_true(signbit(one_value("relu", dtype, -0.0, 0)) && signbit(one_value("tanh", dtype, -0.0, 0)));
         }
 }
@@ -670,7 +704,8 @@ static void bits_of_pytorch(void **state)
             run(&args);
             for (int i = 0; i < 32; i++)
                 if (y[i] != columns[arity][i])
-                    fail_msg("%s of %08x is %08x, not %08x (isa %d)", name, columns[0][i], y[i], columns[arity][i], isa);
+                    fail_msg("%s of %08x is %08x, not %08x (isa %d)", name, columns[0][i], y[i], columns[arity][i],
+                             isa);
         }
         lines++;
     }

@@ -1,6 +1,6 @@
 /* Floor 1. The one thread pool: OpenMP's. Without OpenMP everything runs on the calling thread. */
-#include "core/error.h"
 #include "backend/kernel.h"
+#include "core/error.h"
 #include "facula/threads.h"
 
 #include <stdatomic.h>
@@ -8,7 +8,7 @@
 #include <omp.h>
 #endif
 
-static atomic_int wanted;           /* 0: not said yet */
+static atomic_int wanted;            /* 0: not said yet */
 static __thread int index_here = -1; /* -1: not inside fac__parallel */
 
 int fac__threads(void)

@@ -36,7 +36,7 @@ int fac__row_arity(fac__row row)
     return row < FAC__ROW_COUNT ? row_info[row].arity : 0;
 }
 
-/* What a row costs, in additions. Only the order of magnitude matters: it decides how many elements are worth a thread. */
+/* What a row costs, in additions. Only the magnitude matters: it decides how many elements are worth a thread. */
 static int row_cost(fac__row row)
 {
     static const char *const cheap[] = {"FMA(", "ABS(", "MAX(", "MIN(", "SIGN(", "NUM(", "SQRT("};
@@ -69,9 +69,12 @@ static inline int64_t least(int64_t a, int64_t b)
 /* The number, in the compute type. */
 static void set_number(void *to, fac__compute type, fac_scalar value)
 {
-    if (type == FAC__F32) *(float *)to = (float)fac_scalar_to_double(value);
-    else if (type == FAC__F64) *(double *)to = fac_scalar_to_double(value);
-    else *(int64_t *)to = fac_scalar_to_int(value);
+    if (type == FAC__F32)
+        *(float *)to = (float)fac_scalar_to_double(value);
+    else if (type == FAC__F64)
+        *(double *)to = fac_scalar_to_double(value);
+    else
+        *(int64_t *)to = fac_scalar_to_int(value);
 }
 
 /* A row's operands: memory that lies in a row (step: bytes of an element), or one element for all (step 0). */
@@ -177,13 +180,13 @@ typedef struct plan {
     const fac__row_table *table;
     fac__compute type;
     int n_operands, ndim;
-    size_t size;                                                /* bytes of a computed element */
-    int64_t shape[FAC_MAX_DIMS], box[FAC_MAX_DIMS];             /* after dims were sorted and merged */
-    int64_t boxes[FAC_MAX_DIMS], n_boxes, box_numel;            /* how many boxes along each dim */
-    int64_t strides[OPERANDS][FAC_MAX_DIMS];                    /* inputs, then outputs */
+    size_t size;                                     /* bytes of a computed element */
+    int64_t shape[FAC_MAX_DIMS], box[FAC_MAX_DIMS];  /* after dims were sorted and merged */
+    int64_t boxes[FAC_MAX_DIMS], n_boxes, box_numel; /* how many boxes along each dim */
+    int64_t strides[OPERANDS][FAC_MAX_DIMS];         /* inputs, then outputs */
     reach reach[OPERANDS];
-    int8_t buffer[REGISTERS];                                   /* which buffer a register lives in; -1: none */
-    int8_t target[REGISTERS];                                   /* which output it is computed into directly; -1: none */
+    int8_t buffer[REGISTERS]; /* which buffer a register lives in; -1: none */
+    int8_t target[REGISTERS]; /* which output it is computed into directly; -1: none */
     int n_buffers;
 } plan;
 
@@ -459,8 +462,10 @@ static void run_boxes(void *context, int64_t begin, int64_t end)
     for (int r = 0; r < first; r++) {
         if (p->buffer[r] < 0) continue;
         double number;
-        if (r >= n_in) set_number(&number, p->type, p->args->constants[r - n_in]);
-        else if (p->reach[r] != ONCE) continue;
+        if (r >= n_in)
+            set_number(&number, p->type, p->args->constants[r - n_in]);
+        else if (p->reach[r] != ONCE)
+            continue;
         const void *from = r >= n_in ? (const void *)&number : p->args->in[r].data;
         fac_dtype dtype = r >= n_in ? p->args->compute : p->args->in[r].dtype;
         p->table->load[p->type][dtype](registers[r], 0, 1, from, 0, 0, 1, p->box_numel);
@@ -525,7 +530,8 @@ static bool try_copy(const fac__pointwise_args *args, int64_t numel)
     if (code->n_code || code->n_out != 1 || code->out[0] >= code->n_in) return false;
     const fac__operand *in = &args->in[code->out[0]], *out = &args->out[0];
     if (in->dtype != out->dtype || code->n_in != 1) return false;
-    if (in->data == out->data && memcmp(in->strides, out->strides, sizeof(int64_t) * (size_t)args->ndim) == 0) return true;
+    if (in->data == out->data && memcmp(in->strides, out->strides, sizeof(int64_t) * (size_t)args->ndim) == 0)
+        return true;
     if (layout_of(in, args->ndim, args->shape) == 1 && layout_of(out, args->ndim, args->shape) == 1) {
         fac__parallel(numel, 8 * GRAIN, copy_bytes, (void *)args);
         return true;

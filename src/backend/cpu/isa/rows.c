@@ -1,5 +1,5 @@
-/* Floor 1. The rows of pointwise.def as loops, one for each compute type, and the loops that move elements in and out of
- * them; compiled once for each instruction set. The compiler vectorises them: every body here is free of branches. */
+/* Floor 1. The rows of pointwise.def as loops, one for each compute type, and the loops that move elements in and out
+ * of them; compiled once for each instruction set. The compiler vectorises them: the bodies are free of branches. */
 #include "backend/cpu/isa/rows.h"
 
 #include <string.h>
@@ -14,7 +14,8 @@
 
 /* `omp simd` promises that iterations do not meet, which holds as y is an input itself or elsewhere. */
 #define ROW_LOOP(name, T, suffix, arity, expr)                                                                         \
-    static void row_##name##suffix(void *y_, const void *a_, const void *b_, const void *c_, const void *d_, int64_t n) \
+    static void row_##name##suffix(void *y_, const void *a_, const void *b_, const void *c_, const void *d_,           \
+                                   int64_t n)                                                                          \
     {                                                                                                                  \
         T *y = y_;                                                                                                     \
         const T *a__ = a_, *b__ = b_, *c__ = c_, *d__ = d_;                                                            \
@@ -89,7 +90,8 @@
 
 #define AS_IS(x) x
 #define TRUTH(x) ((x) != 0)
-#define SMALL(x) ((int32_t)(x)) /* floats go to the narrow integers by way of int32: it vectorises, and wraps as PyTorch's do */
+#define SMALL(x)                                                                                                       \
+    ((int32_t)(x)) /* floats go to the narrow integers by way of int32: it vectorises, and wraps as PyTorch's do */
 #define FROM_HALF(x) fac__float16_to_float(x)
 #define FROM_BF16(x) fac__bfloat16_to_float(x)
 #define TO_HALF(x) fac__float_to_float16((float)(x))
@@ -148,7 +150,8 @@ static inline void transpose_8x8(uint32_t *to, int64_t to_row, const uint32_t *f
     }
 }
 ACROSS_LOOP(plain_4, uint32_t, uint32_t, AS_IS)
-static void transpose_4(uint32_t *to, int64_t to_row, const uint32_t *from, int64_t from_col, int64_t rows, int64_t cols)
+static void transpose_4(uint32_t *to, int64_t to_row, const uint32_t *from, int64_t from_col, int64_t rows,
+                        int64_t cols)
 {
     int64_t r8 = rows / 8 * 8, c8 = cols / 8 * 8;
     for (int64_t r = 0; r < r8; r += 8)

@@ -7,7 +7,7 @@
 
 typedef enum fac__compute { FAC__I64, FAC__F32, FAC__F64, FAC__COMPUTE_COUNT } fac__compute;
 
-/* y[i] = row(a[i], b[i], c[i], d[i]) for i < n; y may be any of the inputs, and inputs that the row lacks are ignored. */
+/* y[i] = row(a[i], b[i], c[i], d[i]) for i < n; y may be one of the inputs, and those that the row lacks are ignored. */
 typedef void (*fac__row_loop)(void *y, const void *a, const void *b, const void *c, const void *d, int64_t n);
 
 /* Moves a matrix of rows x cols elements between two strided places (strides in elements, the row's first), converting
