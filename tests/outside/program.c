@@ -30,11 +30,11 @@ static int learns(void)
 {
     fac_manual_seed(0);
     fac_module *model = doubled_new();
-    fac_optimizer *sgd = fac_sgd(fac_parameters(model), .lr = 0.02);
+    fac_optimizer *sgd = fac_sgd(fac_parameters(model), .lr = 0.005);
     fac_tensor *x = fac_literal("[[1, 2], [3, 4]]", .dtype = FAC_FLOAT32);
     fac_tensor *y = fac_literal("[[1], [-1]]", .dtype = FAC_FLOAT32);
     double first = 0, last = 0;
-    for (int epoch = 0; epoch < 50; epoch++)
+    for (int epoch = 0; epoch < 200; epoch++)
         fac_scope {
             fac_tensor *loss = fac_mse_loss(fac_forward(model, x), y);
             fac_zero_grad(sgd);
