@@ -12,6 +12,9 @@
 #define FACULA_NN_H
 
 #include "facula/module.h"
+#include "facula/ops_conv.h"
+#include "facula/ops_embed.h"
+#include "facula/ops_norm.h"
 
 FAC_BEGIN
 
@@ -72,13 +75,201 @@ static inline fac_nn_activation_options fac_nn_activation_options_defaults(void)
 FAC_API fac_module *fac_nn_activation_with(const char *name, fac_nn_activation_options options);
 #define fac_nn_activation(name, ...) fac_nn_activation_with(name, FAC_OPTIONS(fac_nn_activation_options, __VA_ARGS__))
 
+/* clang-format off */
 #define fac_nn_relu(...) fac_nn_activation("relu", __VA_ARGS__)             /* .inplace = false */
+#define fac_nn_relu6(...) fac_nn_activation("relu6", __VA_ARGS__)           /* .inplace = false */
 #define fac_nn_leaky_relu(...) fac_nn_activation("leaky_relu", __VA_ARGS__) /* .negative_slope = 0.01, .inplace = false */
-#define fac_nn_tanh() fac_nn_activation("tanh")
+#define fac_nn_rrelu(...) fac_nn_activation("rrelu", __VA_ARGS__)           /* .lower = 1.0 / 8, .upper = 1.0 / 3; draws when training */
+#define fac_nn_elu(...) fac_nn_activation("elu", __VA_ARGS__)               /* .alpha = 1, .inplace = false */
+#define fac_nn_selu(...) fac_nn_activation("selu", __VA_ARGS__)             /* .inplace = false */
+#define fac_nn_celu(...) fac_nn_activation("celu", __VA_ARGS__)             /* .alpha = 1, .inplace = false */
+#define fac_nn_gelu(...) fac_nn_activation("gelu", __VA_ARGS__)             /* .approximate = "none", or "tanh" */
+#define fac_nn_silu(...) fac_nn_activation("silu", __VA_ARGS__)             /* .inplace = false */
+#define fac_nn_mish(...) fac_nn_activation("mish", __VA_ARGS__)             /* .inplace = false */
 #define fac_nn_sigmoid() fac_nn_activation("sigmoid")
-#define fac_nn_softmax(over) fac_nn_activation("softmax", .dim = (over)) /* over: the dimension */
+#define fac_nn_tanh() fac_nn_activation("tanh")
+#define fac_nn_hardtanh(...) fac_nn_activation("hardtanh", __VA_ARGS__)     /* .min_val = -1, .max_val = 1, .inplace = false */
+#define fac_nn_hardswish(...) fac_nn_activation("hardswish", __VA_ARGS__)   /* .inplace = false */
+#define fac_nn_hardsigmoid(...) fac_nn_activation("hardsigmoid", __VA_ARGS__) /* .inplace = false */
+#define fac_nn_softplus(...) fac_nn_activation("softplus", __VA_ARGS__)     /* .beta = 1, .threshold = 20 */
+#define fac_nn_softsign() fac_nn_activation("softsign")
+#define fac_nn_tanhshrink() fac_nn_activation("tanhshrink")
+#define fac_nn_softshrink(...) fac_nn_activation("softshrink", __VA_ARGS__) /* .lambd = 0.5 */
+#define fac_nn_hardshrink(...) fac_nn_activation("hardshrink", __VA_ARGS__) /* .lambd = 0.5 */
+#define fac_nn_log_sigmoid() fac_nn_activation("log_sigmoid")
+/* from: x where x > from, else to */
+#define fac_nn_threshold(from, to, ...) fac_nn_activation("threshold", .threshold = (from), .value = (to) __VA_OPT__(, ) __VA_ARGS__)
+/* over: the dimension */
+#define fac_nn_softmax(over) fac_nn_activation("softmax", .dim = (over))
 #define fac_nn_log_softmax(over) fac_nn_activation("log_softmax", .dim = (over))
 #define fac_nn_softmin(over) fac_nn_activation("softmin", .dim = (over))
+#define fac_nn_glu(...) fac_nn_activation("glu", __VA_ARGS__)               /* .dim = -1 */
+/* clang-format on */
+
+typedef struct fac_nn_prelu_options {
+    int64_t num_parameters; /* 1; or the number of channels */
+    double init;            /* 0.25 */
+    fac_dtype dtype;
+} fac_nn_prelu_options;
+static inline fac_nn_prelu_options fac_nn_prelu_options_defaults(void)
+{
+    fac_nn_prelu_options o;
+    o.num_parameters = 1;
+    o.init = 0.25;
+    o.dtype = FAC_DTYPE_NONE;
+    return o;
+}
+FAC_API fac_module *fac_nn_prelu_with(fac_nn_prelu_options options);
+#define fac_nn_prelu(...) fac_nn_prelu_with(FAC_OPTIONS(fac_nn_prelu_options, __VA_ARGS__))
+
+/* ---- convolution -------------------------------------------------------------------------------------------- */
+
+/* Where a keyword takes one number for all spatial dimensions, its plural takes one for each: .stride = 2 or
+ * .strides = FAC_DIMS(2, 1); so does kernel: 3 or FAC_DIMS(3, 5). */
+typedef struct fac_nn_conv_options {
+    int64_t stride, padding, dilation, output_padding; /* 1, 0, 1, 0; output_padding of the transposed ones only */
+    fac_dims strides, paddings, dilations, output_paddings;
+    int64_t groups;           /* 1 */
+    bool bias;                /* true */
+    const char *padding_name; /* "same" or "valid", in padding's place */
+    const char *padding_mode; /* "zeros", "reflect", "replicate" or "circular" */
+    fac_dtype dtype;
+} fac_nn_conv_options;
+static inline fac_nn_conv_options fac_nn_conv_options_defaults(void)
+{
+    fac_nn_conv_options o;
+    o.stride = o.dilation = o.groups = 1;
+    o.padding = o.output_padding = 0;
+    o.strides = o.paddings = o.dilations = o.output_paddings = fac_dims_make(-1, NULL);
+    o.bias = true;
+    o.padding_name = NULL;
+    o.padding_mode = "zeros";
+    o.dtype = FAC_DTYPE_NONE;
+    return o;
+}
+FAC_API fac_module *fac_nn_conv1d_with(int64_t in, int64_t out, fac_dims kernel, fac_nn_conv_options options);
+FAC_API fac_module *fac_nn_conv2d_with(int64_t in, int64_t out, fac_dims kernel, fac_nn_conv_options options);
+FAC_API fac_module *fac_nn_conv3d_with(int64_t in, int64_t out, fac_dims kernel, fac_nn_conv_options options);
+FAC_API fac_module *fac_nn_conv_transpose1d_with(int64_t in, int64_t out, fac_dims kernel, fac_nn_conv_options options);
+FAC_API fac_module *fac_nn_conv_transpose2d_with(int64_t in, int64_t out, fac_dims kernel, fac_nn_conv_options options);
+FAC_API fac_module *fac_nn_conv_transpose3d_with(int64_t in, int64_t out, fac_dims kernel, fac_nn_conv_options options);
+#define fac__nn_conv(form, in, out, kernel, ...)                                                                       \
+    fac_nn_##form##_with(in, out, FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_nn_conv_options, __VA_ARGS__))
+#define fac_nn_conv1d(in, out, ...) fac__nn_conv(conv1d, in, out, __VA_ARGS__)
+#define fac_nn_conv2d(in, out, ...) fac__nn_conv(conv2d, in, out, __VA_ARGS__)
+#define fac_nn_conv3d(in, out, ...) fac__nn_conv(conv3d, in, out, __VA_ARGS__)
+#define fac_nn_conv_transpose1d(in, out, ...) fac__nn_conv(conv_transpose1d, in, out, __VA_ARGS__)
+#define fac_nn_conv_transpose2d(in, out, ...) fac__nn_conv(conv_transpose2d, in, out, __VA_ARGS__)
+#define fac_nn_conv_transpose3d(in, out, ...) fac__nn_conv(conv_transpose3d, in, out, __VA_ARGS__)
+
+/* ---- pooling ------------------------------------------------------------------------------------------------ */
+
+/* With the keywords of the functions (facula/ops_conv.h), but for indices: fac_nn_max_pool2d(2, .stride = 2). */
+FAC_API fac_module *fac_nn_max_pool1d_with(fac_dims kernel, fac_pool_options options);
+FAC_API fac_module *fac_nn_max_pool2d_with(fac_dims kernel, fac_pool_options options);
+FAC_API fac_module *fac_nn_max_pool3d_with(fac_dims kernel, fac_pool_options options);
+FAC_API fac_module *fac_nn_avg_pool1d_with(fac_dims kernel, fac_pool_options options);
+FAC_API fac_module *fac_nn_avg_pool2d_with(fac_dims kernel, fac_pool_options options);
+FAC_API fac_module *fac_nn_avg_pool3d_with(fac_dims kernel, fac_pool_options options);
+#define fac__nn_pool(form, kernel, ...)                                                                                \
+    fac_nn_##form##_with(FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_pool_options, __VA_ARGS__))
+#define fac_nn_max_pool1d(...) fac__nn_pool(max_pool1d, __VA_ARGS__)
+#define fac_nn_max_pool2d(...) fac__nn_pool(max_pool2d, __VA_ARGS__)
+#define fac_nn_max_pool3d(...) fac__nn_pool(max_pool3d, __VA_ARGS__)
+#define fac_nn_avg_pool1d(...) fac__nn_pool(avg_pool1d, __VA_ARGS__)
+#define fac_nn_avg_pool2d(...) fac__nn_pool(avg_pool2d, __VA_ARGS__)
+#define fac_nn_avg_pool3d(...) fac__nn_pool(avg_pool3d, __VA_ARGS__)
+/* output_size: a number or FAC_DIMS, in which FAC_SAME_SIZE is torch's None. */
+FAC_API fac_module *fac_nn_adaptive_avg_pool1d(fac_dims output_size);
+FAC_API fac_module *fac_nn_adaptive_avg_pool2d(fac_dims output_size);
+FAC_API fac_module *fac_nn_adaptive_avg_pool3d(fac_dims output_size);
+FAC_API fac_module *fac_nn_adaptive_max_pool1d(fac_dims output_size);
+FAC_API fac_module *fac_nn_adaptive_max_pool2d(fac_dims output_size);
+FAC_API fac_module *fac_nn_adaptive_max_pool3d(fac_dims output_size);
+
+/* ---- normalisation ------------------------------------------------------------------------------------------ */
+
+typedef struct fac_nn_norm_options {
+    double eps;               /* 1e-5 */
+    double momentum;          /* 0.1; NAN is torch's None: the plain mean over all batches so far */
+    int affine;               /* weight and bias: 1, but 0 for InstanceNorm */
+    int track_running_stats;  /* 1, but 0 for InstanceNorm */
+    fac_dtype dtype;
+} fac_nn_norm_options;
+static inline fac_nn_norm_options fac_nn_norm_options_defaults(void)
+{
+    fac_nn_norm_options o;
+    o.eps = 1e-5;
+    o.momentum = 0.1;
+    o.affine = o.track_running_stats = -1;
+    o.dtype = FAC_DTYPE_NONE;
+    return o;
+}
+/* Buffers running_mean, running_var [C] and num_batches_tracked (int64). 1d: [N, C] or [N, C, L]; 2d: [N, C, H, W]; 3d:
+ * [N, C, D, H, W]. Keywords eps, momentum, affine, track_running_stats, dtype. */
+FAC_API fac_module *fac_nn_batch_norm1d_with(int64_t num_features, fac_nn_norm_options options);
+FAC_API fac_module *fac_nn_batch_norm2d_with(int64_t num_features, fac_nn_norm_options options);
+FAC_API fac_module *fac_nn_batch_norm3d_with(int64_t num_features, fac_nn_norm_options options);
+#define fac_nn_batch_norm1d(n, ...) fac_nn_batch_norm1d_with(n, FAC_OPTIONS(fac_nn_norm_options, __VA_ARGS__))
+#define fac_nn_batch_norm2d(n, ...) fac_nn_batch_norm2d_with(n, FAC_OPTIONS(fac_nn_norm_options, __VA_ARGS__))
+#define fac_nn_batch_norm3d(n, ...) fac_nn_batch_norm3d_with(n, FAC_OPTIONS(fac_nn_norm_options, __VA_ARGS__))
+/* 1d: [N, C, L]; 2d: [N, C, H, W]; 3d: [N, C, D, H, W]; N may be left out. Keywords as above. */
+FAC_API fac_module *fac_nn_instance_norm1d_with(int64_t num_features, fac_nn_norm_options options);
+FAC_API fac_module *fac_nn_instance_norm2d_with(int64_t num_features, fac_nn_norm_options options);
+FAC_API fac_module *fac_nn_instance_norm3d_with(int64_t num_features, fac_nn_norm_options options);
+#define fac_nn_instance_norm1d(n, ...) fac_nn_instance_norm1d_with(n, FAC_OPTIONS(fac_nn_norm_options, __VA_ARGS__))
+#define fac_nn_instance_norm2d(n, ...) fac_nn_instance_norm2d_with(n, FAC_OPTIONS(fac_nn_norm_options, __VA_ARGS__))
+#define fac_nn_instance_norm3d(n, ...) fac_nn_instance_norm3d_with(n, FAC_OPTIONS(fac_nn_norm_options, __VA_ARGS__))
+/* Over the last dimensions: fac_nn_layer_norm(64), fac_nn_layer_norm(FAC_DIMS(3, 4)). Keywords eps, affine (torch's
+ * elementwise_affine), dtype. */
+FAC_API fac_module *fac_nn_layer_norm_with(fac_dims normalized_shape, fac_nn_norm_options options);
+#define fac__nn_layer_norm(shape, ...)                                                                                 \
+    fac_nn_layer_norm_with(FAC_AS_DIMS(shape), FAC_OPTIONS(fac_nn_norm_options, __VA_ARGS__))
+#define fac_nn_layer_norm(...) fac__nn_layer_norm(__VA_ARGS__)
+/* Keywords eps, affine, dtype. num_groups divides num_channels. */
+FAC_API fac_module *fac_nn_group_norm_with(int64_t num_groups, int64_t num_channels, fac_nn_norm_options options);
+#define fac_nn_group_norm(groups, channels, ...)                                                                       \
+    fac_nn_group_norm_with(groups, channels, FAC_OPTIONS(fac_nn_norm_options, __VA_ARGS__))
+/* Keywords alpha, beta, k. */
+FAC_API fac_module *fac_nn_local_response_norm_with(int64_t size, fac_similarity_options options);
+#define fac_nn_local_response_norm(size, ...)                                                                          \
+    fac_nn_local_response_norm_with(size, FAC_OPTIONS(fac_similarity_options, __VA_ARGS__))
+
+/* ---- embedding, dropout, shapes ------------------------------------------------------------------------------- */
+
+/* Keywords of fac_embedding (facula/ops_embed.h): padding_idx (whose row begins as zeros), max_norm, norm_type,
+ * scale_grad_by_freq. The weight, of the default dtype, is normal. */
+FAC_API fac_module *fac_nn_embedding_with(int64_t num_embeddings, int64_t embedding_dim, fac_embedding_options options);
+#define fac_nn_embedding(n, dim, ...) fac_nn_embedding_with(n, dim, FAC_OPTIONS(fac_embedding_options, __VA_ARGS__))
+
+/* Keywords p = 0.5, inplace = false. They do nothing in evaluation mode. */
+FAC_API fac_module *fac_nn_dropout_with(fac_dropout_options options);
+FAC_API fac_module *fac_nn_dropout1d_with(fac_dropout_options options);
+FAC_API fac_module *fac_nn_dropout2d_with(fac_dropout_options options);
+FAC_API fac_module *fac_nn_dropout3d_with(fac_dropout_options options);
+FAC_API fac_module *fac_nn_alpha_dropout_with(fac_dropout_options options);
+FAC_API fac_module *fac_nn_feature_alpha_dropout_with(fac_dropout_options options);
+#define fac_nn_dropout(...) fac_nn_dropout_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
+#define fac_nn_dropout1d(...) fac_nn_dropout1d_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
+#define fac_nn_dropout2d(...) fac_nn_dropout2d_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
+#define fac_nn_dropout3d(...) fac_nn_dropout3d_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
+#define fac_nn_alpha_dropout(...) fac_nn_alpha_dropout_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
+#define fac_nn_feature_alpha_dropout(...) fac_nn_feature_alpha_dropout_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
+
+typedef struct fac_nn_flatten_options {
+    int start_dim, end_dim; /* 1, -1 */
+} fac_nn_flatten_options;
+static inline fac_nn_flatten_options fac_nn_flatten_options_defaults(void)
+{
+    fac_nn_flatten_options o;
+    o.start_dim = 1;
+    o.end_dim = -1;
+    return o;
+}
+/* Dimensions start_dim to end_dim become one; one becomes several, of which one size may be -1. */
+FAC_API fac_module *fac_nn_flatten_with(fac_nn_flatten_options options);
+#define fac_nn_flatten(...) fac_nn_flatten_with(FAC_OPTIONS(fac_nn_flatten_options, __VA_ARGS__))
+FAC_API fac_module *fac_nn_unflatten(int dim, fac_dims unflattened_size);
 
 FAC_END
 
@@ -101,5 +292,11 @@ static inline fac_module *fac__container(fac_module *(*make)(fac_module_list),
         make(list_);                                                                                                   \
     })
 #endif
+#define fac_nn_adaptive_avg_pool1d(size) fac_nn_adaptive_avg_pool1d(FAC_AS_DIMS(size))
+#define fac_nn_adaptive_avg_pool2d(size) fac_nn_adaptive_avg_pool2d(FAC_AS_DIMS(size))
+#define fac_nn_adaptive_avg_pool3d(size) fac_nn_adaptive_avg_pool3d(FAC_AS_DIMS(size))
+#define fac_nn_adaptive_max_pool1d(size) fac_nn_adaptive_max_pool1d(FAC_AS_DIMS(size))
+#define fac_nn_adaptive_max_pool2d(size) fac_nn_adaptive_max_pool2d(FAC_AS_DIMS(size))
+#define fac_nn_adaptive_max_pool3d(size) fac_nn_adaptive_max_pool3d(FAC_AS_DIMS(size))
 
 #endif

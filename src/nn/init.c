@@ -4,47 +4,23 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/random.h"
+#include "facula/ops_create.h"
 #include "ops/op.h"
 
 /* ---- draws -------------------------------------------------------------------------------------------------- */
 
-/* Draws go to memory in a row; other layouts get a copy of it. */
-typedef void (*draw)(fac_generator *g, fac_dtype dtype, void *out, int64_t n, double a, double b);
-
-static fac_tensor *fill(fac_tensor *t, draw contiguous, draw scattered, double a, double b)
-{
-    if (!fac_dtype_is_floating((fac_dtype)t->dtype))
-        return fac__runtime_error("\"init\" not implemented for '%s'", fac_dtype_name((fac_dtype)t->dtype));
-    if (t->contiguous) {
-        contiguous(NULL, (fac_dtype)t->dtype, fac__data(t), t->numel, a, b);
-    } else {
-        fac_tensor *row = fac__new_like(t, (fac_dtype)t->dtype);
-        if (!row) return NULL;
-        scattered(NULL, (fac_dtype)t->dtype, fac__data(row), t->numel, a, b);
-        bool good = fac__copy_into(t, row);
-        fac_release(row);
-        if (!good) return NULL;
-    }
-    t->storage->version++;
-    return t;
-}
-
 fac_tensor *fac_init_uniform_(fac_tensor *t, double a, double b)
 {
-    FAC__OP("uniform_");
     FAC__NEED(t);
-    if (!(a <= b))
-        return fac__runtime_error("uniform_ expects to return a [from, to) range, but found from=%g > to=%g", a, b);
-    return fill(t, fac__random_uniform, fac__random_uniform, a, b);
+    fac_no_grad t = fac_uniform_(t, a, b);
+    return t;
 }
 
 fac_tensor *fac_init_normal_(fac_tensor *t, double mean, double std)
 {
-    FAC__OP("normal_");
     FAC__NEED(t);
-    if (!(std >= 0)) return fac__runtime_error("normal expects std >= 0.0, but found std %g", std);
-    return fill(t, fac__random_normal, fac__random_normal_each, mean, std);
+    fac_no_grad t = fac_normal_(t, mean, std);
+    return t;
 }
 
 /* ---- constants ---------------------------------------------------------------------------------------------- */
