@@ -8,6 +8,7 @@
 bool fac__copy_into(fac_tensor *dst, fac_tensor *src)
 {
     static const fac__program copy = {.n_in = 1, .n_out = 1, .out = {0}};
+    if (!dst || !src) return false;
     if (dst->contiguous && src->contiguous && dst->dtype == src->dtype && fac__same_shape(dst, src) && dst->numel < 256) {
         memmove(fac__data(dst), fac__data(src), (size_t)dst->numel * fac_dtype_size((fac_dtype)dst->dtype));
         return true;
@@ -18,6 +19,7 @@ bool fac__copy_into(fac_tensor *dst, fac_tensor *src)
 bool fac__fill_into(fac_tensor *dst, fac_scalar value)
 {
     static const fac__program fill = {.n_const = 1, .n_out = 1, .out = {0}};
+    if (!dst) return false;
     fac_dtype compute = value.kind == FAC_FLOAT64 && dst->dtype != FAC_FLOAT64 && fac_dtype_is_floating((fac_dtype)dst->dtype)
                             ? FAC_FLOAT32
                             : fac__compute_type(value.kind == FAC_FLOAT64 ? FAC_FLOAT64 : (fac_dtype)dst->dtype);
