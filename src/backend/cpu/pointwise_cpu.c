@@ -163,7 +163,7 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
     else if (numel <= 1024)
         run_simple(&s, 0, numel);
     else
-        fac__parallel(numel, GRAIN / row_cost((fac__row)code->row), run_simple, &s);
+        fac__parallel(numel, GRAIN / row_cost((fac__row)code->row) / 64 * 64, run_simple, &s);
     return true;
 }
 

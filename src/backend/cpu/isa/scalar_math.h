@@ -92,7 +92,8 @@ static inline double polygamma_f64(double n, double x)
         return FAC__PI * FAC__PI / (s * s) - polygamma_f64(1, 1 - x);
     }
     double sum = 0, factor = (int64_t)n % 2 ? 1 : -1;
-    if (x <= 0) return x == floor(x) ? factor * INFINITY : NAN;
+    if (x <= 0 && x == floor(x)) return factor * INFINITY;
+    if (x < -10000) return NAN; /* the sum below would take too long */
     if (x == INFINITY) return 0;
     for (; x < 12; x += 1)
         sum += pow(x, -n - 1);
