@@ -418,17 +418,42 @@ static void choose_segments(job *j, int64_t results, int64_t numel)
     j->rounded = j->sum && j->segments <= 128;
 }
 
+/* A sum, say, of all of a small contiguous tensor needs no plan. False if the reduction is something else. */
+static bool reduce_small(const job *j, const fac__reduce_table *table)
+{
+    const fac__reduce_args *a = j->args;
+    int64_t n = 1;
+    for (int d = a->ndim - 1; d >= 0; n *= a->shape[d--])
+        if (!(a->reduced >> d & 1) || (a->in.strides[d] != n && a->shape[d] != 1)) return false;
+    if (!j->direct || n > CACHED || n == 0) return false;
+    double value, extra;
+    int64_t start[2] = {0};
+    fac__segment s = {.x = a->in.data,
+                      .outputs = 1,
+                      .n = n,
+                      .value = &value,
+                      .extra = &extra,
+                      .step = 1,
+                      .apart = 1,
+                      .vectors = 1,
+                      .rounded = true};
+    table->rows[j->compute][j->kind](&s);
+    finish(j, start, &value, &extra, 1);
+    return true;
+}
+
 static void reduce(const void *args)
 {
     job j; /* only what is used is set: small reductions are to stay cheap */
     j.args = args;
     j.n_kept = j.n_reduced = 0;
+    const fac__reduce_table *table = &FAC__ISA_PICK(fac__reduce_table);
     choose_types(&j);
+    if (reduce_small(&j, table)) return;
     j.rows = lay_out(&j);
     int64_t results = j.outer_kept * j.across.size, numel = results * j.total;
     if (results == 0) return;
     choose_segments(&j, results, numel);
-    const fac__reduce_table *table = &FAC__ISA_PICK(fac__reduce_table);
     j.loop = (j.rows ? table->rows : table->columns)[j.compute][j.kind];
     int64_t units = j.outer_kept * j.blocks, cost = numel * (j.direct && j.kind != FAC__MEAN_VAR ? 1 : 3);
     j.parts = 1;

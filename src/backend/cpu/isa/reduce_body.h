@@ -313,6 +313,14 @@ CASCADE(vector, NAME(vector), LOAD_VECTOR)
 INLINE T NAME(row_sum)(const T *x, int64_t apart, int64_t n, bool vectors, bool nans)
 {
     T sum = 0;
+    if (!vectors && n < 8) { /* name_interleaved without its loops */
+        if (n >= 4) sum += LOAD_ONE(x);
+        for (int64_t i = n & 4; i < n; i++)
+            sum += LOAD_ONE(x + i * apart);
+        for (int64_t i = 1; n >= 4 && i < 4; i++)
+            sum += LOAD_ONE(x + i * apart);
+        return sum;
+    }
     if (!vectors) {
         NAME(one_interleaved)(&sum, x, apart, n, nans);
         return sum;
