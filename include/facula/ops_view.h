@@ -136,6 +136,10 @@ FAC_API fac_tensor *fac_as_strided_scatter(fac_tensor *self, fac_tensor *src, fa
                                            int64_t storage_offset);
 /* value on the main diagonal, in place; wrap: again below an empty row in tall matrices. More than two dims must be equal. */
 FAC_API fac_tensor *fac_fill_diagonal_(fac_tensor *self, fac_scalar value, bool wrap);
+/* self gets another shape in place: contiguous, over the same memory where that is large enough, else over new memory that begins
+ * with the old contents; the rest is undefined. Not for tensors that require grad. resize_as_: to the shape of other. */
+FAC_API fac_tensor *fac_resize_(fac_tensor *self, fac_dims shape);
+FAC_API fac_tensor *fac_resize_as_(fac_tensor *self, fac_tensor *other);
 
 FAC_END
 

@@ -287,6 +287,47 @@ fac_tensor *fac_from_blob(void *data, fac_dtype dtype, fac_dims shape, void (*dr
     return fac__own(fac__new_foreign(data, dtype, shape.n, shape.d, drop, context));
 }
 
+/* ---- another size for what is there ----------------------------------------------------------------------------- */
+
+/* Memory for count elements from the offset on, the old ones kept. Other tensors stay with the old memory. */
+static bool more_memory(fac_tensor *self, int64_t count)
+{
+    fac_dtype dtype = (fac_dtype)self->dtype;
+    fac_tensor *larger = fac__new(dtype, 1, (int64_t[]){self->offset + count});
+    if (!larger) return false;
+    memcpy(larger->storage->data, self->storage->data, self->storage->nbytes);
+    fac__storage *old = self->storage;
+    self->storage = larger->storage;
+    larger->storage = old;
+    fac_release(larger);
+    return true;
+}
+
+fac_tensor *fac_resize_(fac_tensor *self, fac_dims shape)
+{
+    FAC__OP("resize_");
+    FAC__NEED(self);
+    if (!fac__dims_fit(shape)) return NULL;
+    if (fac_requires_grad(self)) return fac__runtime_error("cannot resize variables that require grad");
+    int64_t numel = fac__shape_numel(shape.n, shape.d);
+    if (numel < 0) return NULL;
+    int64_t room = (int64_t)(self->storage->nbytes / fac_dtype_size((fac_dtype)self->dtype));
+    if (numel && self->offset + numel > room && !more_memory(self, numel)) return NULL;
+    self->ndim = (int8_t)shape.n;
+    memcpy(self->shape, shape.d, sizeof shape.d);
+    fac__contiguous_strides(shape.n, shape.d, self->strides);
+    fac__update_layout(self);
+    return self;
+}
+
+fac_tensor *fac_resize_as_(fac_tensor *self, fac_tensor *other)
+{
+    FAC__OP("resize_as_");
+    FAC__NEED(self);
+    FAC__NEED(other);
+    return fac_resize_(self, fac_shape(other));
+}
+
 /* ---- by name -------------------------------------------------------------------------------------------------- */
 
 /* The keywords: dtype is argument i. */
@@ -316,6 +357,9 @@ FAC__CALL(new_empty, R(fac_empty_with(L(1), NEW(2))))
 FAC__CALL(new_zeros, R(fac_zeros_with(L(1), NEW(2))))
 FAC__CALL(new_ones, R(fac_ones_with(L(1), NEW(2))))
 FAC__CALL(new_full, R(fac_full_with(L(1), S(2), NEW(3))))
+
+FAC__CALL(resize_, R(fac_resize_(T(0), L(1))))
+FAC__CALL(resize_as_, R(fac_resize_as_(T(0), T(1))))
 
 #define KEYWORDS "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 #define KEYWORDS_LIKE KEYWORDS ", MemoryFormat? memory_format=None"
@@ -349,5 +393,8 @@ const fac__op fac__ops_create[] = {
      "Row and column numbers of a lower triangle."},
     {"triu_indices(int row, int col, int offset=0, *, " KEYWORDS_INT ") -> Tensor", triu_indices,
      "Row and column numbers of an upper triangle."},
+    {"resize_(Tensor(a!) self, int[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)", resize_, "Another shape, in place."},
+    {"resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)", resize_as_,
+     "The shape of another tensor, in place."},
     {0},
 };

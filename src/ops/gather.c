@@ -133,8 +133,8 @@ static void gather_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx
 /* gather's rule: as many dims as self, no larger but in dim. An empty index is always fine. */
 static bool gather_args(const fac_tensor *self, int dim, const fac_tensor *index)
 {
-    if (index->dtype != FAC_INT64) return fac__runtime_error("gather(): Expected dtype int64 for index"), false;
     if (index->numel == 0) return true;
+    if (index->dtype != FAC_INT64) return fac__runtime_error("gather(): Expected dtype int64 for index"), false;
     if ((self->ndim ? self->ndim : 1) != (index->ndim ? index->ndim : 1))
         return fac__runtime_error("Index tensor must have the same number of dimensions as input tensor"), false;
     for (int i = 0; i < index->ndim; i++)

@@ -228,6 +228,8 @@ static int columns_of_nonzero(fac_tensor *x, fac_value *results)
 }
 
 FAC__CALL(nonzero_call, R(fac_nonzero(T(0))))
+/* Python's keyword: coordinates as rows, or a tensor for each dimension. */
+FAC__CALL(nonzero_as, if (B(1)) count = columns_of_nonzero(T(0), results); else R(fac_nonzero(T(0))))
 FAC__CALL(where_true, count = columns_of_nonzero(T(0), results))
 FAC__CALL(fill_number, R((fac_masked_fill)(T(0), T(1), S(2))))
 FAC__CALL(fill_number_, R((fac_masked_fill_)(T(0), T(1), S(2))))
@@ -239,6 +241,7 @@ FAC__CALL(masked_scatter_, R(fac_masked_scatter_(T(0), T(1), T(2))))
 
 const fac__op fac__ops_masked[] = {
     {"nonzero(Tensor self) -> Tensor", nonzero_call, "Coordinates of what is not 0, a row each."},
+    {"nonzero.as_tuple(Tensor self, *, bool as_tuple) -> Tensor[]", nonzero_as, "nonzero, or nonzero_numpy."},
     {"argwhere(Tensor self) -> Tensor", nonzero_call, "The same as nonzero."},
     {"nonzero_numpy(Tensor self) -> Tensor[]", where_true, "Coordinates of what is not 0, a tensor for each dimension."},
     {"where(Tensor condition) -> Tensor[]", where_true, "Coordinates of what is true, a tensor for each dimension."},

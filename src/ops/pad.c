@@ -83,17 +83,18 @@ typedef struct border_params {
     fac_dims pad, shape; /* shape: the input's */
 } border_params;
 
-/* Where the padded dimension's elements come from. */
+/* Where the padded dimension's elements come from. Circular pads go round what negative ones leave. */
 static fac_tensor *border_index(border mode, int64_t size, int64_t before, int64_t after)
 {
     fac_tensor *index = fac_empty(FAC_SHAPE(before + size + after), .dtype = FAC_INT64);
     if (!index) return NULL;
     int64_t *out = fac__data(index);
+    int64_t first = before < 0 ? -before : 0, left = size - first + (after < 0 ? after : 0);
     for (int64_t j = 0; j < index->numel; j++) {
         int64_t i = j - before;
         if (mode == REFLECT) i = i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
         if (mode == REPLICATE) i = i < 0 ? 0 : i >= size ? size - 1 : i;
-        if (mode == CIRCULAR) i = ((i % size) + size) % size;
+        if (mode == CIRCULAR) i = first + ((i - first) % left + left) % left;
         out[j] = i;
     }
     return index;

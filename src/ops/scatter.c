@@ -47,7 +47,8 @@ static bool in_range(const fac_tensor *self, int dim, const fac_tensor *index, b
 static bool scatter_args(fac_tensor *self, int *dim, const fac_tensor *index, const fac_tensor *src)
 {
     if ((*dim = fac__wrap_dim(*dim, self->ndim)) < 0) return false;
-    if (index->dtype != FAC_INT64) return fac__runtime_error("scatter(): Expected dtype int64 for index"), false;
+    if (index->numel && index->dtype != FAC_INT64)
+        return fac__runtime_error("scatter(): Expected dtype int64 for index"), false;
     if (src && src->dtype != self->dtype)
         return fac__runtime_error("scatter(): Expected self.dtype to be equal to src.dtype"), false;
     if (index->numel == 0) return true;
