@@ -276,6 +276,13 @@ fac_tensor *fac_bilinear(fac_tensor *input1, fac_tensor *input2, fac_tensor *wei
 
 FAC__CALL(tensordot_, R(fac_tensordot(T(0), T(1), L(2), L(3))))
 FAC__CALL(tensordot_n, R(fac_tensordot_n(T(0), T(1), (int)I(2))))
+static fac_tensor *by_lists(fac_tensor *a, fac_tensor *b, const fac_value *dims)
+{
+    if (dims->kind != FAC_VALUE_LIST || dims->v.list.count != 2)
+        return fac__runtime_error("tensordot expects dims to be a number or two lists");
+    return fac_tensordot(a, b, fac__value_dims(&dims->v.list.items[0]), fac__value_dims(&dims->v.list.items[1]));
+}
+FAC__CALL(tensordot_lists, R(by_lists(T(0), T(1), &args[2])))
 FAC__CALL(inner, R(fac_inner(T(0), T(1))))
 FAC__CALL(vecdot, R(fac_vecdot(T(0), T(1), I(2))))
 FAC__CALL(multi_dot, R(fac_multi_dot(TL(0))))
@@ -288,6 +295,8 @@ const fac__op fac__ops_contract[] = {
      "Sums over pairs of dimensions of two tensors."},
     {"tensordot.int(Tensor self, Tensor other, int dims=2) -> Tensor", tensordot_n,
      "Sums over the last dimensions of one and the first of the other."},
+    {"tensordot.lists(Tensor self, Tensor other, any dims) -> Tensor", tensordot_lists,
+     "The same, with both lists of dimensions in one."},
     {"inner(Tensor self, Tensor other) -> Tensor", inner, "Sums of products over the last dimension of both."},
     {"linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor", vecdot, "Dot products along dim."},
     {"linalg_multi_dot(Tensor[] tensors) -> Tensor", multi_dot, "Product of several matrices in the cheapest order."},

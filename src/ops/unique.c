@@ -132,8 +132,8 @@ static fac_tensor *unique_slices(fac_tensor *x, bool sort, const fac_unique_opti
     int64_t width = 1;
     bool others_empty = false;
     for (int d = 0; d < x->ndim; d++) {
+        if (d) shape.d[shape.n++] = x->shape[d == dim ? 0 : d];
         if (d == dim) continue;
-        shape.d[shape.n++] = x->shape[d];
         width *= x->shape[d];
         if (!x->shape[d]) others_empty = true;
     }
@@ -143,7 +143,7 @@ static fac_tensor *unique_slices(fac_tensor *x, bool sort, const fac_unique_opti
     fac_tensor *y = NULL;
     fac_scope fac_no_grad
     {
-        fac_tensor *front = fac_movedim(x, fac_dims_one(dim), fac_dims_one(0));
+        fac_tensor *front = fac_transpose(x, dim, 0); /* as PyTorch 1.13 does: it says in which order elements are compared */
         fac_tensor *plain = front ? fac__plain(front, (fac_dtype)x->dtype) : NULL;
         if (plain) {
             rows r = {fac__data(plain), (fac_dtype)x->dtype, x->shape[dim], width};
@@ -154,7 +154,7 @@ static fac_tensor *unique_slices(fac_tensor *x, bool sort, const fac_unique_opti
         fac_tensor *values = hand_out(f, o);
         if (values && o->inverse) fac_escape(*o->inverse);
         if (values && o->counts) fac_escape(*o->counts);
-        y = values ? fac_escape(fac_contiguous(fac_movedim(values, fac_dims_one(0), fac_dims_one(dim)))) : NULL;
+        y = values ? fac_escape(fac_contiguous(fac_transpose(values, 0, dim))) : NULL;
     }
     return y;
 }
