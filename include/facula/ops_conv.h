@@ -1,9 +1,9 @@
 /* Floor 4: convolution and pooling, torch.nn.functional's.
  *
- * Inputs are [N, C, L], [N, C, H, W] or [N, C, D, H, W]; N may be left out. Where a keyword takes one number for all spatial
- * dimensions, its plural takes one for each: .stride = 2 or .strides = FAC_DIMS(2, 1).
- * float32 and float64 are computed as such, float16 and bfloat16 in float, integers in double.
- * Results are new tensors of the innermost scope; NULL after an error. All can be differentiated twice. */
+ * Inputs are [N, C, L], [N, C, H, W] or [N, C, D, H, W]; N may be left out. Where a keyword takes one number for all
+ * spatial dimensions, its plural takes one for each: .stride = 2 or .strides = FAC_DIMS(2, 1). float32 and float64
+ * are computed as such, float16 and bfloat16 in float, integers in double. Results are new tensors of the innermost
+ * scope; NULL after an error. All can be differentiated twice. */
 #ifndef FACULA_OPS_CONV_H
 #define FACULA_OPS_CONV_H
 
@@ -16,8 +16,9 @@ FAC_BEGIN
 typedef struct fac_conv_options {
     int64_t stride, padding, dilation, output_padding; /* 1, 0, 1, 0 */
     fac_dims strides, paddings, dilations, output_paddings;
-    int64_t groups;           /* 1 */
-    const char *padding_name; /* "valid": none; "same": as much as keeps the size (stride 1 only); takes padding's place */
+    int64_t groups; /* 1 */
+    /* In the place of padding. "valid": none; "same": as much as keeps the size (stride 1 only). */
+    const char *padding_name;
 } fac_conv_options;
 static inline fac_conv_options fac_conv_options_defaults(void)
 {
@@ -29,8 +30,8 @@ static inline fac_conv_options fac_conv_options_defaults(void)
     return o;
 }
 
-/* Cross-correlation of x [N, C, ...] with weight [K, C / groups, kernel...], plus bias [K] (may be NULL), to [N, K, ...]:
- * sizes (in + 2 padding - dilation (kernel - 1) - 1) / stride + 1. Keywords stride, padding, dilation, groups,
+/* Cross-correlation of x [N, C, ...] with weight [K, C / groups, kernel...], plus bias [K] (may be NULL), to [N, K,
+ * ...]: sizes (in + 2 padding - dilation (kernel - 1) - 1) / stride + 1. Keywords stride, padding, dilation, groups,
  * padding_name. */
 FAC_API fac_tensor *fac_conv1d_with(fac_tensor *input, fac_tensor *weight, fac_tensor *bias, fac_conv_options options);
 FAC_API fac_tensor *fac_conv2d_with(fac_tensor *input, fac_tensor *weight, fac_tensor *bias, fac_conv_options options);
@@ -41,12 +42,18 @@ FAC_API fac_tensor *fac_conv3d_with(fac_tensor *input, fac_tensor *weight, fac_t
 
 /* What carries gradients back through a convolution, as an operation of its own: x [N, C, ...], weight [C, K / groups,
  * kernel...] to [N, K, ...]: sizes (in - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1. */
-FAC_API fac_tensor *fac_conv_transpose1d_with(fac_tensor *input, fac_tensor *weight, fac_tensor *bias, fac_conv_options options);
-FAC_API fac_tensor *fac_conv_transpose2d_with(fac_tensor *input, fac_tensor *weight, fac_tensor *bias, fac_conv_options options);
-FAC_API fac_tensor *fac_conv_transpose3d_with(fac_tensor *input, fac_tensor *weight, fac_tensor *bias, fac_conv_options options);
-#define fac_conv_transpose1d(x, w, b, ...) fac_conv_transpose1d_with(x, w, b, FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
-#define fac_conv_transpose2d(x, w, b, ...) fac_conv_transpose2d_with(x, w, b, FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
-#define fac_conv_transpose3d(x, w, b, ...) fac_conv_transpose3d_with(x, w, b, FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
+FAC_API fac_tensor *fac_conv_transpose1d_with(fac_tensor *input, fac_tensor *weight, fac_tensor *bias,
+                                              fac_conv_options options);
+FAC_API fac_tensor *fac_conv_transpose2d_with(fac_tensor *input, fac_tensor *weight, fac_tensor *bias,
+                                              fac_conv_options options);
+FAC_API fac_tensor *fac_conv_transpose3d_with(fac_tensor *input, fac_tensor *weight, fac_tensor *bias,
+                                              fac_conv_options options);
+#define fac_conv_transpose1d(x, w, b, ...)                                                                             \
+    fac_conv_transpose1d_with(x, w, b, FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
+#define fac_conv_transpose2d(x, w, b, ...)                                                                             \
+    fac_conv_transpose2d_with(x, w, b, FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
+#define fac_conv_transpose3d(x, w, b, ...)                                                                             \
+    fac_conv_transpose3d_with(x, w, b, FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
 
 /* ---- pooling ------------------------------------------------------------------------------------------------ */
 
@@ -70,7 +77,8 @@ static inline fac_pool_options fac_pool_options_defaults(void)
     return o;
 }
 
-/* Maximum of each window; NaN wins. kernel is a number or a FAC_DIMS. Keywords stride, padding, dilation, ceil_mode, indices. */
+/* Maximum of each window; NaN wins. kernel is a number or a FAC_DIMS. Keywords stride, padding, dilation, ceil_mode,
+ * indices. */
 FAC_API fac_tensor *fac_max_pool1d_with(fac_tensor *input, fac_dims kernel, fac_pool_options options);
 FAC_API fac_tensor *fac_max_pool2d_with(fac_tensor *input, fac_dims kernel, fac_pool_options options);
 FAC_API fac_tensor *fac_max_pool3d_with(fac_tensor *input, fac_dims kernel, fac_pool_options options);
@@ -108,8 +116,7 @@ FAC_API fac_tensor *fac_adaptive_max_pool3d(fac_tensor *input, fac_dims output_s
 /* torch.nn.functional.unfold: [N, C, H, W] to [N, C * kernel size, number of windows]. Keywords stride, padding,
  * dilation. */
 FAC_API fac_tensor *fac_im2col_with(fac_tensor *input, fac_dims kernel, fac_conv_options options);
-#define fac_im2col(x, kernel, ...)                                                                                     \
-    fac_im2col_with(x, FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
+#define fac_im2col(x, kernel, ...) fac_im2col_with(x, FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
 /* torch.nn.functional.fold: the way back, to a spatial size of output_size; what overlaps is added. */
 FAC_API fac_tensor *fac_col2im_with(fac_tensor *input, fac_dims output_size, fac_dims kernel, fac_conv_options options);
 #define fac_col2im(x, output_size, kernel, ...)                                                                        \

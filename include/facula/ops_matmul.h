@@ -1,9 +1,9 @@
 /* Floor 4: products of matrices and vectors.
  *
- * Both factors must have one dtype; all ten are fine. float16 and bfloat16 add up in float, integers wrap around, bool is
- * "or of and". Any strides do: a transposed view is multiplied as it lies, without a copy. Products of floats follow
- * fac__k_gemm's order of additions (src/backend/gemm.h).
- * Results are new tensors of the innermost scope; NULL after an error. */
+ * Both factors must have one dtype; all ten are fine. float16 and bfloat16 add up in float, integers wrap around,
+ * bool is "or of and". Any strides do: a transposed view is multiplied as it lies, without a copy. Products of floats
+ * follow fac__k_gemm's order of additions (src/backend/gemm.h). Results are new tensors of the innermost scope; NULL
+ * after an error. */
 #ifndef FACULA_OPS_MATMUL_H
 #define FACULA_OPS_MATMUL_H
 
@@ -30,8 +30,8 @@ FAC_API fac_tensor *fac_vdot(fac_tensor *self, fac_tensor *other);
 /* [n] [m] -> [n, m], every product; ger is its old name. */
 FAC_API fac_tensor *fac_outer(fac_tensor *self, fac_tensor *vec2);
 
-/* x w^T + b, the layer of torch.nn.Linear: x [..., in], w [out, in], b [out] or NULL -> [..., out]. The bias goes into the
- * product's own pass over the result. */
+/* x w^T + b, the layer of torch.nn.Linear: x [..., in], w [out, in], b [out] or NULL -> [..., out]. The bias goes
+ * into the product's own pass over the result. */
 FAC_API fac_tensor *fac_linear(fac_tensor *input, fac_tensor *weight, fac_tensor *bias);
 /* x1^T A x2 + b: x1 [..., n], x2 [..., m], A [out, n, m], b [out] or NULL -> [..., out]. */
 FAC_API fac_tensor *fac_bilinear(fac_tensor *input1, fac_tensor *input2, fac_tensor *weight, fac_tensor *bias);
@@ -51,8 +51,10 @@ static inline fac_addmm_options fac_addmm_options_defaults(void)
 FAC_API fac_tensor *fac_addmm_with(fac_tensor *self, fac_tensor *mat1, fac_tensor *mat2, fac_addmm_options options);
 FAC_API fac_tensor *fac_addmv_with(fac_tensor *self, fac_tensor *mat, fac_tensor *vec, fac_addmm_options options);
 FAC_API fac_tensor *fac_addr_with(fac_tensor *self, fac_tensor *vec1, fac_tensor *vec2, fac_addmm_options options);
-FAC_API fac_tensor *fac_addbmm_with(fac_tensor *self, fac_tensor *batch1, fac_tensor *batch2, fac_addmm_options options);
-FAC_API fac_tensor *fac_baddbmm_with(fac_tensor *self, fac_tensor *batch1, fac_tensor *batch2, fac_addmm_options options);
+FAC_API fac_tensor *fac_addbmm_with(fac_tensor *self, fac_tensor *batch1, fac_tensor *batch2,
+                                    fac_addmm_options options);
+FAC_API fac_tensor *fac_baddbmm_with(fac_tensor *self, fac_tensor *batch1, fac_tensor *batch2,
+                                     fac_addmm_options options);
 #define fac_addmm(x, a, b, ...) fac_addmm_with(x, a, b, FAC_OPTIONS(fac_addmm_options, __VA_ARGS__))
 #define fac_addmv(x, a, b, ...) fac_addmv_with(x, a, b, FAC_OPTIONS(fac_addmm_options, __VA_ARGS__))
 #define fac_addr(x, a, b, ...) fac_addr_with(x, a, b, FAC_OPTIONS(fac_addmm_options, __VA_ARGS__))
@@ -63,13 +65,15 @@ FAC_API fac_tensor *fac_baddbmm_with(fac_tensor *self, fac_tensor *batch1, fac_t
 
 /* Sums of products over the last dimension of both; a 0-d tensor multiplies. */
 FAC_API fac_tensor *fac_inner(fac_tensor *self, fac_tensor *other);
-/* Sums over pairs of dimensions, dims_self[i] of self with dims_other[i] of other; the rest of self, then of other, stay. */
+/* Sums over pairs of dimensions, dims_self[i] of self with dims_other[i] of other; the rest of self, then of other,
+ * stay. */
 FAC_API fac_tensor *fac_tensordot(fac_tensor *self, fac_tensor *other, fac_dims dims_self, fac_dims dims_other);
 /* Sums over the last n dimensions of self and the first n of other: torch.tensordot(a, b, dims=n). */
 FAC_API fac_tensor *fac_tensordot_n(fac_tensor *self, fac_tensor *other, int n);
-/* Einstein's notation: fac_einsum("bij,bjk->bik", a, b). Letters a-z and A-Z name dimensions, a repeated one in an operand
- * takes its diagonal; those not behind "->" are summed (without "->": those that occur twice; the rest in alphabetical
- * order); "..." stands for any dims, which broadcast. Operands are contracted from left to right, each pair by bmm. */
+/* Einstein's notation: fac_einsum("bij,bjk->bik", a, b). Letters a-z and A-Z name dimensions, a repeated one in an
+ * operand takes its diagonal; those not behind "->" are summed (without "->": those that occur twice; the rest in
+ * alphabetical order); "..." stands for any dims, which broadcast. Operands are contracted from left to right, each
+ * pair by bmm. */
 FAC_API fac_tensor *fac_einsum_list(const char *equation, fac_tensor_list tensors);
 #define fac_einsum(equation, ...) fac_einsum_list(equation, FAC_TENSORS(__VA_ARGS__))
 /* Product of two or more matrices in the order of fewest multiplications; the first and the last may be vectors. */

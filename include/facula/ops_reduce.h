@@ -5,9 +5,10 @@
  *     fac_mean(x, .dims = FAC_DIMS(0, -1))             over several
  *     fac_sum(x, .dtype = FAC_FLOAT64)                 in another dtype
  *
- * All take the same keywords, of which each uses those named in its comment. A dimension out of range is an IndexError, one
- * named twice a RuntimeError. Results are new tensors of the innermost scope; NULL after an error.
- * Where an operation has a second result, it goes through a pointer, which may be NULL; it belongs to the scope too. */
+ * All take the same keywords, of which each uses those named in its comment. A dimension out of range is an
+ * IndexError, one named twice a RuntimeError. Results are new tensors of the innermost scope; NULL after an error.
+ * Where an operation has a second result, it goes through a pointer, which may be NULL; it belongs to the scope
+ * too. */
 #ifndef FACULA_OPS_REDUCE_H
 #define FACULA_OPS_REDUCE_H
 
@@ -122,7 +123,8 @@ FAC_API fac_tensor *fac_dist(fac_tensor *self, fac_tensor *other, double p);
 
 /* ---- softmax (softmax.c) ------------------------------------------------------------------------------------- */
 
-/* exp(x) scaled to sum 1 along dim; its logarithm; softmax of -x. Floats only, unless dtype is given (NONE: x's own). */
+/* exp(x) scaled to sum 1 along dim; its logarithm; softmax of -x. Floats only, unless dtype is given (NONE: x's own).
+ * */
 FAC_API fac_tensor *fac_softmax(fac_tensor *self, int64_t dim, fac_dtype dtype);
 FAC_API fac_tensor *fac_log_softmax(fac_tensor *self, int64_t dim, fac_dtype dtype);
 FAC_API fac_tensor *fac_softmin(fac_tensor *self, int64_t dim, fac_dtype dtype);

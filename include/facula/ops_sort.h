@@ -1,8 +1,9 @@
 /* Floor 4: order: sorting, selecting by rank, unique values, searching, counting.
  *
- * NaN is larger than every number. Sorting is always stable: equal elements keep their order (where PyTorch's own order of
- * equal elements is not defined, the indices here may be others). Values carry gradients, indices (int64) do not.
- * Results are new tensors of the innermost scope; NULL after an error. Pointers for second results may be NULL. */
+ * NaN is larger than every number. Sorting is always stable: equal elements keep their order (where PyTorch's own
+ * order of equal elements is not defined, the indices here may be others). Values carry gradients, indices (int64) do
+ * not. Results are new tensors of the innermost scope; NULL after an error. Pointers for second results may be NULL.
+ * */
 #ifndef FACULA_OPS_SORT_H
 #define FACULA_OPS_SORT_H
 
@@ -53,10 +54,11 @@ FAC_API fac_tensor *fac_nanmedian_dim(fac_tensor *self, int64_t dim, bool keepdi
 /* The most frequent value along dim, the smallest of several. */
 FAC_API fac_tensor *fac_mode(fac_tensor *self, int64_t dim, bool keepdim, fac_tensor **indices);
 /* The value that a fraction q of the elements lies below, along dim (FAC_ALL_DIMS: of all), between two elements by
- * interpolation "linear", "lower", "higher", "midpoint" or "nearest". q is a 0-d or 1-d tensor of self's dtype; a 1-d q gives
- * a first dimension of its size. nanquantile leaves NaNs out. */
+ * interpolation "linear", "lower", "higher", "midpoint" or "nearest". q is a 0-d or 1-d tensor of self's dtype; a 1-d
+ * q gives a first dimension of its size. nanquantile leaves NaNs out. */
 FAC_API fac_tensor *fac_quantile(fac_tensor *self, fac_tensor *q, int64_t dim, bool keepdim, const char *interpolation);
-FAC_API fac_tensor *fac_nanquantile(fac_tensor *self, fac_tensor *q, int64_t dim, bool keepdim, const char *interpolation);
+FAC_API fac_tensor *fac_nanquantile(fac_tensor *self, fac_tensor *q, int64_t dim, bool keepdim,
+                                    const char *interpolation);
 
 /* ---- unique values (unique.c) ---------------------------------------------------------------------------------- */
 
@@ -103,8 +105,8 @@ FAC_API fac_tensor *fac_bucketize_with(fac_tensor *values, fac_tensor *boundarie
 #define fac_bucketize(v, b, ...) fac_bucketize_with(v, b, FAC_OPTIONS(fac_search_options, __VA_ARGS__))
 /* Whether each element occurs among the test elements; inverted: whether it does not. */
 FAC_API fac_tensor *fac_isin(fac_tensor *elements, fac_tensor *test_elements, bool invert);
-/* How often each number from 0 occurs in a vector of integers, or the sum of the weights of those (weights may be NULL); at
- * least minlength results. */
+/* How often each number from 0 occurs in a vector of integers, or the sum of the weights of those (weights may be
+ * NULL); at least minlength results. */
 FAC_API fac_tensor *fac_bincount(fac_tensor *self, fac_tensor *weights, int64_t minlength);
 /* Counts of floats in `bins` equal bins between min and max, both 0: of the data. The result has self's dtype. */
 FAC_API fac_tensor *fac_histc(fac_tensor *self, int64_t bins, double min, double max);

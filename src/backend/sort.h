@@ -30,8 +30,8 @@ static inline int64_t fac__sort_scratch(int64_t n)
     return 32 * (n > 0 ? n : 1);
 }
 
-/* For each of rows * m values the place in its sorted row of n elements where it would go: before equal elements, or behind
- * them if `right`. */
+/* For each of rows * m values the place in its sorted row of n elements where it would go: before equal elements, or
+ * behind them if `right`. */
 typedef struct fac__search_args {
     fac_dtype dtype;
     int64_t rows, n, m;
@@ -44,9 +44,9 @@ typedef struct fac__search_args {
 } fac__search_args;
 extern const fac__kernel fac__k_search;
 
-/* counts[i] += weight of the values in bin i of n equal ones over [low, high]; the rest is left out. For integers (bincount)
- * bin i is the value i. Weights may be NULL: 1 each. counts is int64 for no weights of integers, else of the weights' dtype,
- * or for histc of the values'. */
+/* counts[i] += weight of the values in bin i of n equal ones over [low, high]; the rest is left out. For integers
+ * (bincount) bin i is the value i. Weights may be NULL: 1 each. counts is int64 for no weights of integers, else of
+ * the weights' dtype, or for histc of the values'. */
 typedef struct fac__bin_args {
     fac_dtype dtype, weight_dtype, count_dtype;
     int64_t count, bins;

@@ -28,9 +28,10 @@ static fac_tensor *tensordot(fac_tensor *a, fac_tensor *b, fac_dims da, fac_dims
     for (int i = 0; i < da.n; i++) {
         int64_t sa = a->shape[da.d[i]], sb = b->shape[db.d[i]];
         if (sa != sb && sa != 1 && sb != 1)
-            return fac__runtime_error("contracted dimensions need to match, but first has size %lld in dim %lld and second has size %lld "
-                                      "in dim %lld",
-                                      (long long)sa, (long long)given_a.d[i], (long long)sb, (long long)given_b.d[i]);
+            return fac__runtime_error(
+                "contracted dimensions need to match, but first has size %lld in dim %lld and second has size %lld "
+                "in dim %lld",
+                (long long)sa, (long long)given_a.d[i], (long long)sb, (long long)given_b.d[i]);
         if (sa != sb) { /* size 1 is broadcast: the other is summed */
             fac_tensor **larger = sa == 1 ? &b : &a;
             *larger = fac_sum(*larger, .dim = sa == 1 ? db.d[i] : da.d[i], .keepdim = true);
@@ -61,7 +62,8 @@ fac_tensor *fac_tensordot(fac_tensor *self, fac_tensor *other, fac_dims dims_sel
     if (dims_self.n != dims_other.n || dims_self.n < 0 || dims_self.n > FAC_MAX_DIMS)
         return fac__runtime_error("both dimension lists should have same length");
     fac_tensor *y = NULL;
-    fac_scope y = fac_escape(tensordot(self, other, dims_self, dims_other));
+    fac_scope
+        y = fac_escape(tensordot(self, other, dims_self, dims_other));
     return y;
 }
 
@@ -87,8 +89,9 @@ fac_tensor *fac_inner(fac_tensor *self, fac_tensor *other)
     FAC__NEED(other);
     if (!self->ndim || !other->ndim) return fac_mul(self, other);
     if (self->shape[self->ndim - 1] != other->shape[other->ndim - 1])
-        return fac__runtime_error("inner() the last dimension must match on both input tensors but got shapes %s and %s",
-                                  fac__shape_text(self->ndim, self->shape), fac__shape_text(other->ndim, other->shape));
+        return fac__runtime_error(
+            "inner() the last dimension must match on both input tensors but got shapes %s and %s",
+            fac__shape_text(self->ndim, self->shape), fac__shape_text(other->ndim, other->shape));
     return fac_tensordot(self, other, fac_dims_one(-1), fac_dims_one(-1));
 }
 
@@ -101,8 +104,7 @@ fac_tensor *fac_vecdot(fac_tensor *self, fac_tensor *other, int64_t dim)
         return fac__runtime_error("linalg.vecdot: Expected a floating point or complex tensor as input. Got %s",
                                   fac__dtype_word((fac_dtype)self->dtype));
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *products = fac_mul(self, other);
         y = products ? fac_escape(fac_sum(products, .dim = dim)) : NULL;
     }
@@ -150,7 +152,9 @@ static bool check_chain(fac_tensor_list l)
         int ndim = l.items[i]->ndim;
         if (i == 0 || i == last) {
             if (ndim < 1 || ndim > 2)
-                return fac__runtime_error("multi_dot(): the %s tensor must be 1D or 2D but got %dD", i ? "last" : "first", ndim), false;
+                return fac__runtime_error("multi_dot(): the %s tensor must be 1D or 2D but got %dD",
+                                          i ? "last" : "first", ndim),
+                       false;
         } else if (ndim != 2) {
             return fac__runtime_error("multi_dot(): tensor %d must be 2D but got %dD", i, ndim), false;
         }
@@ -158,8 +162,9 @@ static bool check_chain(fac_tensor_list l)
     for (int i = 0; i < last; i++) {
         const fac_tensor *a = l.items[i], *b = l.items[i + 1];
         if (a->shape[a->ndim - 1] != b->shape[0])
-            return fac__runtime_error("multi_dot(): tensors %d and %d with shapes %s and %s cannot be multiplied", i, i + 1,
-                                      fac__shape_text(a->ndim, a->shape), fac__shape_text(b->ndim, b->shape)), false;
+            return fac__runtime_error("multi_dot(): tensors %d and %d with shapes %s and %s cannot be multiplied", i,
+                                      i + 1, fac__shape_text(a->ndim, a->shape), fac__shape_text(b->ndim, b->shape)),
+                   false;
     }
     return true;
 }
@@ -169,7 +174,8 @@ static bool list_given(fac_tensor_list l)
     if (l.count) FAC__NEED_OR(l.items, false);
     for (int64_t i = 0; i < l.count; i++)
         if (!l.items[i]) return fac__null_error("tensors") != NULL;
-    if (l.count > CHAIN) return fac__value_error("multi_dot(): at most %d tensors, but got %lld", CHAIN, (long long)l.count), false;
+    if (l.count > CHAIN)
+        return fac__value_error("multi_dot(): at most %d tensors, but got %lld", CHAIN, (long long)l.count), false;
     return true;
 }
 
@@ -198,7 +204,8 @@ fac_tensor *fac_multi_dot(fac_tensor_list tensors)
         return fac__runtime_error("multi_dot(): expected at least 2 tensors but got %lld", (long long)tensors.count);
     if (!check_chain(tensors)) return NULL;
     fac_tensor *y = NULL;
-    fac_scope y = fac_escape(multiply_chain(tensors));
+    fac_scope
+        y = fac_escape(multiply_chain(tensors));
     return y;
 }
 
@@ -209,7 +216,8 @@ fac_tensor *fac_chain_matmul(fac_tensor_list matrices)
     if (matrices.count < 1) return fac__runtime_error("chain_matmul(): Expected one or more matrices");
     for (int64_t i = 0; i < matrices.count; i++)
         if (matrices.items[i]->ndim != 2)
-            return fac__runtime_error("Tensor argument %lld must be 2-D, but got %d-D", (long long)i, matrices.items[i]->ndim);
+            return fac__runtime_error("Tensor argument %lld must be 2-D, but got %d-D", (long long)i,
+                                      matrices.items[i]->ndim);
     return matrices.count == 1 ? matrices.items[0] : fac_multi_dot(matrices);
 }
 
@@ -232,8 +240,7 @@ fac_tensor *fac_kron(fac_tensor *self, fac_tensor *other)
         shape.d[d] = sa * sb;
     }
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *x = fac_reshape(self, a), *z = x ? fac_reshape(other, b) : NULL;
         fac_tensor *products = z ? fac_mul(x, z) : NULL;
         y = products ? fac_escape(fac_reshape(products, shape)) : NULL;
@@ -248,8 +255,10 @@ fac_tensor *fac_bilinear(fac_tensor *input1, fac_tensor *input2, fac_tensor *wei
     FAC__NEED(input2);
     FAC__NEED(weight);
     if (input1->ndim != input2->ndim || !input1->ndim)
-        return fac__runtime_error("bilinear(): input dimensions do not match: got %d and %d", input1->ndim, input2->ndim);
-    if (weight->ndim != 3) return fac__runtime_error("bilinear(): weight must be 3-dimensional, but got %d", weight->ndim);
+        return fac__runtime_error("bilinear(): input dimensions do not match: got %d and %d", input1->ndim,
+                                  input2->ndim);
+    if (weight->ndim != 3)
+        return fac__runtime_error("bilinear(): weight must be 3-dimensional, but got %d", weight->ndim);
     int last = input1->ndim - 1;
     for (int d = 0; d < last; d++)
         if (input1->shape[d] != input2->shape[d])
@@ -258,14 +267,13 @@ fac_tensor *fac_bilinear(fac_tensor *input1, fac_tensor *input2, fac_tensor *wei
     fac_tensor *in[2] = {input1, input2};
     for (int i = 0; i < 2; i++)
         if (in[i]->shape[last] != weight->shape[1 + i])
-            return fac__runtime_error("bilinear(): input%d size does not match weight size: got %lld but expected %lld", i + 1,
-                                      (long long)in[i]->shape[last], (long long)weight->shape[1 + i]);
+            return fac__runtime_error("bilinear(): input%d size does not match weight size: got %lld but expected %lld",
+                                      i + 1, (long long)in[i]->shape[last], (long long)weight->shape[1 + i]);
     if (bias && (bias->ndim != 1 || bias->shape[0] != weight->shape[0]))
         return fac__runtime_error("bilinear(): bias size does not match weight size: got %lld but expected %lld",
                                   (long long)bias->numel, (long long)weight->shape[0]);
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         y = fac_einsum("...i,kij,...j->...k", input1, weight, input2);
         y = fac_escape(y && bias ? fac_add(y, bias) : y);
     }

@@ -81,7 +81,8 @@ static bool add_bias(fac_tensor *y, fac_tensor *bias)
         strides[d] = d == 1 ? bias->strides[0] : 1;
     }
     fac_tensor *row = fac__own(fac__new_view(bias, y->ndim - 1, shape + 1, strides + 1, bias->offset));
-    return row && fac__run_program(&add, fac__compute_type((fac_dtype)y->dtype), y->ndim, y->shape, (fac_tensor *[]){y, row}, NULL, &y);
+    return row && fac__run_program(&add, fac__compute_type((fac_dtype)y->dtype), y->ndim, y->shape,
+                                   (fac_tensor *[]){y, row}, NULL, &y);
 }
 
 /* The values; the caller's reference. */
@@ -94,7 +95,8 @@ static fac_tensor *compute(const geometry *geo, role r, fac_tensor *a, fac_tenso
     fac_tensor *y = result_of(geo, r, work);
     if (!y) return NULL;
     bool nothing = !a->numel || !b->numel, ok = true;
-    if (nothing) ok = fac__fill_into(y, fac_scalar_int(0));
+    if (nothing)
+        ok = fac__fill_into(y, fac_scalar_int(0));
     else if (y->numel) {
         fac__conv_args args = geo->args;
         args.dtype = work;
@@ -103,9 +105,12 @@ static fac_tensor *compute(const geometry *geo, role r, fac_tensor *a, fac_tenso
         args.dy = r == FORWARD ? NULL : fac__data(pa);
         args.bias = r == FORWARD && bias ? fac__data(pbias) : NULL;
         *(r == FORWARD ? &args.y : r == INPUT ? &args.dx : &args.dw) = fac__data(y);
-        if (r == FORWARD) FAC__LAUNCH(fac__k_conv, args);
-        else if (r == INPUT) FAC__LAUNCH(fac__k_conv_input, args);
-        else FAC__LAUNCH(fac__k_conv_weight, args);
+        if (r == FORWARD)
+            FAC__LAUNCH(fac__k_conv, args);
+        else if (r == INPUT)
+            FAC__LAUNCH(fac__k_conv_input, args);
+        else
+            FAC__LAUNCH(fac__k_conv_weight, args);
     }
     if (ok && bias && (r != FORWARD || nothing)) ok = add_bias(y, pbias);
     if (ok && work == dtype) return y;
@@ -124,7 +129,8 @@ static fac_tensor *run(const char *name, geometry geo, role r, fac_tensor *a, fa
         if (fac__wants(n, 0)) fac__save(n, 1, b);
     }
     fac_tensor *y = NULL;
-    fac_scope y = compute(&geo, r, a, b, bias);
+    fac_scope
+        y = compute(&geo, r, a, b, bias);
     return fac__result(n, y);
 }
 
@@ -151,11 +157,12 @@ static bool fill_geometry(geometry *geo, const fac_conv_options *o, bool transpo
     if (a->groups < 1) return fac__runtime_error("non-positive groups is not supported"), false;
     for (int d = 0; d < 3 && transposed; d++)
         if (output_padding[d] >= a->stride[d] && output_padding[d] >= a->dilation[d])
-            return fac__runtime_error("output padding must be smaller than either stride or dilation, but got output_padding_height: "
-                                      "%lld output_padding_width: %lld stride_height: %lld stride_width: %lld dilation_height: "
-                                      "%lld dilation_width: %lld",
-                                      (long long)output_padding[1], (long long)output_padding[2], (long long)a->stride[1],
-                                      (long long)a->stride[2], (long long)a->dilation[1], (long long)a->dilation[2]),
+            return fac__runtime_error(
+                       "output padding must be smaller than either stride or dilation, but got output_padding_height: "
+                       "%lld output_padding_width: %lld stride_height: %lld stride_width: %lld dilation_height: "
+                       "%lld dilation_width: %lld",
+                       (long long)output_padding[1], (long long)output_padding[2], (long long)a->stride[1],
+                       (long long)a->stride[2], (long long)a->dilation[1], (long long)a->dilation[2]),
                    false;
     return true;
 }
@@ -169,38 +176,50 @@ static const char *given(bool transposed, int64_t groups)
     return text;
 }
 
-static bool check_channels(const geometry *geo, const fac_tensor *x, const fac_tensor *w, const fac_tensor *bias, bool transposed)
+static bool check_channels(const geometry *geo, const fac_tensor *x, const fac_tensor *w, const fac_tensor *bias,
+                           bool transposed)
 {
     int64_t groups = geo->args.groups, channels = transposed ? w->shape[0] : w->shape[1] * groups;
     int64_t made = transposed ? w->shape[1] * groups : w->shape[0];
     const char *weight = fac__shape_text(w->ndim, w->shape);
     if (w->shape[0] < groups)
-        return fac__runtime_error("Given groups=%lld, expected weight to be at least %lld at dimension 0, but got weight of size %s "
-                                  "instead",
-                                  (long long)groups, (long long)groups, weight), false;
+        return fac__runtime_error(
+                   "Given groups=%lld, expected weight to be at least %lld at dimension 0, but got weight of size %s "
+                   "instead",
+                   (long long)groups, (long long)groups, weight),
+               false;
     if (w->shape[0] % groups)
-        return fac__runtime_error("Given groups=%lld, expected weight to be divisible by %lld at dimension 0, but got weight of size "
-                                  "[%s] instead",
-                                  (long long)groups, (long long)groups, weight), false;
+        return fac__runtime_error(
+                   "Given groups=%lld, expected weight to be divisible by %lld at dimension 0, but got weight of size "
+                   "[%s] instead",
+                   (long long)groups, (long long)groups, weight),
+               false;
     if (x->shape[1] != channels)
-        return fac__runtime_error("Given %s, weight of size %s, expected input%s to have %lld channels, but got %lld channels instead",
-                                  given(transposed, groups), weight, fac__shape_text(x->ndim, x->shape), (long long)channels,
-                                  (long long)x->shape[1]), false;
+        return fac__runtime_error(
+                   "Given %s, weight of size %s, expected input%s to have %lld channels, but got %lld channels instead",
+                   given(transposed, groups), weight, fac__shape_text(x->ndim, x->shape), (long long)channels,
+                   (long long)x->shape[1]),
+               false;
     if (bias && (bias->ndim != 1 || bias->shape[0] != made))
-        return fac__runtime_error("Given %sweight of size %s, expected bias to be 1-dimensional with %lld elements, but got bias of "
-                                  "size %s instead",
-                                  transposed ? "transposed=1, " : "", weight, (long long)made,
-                                  fac__shape_text(bias->ndim, bias->shape)), false;
+        return fac__runtime_error(
+                   "Given %sweight of size %s, expected bias to be 1-dimensional with %lld elements, but got bias of "
+                   "size %s instead",
+                   transposed ? "transposed=1, " : "", weight, (long long)made,
+                   fac__shape_text(bias->ndim, bias->shape)),
+               false;
     for (int d = 2; d < w->ndim; d++)
         if (w->shape[d] < 1)
             return fac__runtime_error("kernel size should be greater than zero, but got kernel_size=%s",
-                                      fac__shape_text(geo->spatial, w->shape + 2)), false;
+                                      fac__shape_text(geo->spatial, w->shape + 2)),
+                   false;
     if (x->dtype != w->dtype)
         return fac__runtime_error("expected scalar type %s but found %s", fac__dtype_word((fac_dtype)x->dtype),
-                                  fac__dtype_word((fac_dtype)w->dtype)), false;
+                                  fac__dtype_word((fac_dtype)w->dtype)),
+               false;
     if (bias && bias->dtype != x->dtype)
-        return fac__runtime_error("Input type (%s) and bias type (%s) should be the same", fac_dtype_name((fac_dtype)x->dtype),
-                                  fac_dtype_name((fac_dtype)bias->dtype)), false;
+        return fac__runtime_error("Input type (%s) and bias type (%s) should be the same",
+                                  fac_dtype_name((fac_dtype)x->dtype), fac_dtype_name((fac_dtype)bias->dtype)),
+               false;
     return true;
 }
 
@@ -208,11 +227,14 @@ static bool set_padding(geometry *geo, const char *name)
 {
     fac__conv_args *a = &geo->args;
     if (!name) return true;
-    if (strcmp(name, "same") && strcmp(name, "valid")) return fac__runtime_error("Invalid padding string: '%s'", name), false;
+    if (strcmp(name, "same") && strcmp(name, "valid"))
+        return fac__runtime_error("Invalid padding string: '%s'", name), false;
     for (int d = 0; d < 3; d++) {
         bool same = name[0] == 's';
-        if (same && a->stride[d] != 1) return fac__runtime_error("padding='same' is not supported for strided convolutions"), false;
-        a->pad[d] = same ? a->dilation[d] * (a->kernel[d] - 1) / 2 : 0; /* an odd one more goes to the end: out says so */
+        if (same && a->stride[d] != 1)
+            return fac__runtime_error("padding='same' is not supported for strided convolutions"), false;
+        a->pad[d] = same ? a->dilation[d] * (a->kernel[d] - 1) / 2
+                         : 0; /* an odd one more goes to the end: out says so */
     }
     return true;
 }
@@ -226,13 +248,17 @@ static bool set_output(geometry *geo, const char *padding_name)
         padded[d] = a->in[d] + 2 * a->pad[d];
         span[d] = a->dilation[d] * (a->kernel[d] - 1) + 1;
         if (padding_name && padding_name[0] == 's') padded[d] = a->in[d] + span[d] - 1;
-        if (padded[d] < span[d]) fits = false;
-        else a->out[d] = (padded[d] - span[d]) / a->stride[d] + 1;
+        if (padded[d] < span[d])
+            fits = false;
+        else
+            a->out[d] = (padded[d] - span[d]) / a->stride[d] + 1;
     }
     if (fits) return true;
-    return fac__runtime_error("Calculated padded input size per channel: (%s). Kernel size: (%s). Kernel size can't be greater than "
-                              "actual input size",
-                              fac__window_text(geo->spatial, padded, " x "), fac__window_text(geo->spatial, span, " x ")), false;
+    return fac__runtime_error(
+               "Calculated padded input size per channel: (%s). Kernel size: (%s). Kernel size can't be greater than "
+               "actual input size",
+               fac__window_text(geo->spatial, padded, " x "), fac__window_text(geo->spatial, span, " x ")),
+           false;
 }
 
 /* The sizes of a transposed convolution: a convolution from the result back to the input. */
@@ -242,12 +268,15 @@ static bool set_transposed(geometry *geo, const int64_t *output_padding)
     bool fits = true;
     for (int d = 0; d < 3; d++) {
         a->out[d] = a->in[d];
-        a->in[d] = (a->out[d] - 1) * a->stride[d] - 2 * a->pad[d] + a->dilation[d] * (a->kernel[d] - 1) + output_padding[d] + 1;
+        a->in[d] = (a->out[d] - 1) * a->stride[d] - 2 * a->pad[d] + a->dilation[d] * (a->kernel[d] - 1) +
+                   output_padding[d] + 1;
         if (a->in[d] < 1) fits = false;
     }
     if (fits) return true;
-    return fac__runtime_error("Given input size per channel: (%s). Calculated output size per channel: (%s). Output size is too small",
-                              fac__window_text(geo->spatial, a->out, " x "), fac__window_text(geo->spatial, a->in, " x ")), false;
+    return fac__runtime_error(
+               "Given input size per channel: (%s). Calculated output size per channel: (%s). Output size is too small",
+               fac__window_text(geo->spatial, a->out, " x "), fac__window_text(geo->spatial, a->in, " x ")),
+           false;
 }
 
 static fac_tensor *convolution(fac_tensor *x, fac_tensor *w, fac_tensor *bias, int spatial, bool transposed,
@@ -258,11 +287,13 @@ static fac_tensor *convolution(fac_tensor *x, fac_tensor *w, fac_tensor *bias, i
     int64_t output_padding[3];
     if (w->ndim - 2 != spatial) {
         fac_dims list = o->strides.n > 1 ? o->strides : fac_dims_make(spatial, (int64_t[]){1, 1, 1});
-        return fac__runtime_error("expected stride to be a single integer value or a list of %d values to match the convolution "
-                                  "dimensions, but got stride=%s",
-                                  w->ndim - 2, fac__shape_text(list.n, list.d));
+        return fac__runtime_error(
+            "expected stride to be a single integer value or a list of %d values to match the convolution "
+            "dimensions, but got stride=%s",
+            w->ndim - 2, fac__shape_text(list.n, list.d));
     }
-    if (!fill_geometry(&geo, o, transposed, output_padding) || !check_channels(&geo, x, w, bias, transposed)) return NULL;
+    if (!fill_geometry(&geo, o, transposed, output_padding) || !check_channels(&geo, x, w, bias, transposed))
+        return NULL;
     a->n = x->shape[0];
     a->k = w->shape[0];
     a->c = w->shape[1] * a->groups;
@@ -285,8 +316,8 @@ static fac_tensor *batched(fac_tensor *x, fac_tensor *w, fac_tensor *bias, int s
     FAC__NEED(w);
     if (x->ndim == spatial + 2) return convolution(x, w, bias, spatial, transposed, &o);
     if (x->ndim != spatial + 1)
-        return fac__runtime_error("Expected %dD (unbatched) or %dD (batched) input to %s, but got input of size: %s", spatial + 1,
-                                  spatial + 2, op, fac__shape_text(x->ndim, x->shape));
+        return fac__runtime_error("Expected %dD (unbatched) or %dD (batched) input to %s, but got input of size: %s",
+                                  spatial + 1, spatial + 2, op, fac__shape_text(x->ndim, x->shape));
     fac_tensor *y = fac_unsqueeze(x, 0);
     y = y ? convolution(y, w, bias, spatial, transposed, &o) : NULL;
     return y ? fac_squeeze_dim(y, 0) : NULL;
@@ -306,8 +337,8 @@ CONVOLUTION(conv_transpose3d, 3, true)
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_conv_options keywords(fac_dims strides, fac_dims paddings, const char *padding, fac_dims dilations, fac_dims output,
-                                 int64_t groups)
+static fac_conv_options keywords(fac_dims strides, fac_dims paddings, const char *padding, fac_dims dilations,
+                                 fac_dims output, int64_t groups)
 {
     fac_conv_options o = fac_conv_options_defaults();
     o.strides = strides;
@@ -358,9 +389,12 @@ const fac__op fac__ops_conv[] = {
     {NAMED_SCHEMA("conv2d", "2", "1"), conv2d_named, "The same with padding \"same\" or \"valid\"."},
     {NAMED_SCHEMA("conv3d", "3", "1"), conv3d_named, "The same with padding \"same\" or \"valid\"."},
     {TRANSPOSE_SCHEMA("conv_transpose1d", "1", "1", "0"), transpose1d, "Transposed convolution over one dimension."},
-    {TRANSPOSE_SCHEMA("conv_transpose2d.input", "2", "1", "0"), transpose2d, "Transposed convolution over two dimensions."},
-    {TRANSPOSE_SCHEMA("conv_transpose3d.input", "3", "1", "0"), transpose3d, "Transposed convolution over three dimensions."},
-    {"convolution(Tensor input, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, bool transposed, "
+    {TRANSPOSE_SCHEMA("conv_transpose2d.input", "2", "1", "0"), transpose2d,
+     "Transposed convolution over two dimensions."},
+    {TRANSPOSE_SCHEMA("conv_transpose3d.input", "3", "1", "0"), transpose3d,
+     "Transposed convolution over three dimensions."},
+    {"convolution(Tensor input, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, bool "
+     "transposed, "
      "int[] output_padding, int groups) -> Tensor",
      any, "Any convolution; the weight says over how many dimensions."},
     {0},

@@ -1,8 +1,8 @@
 /* Floor 4. Einstein's notation (fac_einsum_list in facula/ops_matmul.h).
  *
- * Every operand is brought to one common list of dimensions (those of the result, then those that are summed), with size 1
- * where it lacks one. Then they are multiplied from left to right; a dimension is summed with the last operand that has it.
- * A product of two that sums anything is one batched matrix product. */
+ * Every operand is brought to one common list of dimensions (those of the result, then those that are summed), with
+ * size 1 where it lacks one. Then they are multiplied from left to right; a dimension is summed with the last operand
+ * that has it. A product of two that sums anything is one batched matrix product. */
 #include <ctype.h>
 #include <string.h>
 
@@ -43,20 +43,28 @@ static bool read_term(const char *equation, const char **at, int which, term *t)
         if (*s == ' ') continue;
         if (!strncmp(s, "...", 3)) {
             if (t->ellipsis >= 0)
-                return which < 0 ? fac__runtime_error("einsum(): found '.' for output but an ellipsis (...) was already found")
-                                 : fac__runtime_error("einsum(): found '.' for operand %d for which an ellipsis was already found",
-                                                      which), false;
+                return which < 0
+                           ? fac__runtime_error(
+                                 "einsum(): found '.' for output but an ellipsis (...) was already found")
+                           : fac__runtime_error(
+                                 "einsum(): found '.' for operand %d for which an ellipsis was already found", which),
+                       false;
             t->ellipsis = t->n;
             s += 2;
             continue;
         }
         if (*s == '.')
-            return which < 0 ? fac__runtime_error("einsum(): found '.' for output that is not part of any ellipsis (...)")
-                             : fac__runtime_error("einsum(): found '.' for operand %d that is not part of any ellipsis", which), false;
+            return which < 0
+                       ? fac__runtime_error("einsum(): found '.' for output that is not part of any ellipsis (...)")
+                       : fac__runtime_error("einsum(): found '.' for operand %d that is not part of any ellipsis",
+                                            which),
+                   false;
         if (!isascii(*s) || !isalpha((unsigned char)*s))
-            return fac__runtime_error("einsum(): invalid subscript given at index %d in the equation string, subscripts must be in "
-                                      "[a-zA-Z]",
-                                      (int)(s - equation)), false;
+            return fac__runtime_error(
+                       "einsum(): invalid subscript given at index %d in the equation string, subscripts must be in "
+                       "[a-zA-Z]",
+                       (int)(s - equation)),
+                   false;
         if (t->n == 2 * FAC_MAX_DIMS) return fac__value_error("einsum(): too many subscripts"), false;
         t->label[t->n++] = (int8_t)(*s <= 'Z' ? *s - 'A' : *s - 'a' + 26);
     }
@@ -66,7 +74,8 @@ static bool read_term(const char *equation, const char **at, int which, term *t)
 
 static bool read_next(const char *equation, const char **at, int which, term *t)
 {
-    if (which && *(*at)++ != ',') return fac__runtime_error("einsum(): more operands were provided than specified in the equation"), false;
+    if (which && *(*at)++ != ',')
+        return fac__runtime_error("einsum(): more operands were provided than specified in the equation"), false;
     return read_term(equation, at, which, t);
 }
 
@@ -77,22 +86,27 @@ static bool survey(const char *equation, fac_tensor_list ops, int *seen, int *el
 {
     for (int i = 0; i < (int)ops.count; i++) {
         term t;
-        if (i && !**at) return fac__runtime_error("einsum(): more operands were provided than specified in the equation"), false;
+        if (i && !**at)
+            return fac__runtime_error("einsum(): more operands were provided than specified in the equation"), false;
         if (i && !strncmp(*at, "->", 2))
             return fac__runtime_error("einsum(): more operands were provided than specified in the equation"), false;
         if (!read_next(equation, at, i, &t)) return false;
         int ndim = ops.items[i]->ndim, rest = ndim - t.n;
         if (rest < 0 || (rest && t.ellipsis < 0))
-            return fac__runtime_error("einsum(): the number of subscripts in the equation (%d) %s match the number of dimensions (%d) for "
-                                      "operand %d%s",
-                                      t.n, t.ellipsis < 0 ? "does not" : "is more than the number of dimensions and does not", ndim, i,
-                                      t.ellipsis < 0 ? " and no ellipsis was given" : ""), false;
+            return fac__runtime_error(
+                       "einsum(): the number of subscripts in the equation (%d) %s match the number of dimensions (%d) "
+                       "for "
+                       "operand %d%s",
+                       t.n, t.ellipsis < 0 ? "does not" : "is more than the number of dimensions and does not", ndim, i,
+                       t.ellipsis < 0 ? " and no ellipsis was given" : ""),
+                   false;
         if (t.ellipsis >= 0 && rest > *ellipsis_dims) *ellipsis_dims = rest;
         for (int k = 0; k < t.n; k++)
             seen[t.label[k]]++;
         if (t.ellipsis >= 0) seen[ELLIPSIS]++;
     }
-    if (**at == ',') return fac__runtime_error("einsum(): fewer operands were provided than specified in the equation"), false;
+    if (**at == ',')
+        return fac__runtime_error("einsum(): fewer operands were provided than specified in the equation"), false;
     return true;
 }
 
@@ -101,17 +115,24 @@ static bool read_result(const char *equation, const char *at, const int *seen, t
     if (*at) {
         at += 2;
         if (!read_term(equation, &at, -1, out)) return false;
-        if (*at) return fac__runtime_error("einsum(): invalid subscript given at index %d in the equation string, subscripts must be in "
-                                           "[a-zA-Z]",
-                                           (int)(at - equation)), false;
+        if (*at)
+            return fac__runtime_error(
+                       "einsum(): invalid subscript given at index %d in the equation string, subscripts must be in "
+                       "[a-zA-Z]",
+                       (int)(at - equation)),
+                   false;
         int used[LETTERS] = {0};
         for (int k = 0; k < out->n; k++) {
             int label = out->label[k];
             if (used[label]++)
-                return fac__runtime_error("einsum(): output subscript %c appears more than once in the output", letter_of(label)), false;
+                return fac__runtime_error("einsum(): output subscript %c appears more than once in the output",
+                                          letter_of(label)),
+                       false;
             if (!seen[label])
-                return fac__runtime_error("einsum(): output subscript %c does not appear in the equation for any input operand",
-                                          letter_of(label)), false;
+                return fac__runtime_error(
+                           "einsum(): output subscript %c does not appear in the equation for any input operand",
+                           letter_of(label)),
+                       false;
         }
         return true;
     }
@@ -138,7 +159,9 @@ static bool make_plan(const char *equation, fac_tensor_list ops, plan *p)
     if (seen[ELLIPSIS] && p->at[ELLIPSIS] < 0) p->at[ELLIPSIS] = next, next += p->ellipsis_dims; /* summed */
     for (int label = 0; label < LETTERS; label++)
         if (seen[label] && p->at[label] < 0) p->at[label] = next++;
-    if (next > FAC_MAX_DIMS) return fac__value_error("einsum(): %d different subscripts, at most %d are supported", next, FAC_MAX_DIMS), false;
+    if (next > FAC_MAX_DIMS)
+        return fac__value_error("einsum(): %d different subscripts, at most %d are supported", next, FAC_MAX_DIMS),
+               false;
     p->dims = next;
     for (int d = 0; d < next; d++)
         p->size[d] = 1, p->last[d] = 0;
@@ -163,8 +186,9 @@ static fac_tensor *spread_out(plan *p, fac_tensor *x, const term *t, int which)
             continue;
         }
         if (x->shape[first] != x->shape[count])
-            return fac__runtime_error("einsum(): subscript %c is repeated for operand %d but the sizes don't match, %lld != %lld",
-                                      letter_of(label), which, (long long)x->shape[count], (long long)x->shape[first]);
+            return fac__runtime_error(
+                "einsum(): subscript %c is repeated for operand %d but the sizes don't match, %lld != %lld",
+                letter_of(label), which, (long long)x->shape[count], (long long)x->shape[first]);
         x = fac_diagonal(x, 0, first, count);
         x = x ? fac_movedim(x, fac_dims_one(-1), fac_dims_one(first)) : NULL;
     }
@@ -188,9 +212,10 @@ static fac_tensor *spread_out(plan *p, fac_tensor *x, const term *t, int which)
             char letter = '.';
             for (int label = 0; label < LETTERS; label++)
                 if (p->at[label] == d) letter = letter_of(label);
-            return fac__runtime_error("einsum(): subscript %c has size %lld for operand %d which does not broadcast with previously seen "
-                                      "size %lld",
-                                      letter, (long long)x->shape[d], which, (long long)p->size[d]);
+            return fac__runtime_error(
+                "einsum(): subscript %c has size %lld for operand %d which does not broadcast with previously seen "
+                "size %lld",
+                letter, (long long)x->shape[d], which, (long long)p->size[d]);
         }
         p->size[d] = x->shape[d];
     }
@@ -291,13 +316,15 @@ fac_tensor *fac_einsum_list(const char *equation, fac_tensor_list tensors)
     for (int64_t i = 0; i < tensors.count; i++)
         if (!tensors.items[i]) return fac__null_error("tensors");
     fac_tensor *y = NULL;
-    fac_scope y = fac_escape(einsum(equation, tensors));
+    fac_scope
+        y = fac_escape(einsum(equation, tensors));
     return y;
 }
 
 FAC__CALL(einsum_, R(fac_einsum_list(STR(0), TL(1))))
 
 const fac__op fac__ops_einsum[] = {
-    {"einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", einsum_, "Sums of products in Einstein's notation."},
+    {"einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor", einsum_,
+     "Sums of products in Einstein's notation."},
     {0},
 };

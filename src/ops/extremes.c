@@ -45,7 +45,8 @@ fac_tensor *fac__shared_result(fac__node *n, fac_tensor *x, fac_tensor *y)
     return fac__result(n, y);
 }
 
-static fac_tensor *extreme(fac_tensor *self, fac__reduce_kind kind, const char *op, const char *node, fac_reduce_options options)
+static fac_tensor *extreme(fac_tensor *self, fac__reduce_kind kind, const char *op, const char *node,
+                           fac_reduce_options options)
 {
     fac__reduction r;
     if (!fac__reduction_of(self, &options, &r) || !fac__reduction_not_empty(self, &r, op)) return NULL;

@@ -34,7 +34,8 @@ static fac_tensor *all_windows(const windows *w, fac_tensor *padded)
 {
     int64_t row = padded->strides[2];
     int64_t shape[6] = {w->n, w->c, w->kernel[1], w->kernel[2], w->out[1], w->out[2]};
-    int64_t strides[6] = {padded->strides[0], padded->strides[1], w->dilation[1] * row, w->dilation[2], w->stride[1] * row, w->stride[2]};
+    int64_t strides[6] = {padded->strides[0], padded->strides[1], w->dilation[1] * row,
+                          w->dilation[2],     w->stride[1] * row, w->stride[2]};
     return fac__own(fac__new_view(padded, 6, shape, strides, 0));
 }
 
@@ -65,8 +66,7 @@ static fac_tensor *to_columns(const windows *w, fac_tensor *x)
     fac_tensor *y = fac__new((fac_dtype)x->dtype, 3, shape);
     bool ok = y != NULL;
     if (ok && y->numel) {
-        fac_scope
-        {
+        fac_scope {
             fac_tensor *image = padded(w, (fac_dtype)x->dtype), *middle = image ? inside(w, image) : NULL;
             fac_tensor *from = middle && fac__copy_into(middle, x) ? all_windows(w, image) : NULL;
             int64_t strides[6];
@@ -97,7 +97,8 @@ static bool add_windows(const windows *w, fac_tensor *image, fac_tensor *columns
     for (int64_t h = 0; from && h < w->kernel[1]; h++)
         for (int64_t v = 0; v < w->kernel[2]; v++) {
             fac_tensor *a = one_place(to, h, v), *b = a ? one_place(from, h, v) : NULL;
-            if (!b || !fac__run_program(&add, fac__compute_type((fac_dtype)a->dtype), 4, a->shape, (fac_tensor *[]){a, b}, NULL, &a))
+            if (!b || !fac__run_program(&add, fac__compute_type((fac_dtype)a->dtype), 4, a->shape,
+                                        (fac_tensor *[]){a, b}, NULL, &a))
                 return false;
         }
     return from != NULL;
@@ -110,10 +111,10 @@ static fac_tensor *to_image(const windows *w, fac_tensor *columns)
     fac_tensor *y = fac__new((fac_dtype)columns->dtype, 4, shape);
     bool ok = y != NULL;
     if (ok && y->numel) {
-        fac_scope
-        {
+        fac_scope {
             fac_tensor *image = padded(w, (fac_dtype)y->dtype), *plain = fac__plain(columns, (fac_dtype)y->dtype);
-            ok = image && plain && (!columns->numel || add_windows(w, image, plain)) && fac__copy_into(y, inside(w, image));
+            ok = image && plain && (!columns->numel || add_windows(w, image, plain)) &&
+                 fac__copy_into(y, inside(w, image));
         }
     }
     if (!ok) fac_release(y), y = NULL;
@@ -124,7 +125,8 @@ static fac_tensor *to_image(const windows *w, fac_tensor *columns)
 
 static bool take_numbers(windows *w, fac_dims kernel, const fac_conv_options *o)
 {
-    if (!fac__window_list("kernel_size", kernel, 0, 2, 1, w->kernel) || !fac__window_list("stride", o->strides, o->stride, 2, 1, w->stride) ||
+    if (!fac__window_list("kernel_size", kernel, 0, 2, 1, w->kernel) ||
+        !fac__window_list("stride", o->strides, o->stride, 2, 1, w->stride) ||
         !fac__window_list("padding", o->paddings, o->padding, 2, 0, w->pad) ||
         !fac__window_list("dilation", o->dilations, o->dilation, 2, 1, w->dilation))
         return false;
@@ -132,11 +134,13 @@ static bool take_numbers(windows *w, fac_dims kernel, const fac_conv_options *o)
         const char *name;
         const int64_t *v;
         int64_t least;
-    } numbers[] = {{"kernel size", w->kernel, 1}, {"dilation", w->dilation, 1}, {"padding", w->pad, 0}, {"stride", w->stride, 1}};
+    } numbers[] = {
+        {"kernel size", w->kernel, 1}, {"dilation", w->dilation, 1}, {"padding", w->pad, 0}, {"stride", w->stride, 1}};
     for (int i = 0; i < 4; i++)
         if (numbers[i].v[1] < numbers[i].least || numbers[i].v[2] < numbers[i].least)
             return fac__runtime_error("%s should be %s, but got %s", numbers[i].name,
-                                      numbers[i].least ? "greater than zero" : "non-negative", fac__window_text(2, numbers[i].v, ", ")),
+                                      numbers[i].least ? "greater than zero" : "non-negative",
+                                      fac__window_text(2, numbers[i].v, ", ")),
                    false;
     return true;
 }
@@ -148,11 +152,13 @@ static bool count_windows(windows *w)
         w->out[d] = room < 0 ? 0 : room / w->stride[d] + 1;
     }
     if (w->out[1] > 0 && w->out[2] > 0) return true;
-    return fac__runtime_error("Given input with spatial size (%s), kernel_size=(%s), dilation=(%s), padding=(%s), calculated shape of the "
+    return fac__runtime_error("Given input with spatial size (%s), kernel_size=(%s), dilation=(%s), padding=(%s), "
+                              "calculated shape of the "
                               "array of sliding blocks as (%s), but its components must be at least one.",
                               fac__window_text(2, w->in, ", "), fac__window_text(2, w->kernel, ", "),
                               fac__window_text(2, w->dilation, ", "), fac__window_text(2, w->pad, ", "),
-                              fac__shape_text(2, w->out + 1)), false;
+                              fac__shape_text(2, w->out + 1)),
+           false;
 }
 
 static fac_tensor *im2col(fac_tensor *x, fac_dims kernel, const fac_conv_options *o)
@@ -160,9 +166,10 @@ static fac_tensor *im2col(fac_tensor *x, fac_dims kernel, const fac_conv_options
     windows w;
     bool batch = x->ndim == 4;
     if ((x->ndim != 3 && x->ndim != 4) || !x->shape[x->ndim - 3] || !x->shape[x->ndim - 2] || !x->shape[x->ndim - 1])
-        return fac__runtime_error("Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
-                                  "input, but got: %s",
-                                  fac__shape_text(x->ndim, x->shape));
+        return fac__runtime_error(
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
+            "input, but got: %s",
+            fac__shape_text(x->ndim, x->shape));
     w.n = batch ? x->shape[0] : 1;
     w.c = x->shape[batch];
     w.in[1] = x->shape[batch + 1];
@@ -177,27 +184,32 @@ static fac_tensor *col2im(fac_tensor *x, fac_dims size, fac_dims kernel, const f
     windows w;
     bool batch = x->ndim == 3;
     if ((x->ndim != 2 && x->ndim != 3) || !x->shape[x->ndim - 2] || !x->shape[x->ndim - 1])
-        return fac__runtime_error("Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions "
-                                  "for input, but got: %s",
-                                  fac__shape_text(x->ndim, x->shape));
+        return fac__runtime_error(
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions "
+            "for input, but got: %s",
+            fac__shape_text(x->ndim, x->shape));
     if (!fac__window_list("output_size", size, 0, 2, 1, w.in) || !take_numbers(&w, kernel, o)) return NULL;
-    if (w.in[1] < 1 || w.in[2] < 1) return fac__runtime_error("output_size should be greater than zero, but got %s", fac__window_text(2, w.in, ", "));
+    if (w.in[1] < 1 || w.in[2] < 1)
+        return fac__runtime_error("output_size should be greater than zero, but got %s",
+                                  fac__window_text(2, w.in, ", "));
     int64_t rows = x->shape[batch], taps = w.kernel[1] * w.kernel[2];
     w.n = batch ? x->shape[0] : 1;
     w.c = rows / taps;
     if (rows % taps)
-        return fac__runtime_error("Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
-                                  "input.size(1)=%lld and kernel_size=(%s).",
-                                  (long long)rows, fac__window_text(2, w.kernel, ", "));
+        return fac__runtime_error(
+            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+            "input.size(1)=%lld and kernel_size=(%s).",
+            (long long)rows, fac__window_text(2, w.kernel, ", "));
     if (!count_windows(&w)) return NULL;
     if (x->shape[batch + 1] != count(&w))
-        return fac__runtime_error("Given output_size=(%s), kernel_size=(%s), dilation=(%lld, %lld), padding=(%lld, %lld), stride=(%lld, "
-                                  "%lld), expected size of input's dimension 2 to match the calculated number of sliding blocks %lld * "
-                                  "%lld = %lld, but got input.size(2)=%lld.",
-                                  fac__window_text(2, w.in, ", "), fac__window_text(2, w.kernel, ", "), (long long)w.dilation[1],
-                                  (long long)w.dilation[2], (long long)w.pad[1], (long long)w.pad[2], (long long)w.stride[1],
-                                  (long long)w.stride[2], (long long)w.out[1], (long long)w.out[2], (long long)count(&w),
-                                  (long long)x->shape[batch + 1]);
+        return fac__runtime_error(
+            "Given output_size=(%s), kernel_size=(%s), dilation=(%lld, %lld), padding=(%lld, %lld), stride=(%lld, "
+            "%lld), expected size of input's dimension 2 to match the calculated number of sliding blocks %lld * "
+            "%lld = %lld, but got input.size(2)=%lld.",
+            fac__window_text(2, w.in, ", "), fac__window_text(2, w.kernel, ", "), (long long)w.dilation[1],
+            (long long)w.dilation[2], (long long)w.pad[1], (long long)w.pad[2], (long long)w.stride[1],
+            (long long)w.stride[2], (long long)w.out[1], (long long)w.out[2], (long long)count(&w),
+            (long long)x->shape[batch + 1]);
     fac_tensor *columns = batch ? x : fac_unsqueeze(x, 0), *y = columns ? to_image(&w, columns) : NULL;
     return y && !batch ? fac_squeeze_dim(y, 0) : y;
 }

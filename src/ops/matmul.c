@@ -1,8 +1,8 @@
 /* Floor 4. Products of matrices and vectors (facula/ops_matmul.h).
  *
- * One function, product(), does all products of matrices, single or batched, plain or transposed, with or without a bias.
- * Transposition is a flag, so the derivatives of a product are products again and need no views: forward, backward and
- * backward of backward are one gemm each. */
+ * One function, product(), does all products of matrices, single or batched, plain or transposed, with or without a
+ * bias. Transposition is a flag, so the derivatives of a product are products again and need no views: forward,
+ * backward and backward of backward are one gemm each. */
 #include "facula/ops_matmul.h"
 
 #include "backend/gemm.h"
@@ -106,14 +106,17 @@ static bool same_dtype(const fac_tensor *a, const fac_tensor *b)
 {
     if (a->dtype == b->dtype) return true;
     return fac__runtime_error("expected scalar type %s but found %s", fac__dtype_word((fac_dtype)a->dtype),
-                              fac__dtype_word((fac_dtype)b->dtype)), false;
+                              fac__dtype_word((fac_dtype)b->dtype)),
+           false;
 }
 
 static bool fit(const fac_tensor *a, const fac_tensor *b, bool tb)
 {
     if (a->shape[1] == rows(b, tb)) return true;
-    return fac__runtime_error("mat1 and mat2 shapes cannot be multiplied (%lldx%lld and %lldx%lld)", (long long)a->shape[0],
-                              (long long)a->shape[1], (long long)rows(b, tb), (long long)columns(b, tb)), false;
+    return fac__runtime_error("mat1 and mat2 shapes cannot be multiplied (%lldx%lld and %lldx%lld)",
+                              (long long)a->shape[0], (long long)a->shape[1], (long long)rows(b, tb),
+                              (long long)columns(b, tb)),
+           false;
 }
 
 /* Whether bias broadcasts to the product's shape, in the words of expand where it does not. */
@@ -142,8 +145,9 @@ static bool batches_fit(const fac_tensor *a, const fac_tensor *b)
     if (a->ndim != 3) return fac__runtime_error("batch1 must be a 3D tensor"), false;
     if (b->ndim != 3) return fac__runtime_error("batch2 must be a 3D tensor"), false;
     if (a->shape[0] == b->shape[0] && a->shape[2] == b->shape[1]) return same_dtype(a, b);
-    return fac__runtime_error("Expected size for first two dimensions of batch2 tensor to be: [%lld, %lld] but got: [%lld, %lld].",
-                              (long long)a->shape[0], (long long)a->shape[2], (long long)b->shape[0], (long long)b->shape[1]),
+    return fac__runtime_error(
+               "Expected size for first two dimensions of batch2 tensor to be: [%lld, %lld] but got: [%lld, %lld].",
+               (long long)a->shape[0], (long long)a->shape[2], (long long)b->shape[0], (long long)b->shape[1]),
            false;
 }
 
@@ -196,10 +200,10 @@ fac_tensor *fac_addbmm_with(fac_tensor *self, fac_tensor *batch1, fac_tensor *ba
     int64_t shape[] = {batch1->shape[1], batch2->shape[2]};
     if (!bias_fits(self, 2, shape)) return NULL;
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         /* The sum over the batch is one product with the batch next to k: [n, b*k] [b*k, m]. */
-        fac_tensor *a = fac_reshape(fac_transpose(batch1, 0, 1), FAC_DIMS(shape[0], batch1->shape[0] * batch1->shape[2]));
+        fac_tensor *a =
+            fac_reshape(fac_transpose(batch1, 0, 1), FAC_DIMS(shape[0], batch1->shape[0] * batch1->shape[2]));
         fac_tensor *b = fac_reshape(batch2, FAC_DIMS(batch2->shape[0] * batch2->shape[1], shape[1]));
         if (a && b) y = product("AddbmmBackward0", self, a, b, (factors){false, false, options.beta, options.alpha});
         y = fac_escape(y);
@@ -221,7 +225,8 @@ static void mv_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 static fac_tensor *matrix_vector(const char *name, fac_tensor *bias, fac_tensor *a, fac_tensor *x, fac_addmm_options o)
 {
     if (a->ndim != 2 || x->ndim != 1 || (bias && bias->ndim > 1))
-        return fac__runtime_error("vector + matrix @ vector expected, got %d, %d, %d", bias ? bias->ndim : 1, a->ndim, x->ndim);
+        return fac__runtime_error("vector + matrix @ vector expected, got %d, %d, %d", bias ? bias->ndim : 1, a->ndim,
+                                  x->ndim);
     int64_t rows = a->shape[0], size = bias ? bias->numel : rows;
     if (a->shape[1] != x->shape[0] || (size != rows && size != 1))
         return fac__runtime_error("size mismatch, got %lld, %lldx%lld,%lld", (long long)size, (long long)rows,
@@ -240,9 +245,22 @@ static fac_tensor *matrix_vector(const char *name, fac_tensor *bias, fac_tensor 
         y = NULL;
     }
     if (y && rows) {
-        fac__gemm_args args = {.dtype = (fac_dtype)a->dtype, .batch = 1, .m = rows, .n = 1, .k = a->shape[1], .a = fac__data(a),
-                               .b = fac__data(x), .c = fac__data(y), .a_row = a->strides[0], .a_col = a->strides[1],
-                               .b_row = x->strides[0], .b_col = 1, .c_row = 1, .c_col = 1, .alpha = f.alpha, .beta = f.beta};
+        fac__gemm_args args = {.dtype = (fac_dtype)a->dtype,
+                               .batch = 1,
+                               .m = rows,
+                               .n = 1,
+                               .k = a->shape[1],
+                               .a = fac__data(a),
+                               .b = fac__data(x),
+                               .c = fac__data(y),
+                               .a_row = a->strides[0],
+                               .a_col = a->strides[1],
+                               .b_row = x->strides[0],
+                               .b_col = 1,
+                               .c_row = 1,
+                               .c_col = 1,
+                               .alpha = f.alpha,
+                               .beta = f.beta};
         FAC__LAUNCH(fac__k_gemm, args);
     }
     return fac__result(n, y);
@@ -281,9 +299,10 @@ static fac_tensor *dot(fac_tensor *a, fac_tensor *b, const char *op, const char 
         return fac__runtime_error("%s : expected both vectors to have same dtype, but found %s and %s", op,
                                   fac__dtype_word((fac_dtype)a->dtype), fac__dtype_word((fac_dtype)b->dtype));
     if (a->numel != b->numel)
-        return fac__runtime_error("inconsistent tensor size, expected tensor [%lld] and src [%lld] to have the same number of "
-                                  "elements, but got %lld and %lld elements respectively",
-                                  (long long)a->numel, (long long)b->numel, (long long)a->numel, (long long)b->numel);
+        return fac__runtime_error(
+            "inconsistent tensor size, expected tensor [%lld] and src [%lld] to have the same number of "
+            "elements, but got %lld and %lld elements respectively",
+            (long long)a->numel, (long long)b->numel, (long long)a->numel, (long long)b->numel);
     fac__node *n = fac__record(node, dot_backward, 1, 2, 0, a, b);
     if (n && !n->failed) {
         if (fac__wants(n, 1)) fac__save(n, 0, a);
@@ -291,9 +310,21 @@ static fac_tensor *dot(fac_tensor *a, fac_tensor *b, const char *op, const char 
     }
     fac_tensor *y = fac__new((fac_dtype)a->dtype, 0, NULL);
     if (y) {
-        fac__gemm_args args = {.dtype = (fac_dtype)a->dtype, .batch = 1, .m = 1, .n = 1, .k = a->numel, .a = fac__data(a),
-                               .b = fac__data(b), .c = fac__data(y), .a_row = 1, .a_col = a->strides[0],
-                               .b_row = b->strides[0], .b_col = 1, .c_row = 1, .c_col = 1, .alpha = 1};
+        fac__gemm_args args = {.dtype = (fac_dtype)a->dtype,
+                               .batch = 1,
+                               .m = 1,
+                               .n = 1,
+                               .k = a->numel,
+                               .a = fac__data(a),
+                               .b = fac__data(b),
+                               .c = fac__data(y),
+                               .a_row = 1,
+                               .a_col = a->strides[0],
+                               .b_row = b->strides[0],
+                               .b_col = 1,
+                               .c_row = 1,
+                               .c_col = 1,
+                               .alpha = 1};
         FAC__LAUNCH(fac__k_gemm, args);
     }
     return fac__result(n, y);
@@ -337,8 +368,7 @@ fac_tensor *fac_addr_with(fac_tensor *self, fac_tensor *vec1, fac_tensor *vec2, 
                                   vec1->ndim != 1 ? vec1->ndim : vec2->ndim);
     if (!bias_fits(self, 2, (int64_t[]){vec1->shape[0], vec2->shape[0]})) return NULL;
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         y = scaled(fac_outer(vec1, vec2), options.alpha);
         if (y && options.beta != 0) y = fac_add(scaled(self, options.beta), y);
         y = fac_escape(y);
@@ -426,11 +456,12 @@ fac_tensor *fac_matmul(fac_tensor *self, fac_tensor *other)
     FAC__NEED(self);
     FAC__NEED(other);
     if (!self->ndim || !other->ndim)
-        return fac__runtime_error("both arguments to matmul need to be at least 1D, but they are %dD and %dD", self->ndim,
-                                  other->ndim);
+        return fac__runtime_error("both arguments to matmul need to be at least 1D, but they are %dD and %dD",
+                                  self->ndim, other->ndim);
     if (self->ndim == 2 && other->ndim == 2) return fac_mm(self, other);
     fac_tensor *y = NULL;
-    fac_scope y = fac_escape(matmul(self, other));
+    fac_scope
+        y = fac_escape(matmul(self, other));
     return y;
 }
 
@@ -441,8 +472,7 @@ fac_tensor *fac_linear(fac_tensor *input, fac_tensor *weight, fac_tensor *bias)
     FAC__NEED(weight);
     fac_tensor *y = NULL;
     if (weight->ndim != 2 || !input->ndim) {
-        fac_scope
-        {
+        fac_scope {
             y = fac_matmul(input, weight->ndim == 1 ? weight : fac_t(weight));
             y = fac_escape(y && bias ? fac_add(y, bias) : y);
         }
@@ -454,8 +484,7 @@ fac_tensor *fac_linear(fac_tensor *input, fac_tensor *weight, fac_tensor *bias)
     for (int i = 0; i < shape.n - 1; i++)
         count *= shape.d[i];
     shape.d[shape.n - 1] = weight->shape[0];
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *x = flat ? input : fac_reshape(input, FAC_DIMS(count, k));
         bool ok = x && fit(x, weight, true) && (bias ? addmm_dtypes(bias, x, weight) : same_dtype(x, weight));
         if (ok && bias) ok = bias_fits(bias, 2, (int64_t[]){count, weight->shape[0]});
@@ -492,7 +521,8 @@ const fac__op fac__ops_matmul[] = {
     {"mv(Tensor self, Tensor vec) -> Tensor", mv, "Matrix times vector."},
     {"dot(Tensor self, Tensor tensor) -> Tensor", dot_, "Dot product of two vectors."},
     {"vdot(Tensor self, Tensor other) -> Tensor", vdot, "Dot product of two vectors."},
-    {"outer(Tensor self, Tensor vec2) -> Tensor", outer, "Every product of an element of one and one of the other vector."},
+    {"outer(Tensor self, Tensor vec2) -> Tensor", outer,
+     "Every product of an element of one and one of the other vector."},
     {"ger(Tensor self, Tensor vec2) -> Tensor", outer, "The same as outer."},
     {"matmul(Tensor self, Tensor other) -> Tensor", matmul_, "Product of vectors, matrices or batches of matrices."},
     {"linalg_matmul(Tensor self, Tensor other) -> Tensor", matmul_, "The same as matmul."},

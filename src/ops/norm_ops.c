@@ -57,7 +57,8 @@ static bool finish(fac_tensor *y, const spread *s)
     static const fac__program divide_root = {1, 1, 2, 1, {3}, {{FAC__ROW_div, {0, 1}}, {FAC__ROW_sqrt, {2}}}};
     int64_t left = s->r.reduced - s->correction;
     fac_scalar by = fac_scalar_float(left > 0 ? (double)left : 0);
-    return fac__run_program(s->root ? &divide_root : &divide, fac__compute_type((fac_dtype)y->dtype), y->ndim, y->shape, &y, &by, &y);
+    return fac__run_program(s->root ? &divide_root : &divide, fac__compute_type((fac_dtype)y->dtype), y->ndim, y->shape,
+                            &y, &by, &y);
 }
 
 static fac_tensor *spread_of(fac_tensor *self, const char *op, const char *name, bool root, fac_tensor **mean,
@@ -140,7 +141,8 @@ static fac_tensor *norm_gradient(const norm *m, fac_tensor *x, fac_tensor *y, fa
         fac_tensor *part = zero_where(fac_eq_scalar(x, 0), fac_mul(fac_sign(x), fac_pow_scalar(size, p - 1)));
         return part ? fac_mul(fac_mul(part, g), fac_pow_scalar(y, 1 - p)) : NULL;
     }
-    fac_tensor *part = p < 2 ? fac_mul(fac_sign(x), fac_pow_scalar(size, p - 1)) : fac_mul(x, fac_pow_scalar(size, p - 2));
+    fac_tensor *part = p < 2 ? fac_mul(fac_sign(x), fac_pow_scalar(size, p - 1))
+                             : fac_mul(x, fac_pow_scalar(size, p - 2));
     fac_tensor *scale = zero_where(is_zero, fac_div(g, fac_pow_scalar(y, p - 1)));
     return part && scale ? fac_mul(part, scale) : NULL;
 }
@@ -187,11 +189,11 @@ static fac_tensor *norm_of(fac_tensor *self, const char *op, const char *name, c
     if (isinf(m.p) && !m.r.reduced && !fac__reduction_not_empty(self, &m.r, op)) return NULL;
     fac__node *n = fac__record(name, norm_backward, 1, 2, sizeof m, self);
     fac_tensor *y = NULL;
-    fac_scope fac_no_grad
-    {
-        fac_tensor *x = fac__cast_plain(self, dtype);
-        y = x ? norm_value(&m, x) : NULL;
-    }
+    fac_scope
+        fac_no_grad {
+            fac_tensor *x = fac__cast_plain(self, dtype);
+            y = x ? norm_value(&m, x) : NULL;
+        }
     if (n && !n->failed) {
         *(norm *)n->params = m;
         fac__save(n, 0, self);
@@ -216,8 +218,7 @@ fac_tensor *fac_dist(fac_tensor *self, fac_tensor *other, double p)
     FAC__NEED(self);
     FAC__NEED(other);
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *difference = fac_sub(self, other);
         y = difference ? fac_escape(fac_norm(difference, .p = p)) : NULL;
     }
@@ -246,7 +247,8 @@ static fac_reduce_options spread_keywords(fac_dims dims, int64_t correction, boo
     FAC__CALL(name##_correction, R(fac_##name##_with(T(0), spread_keywords(L(1), CORRECTION(2), B(3)))))               \
     FAC__CALL(name##_mean, PAIR(fac_##name##_mean_with(T(0), &mean, spread_keywords(no_dims, B(1), false))))           \
     FAC__CALL(name##_mean_dim, PAIR(fac_##name##_mean_with(T(0), &mean, spread_keywords(L(1), B(2), B(3)))))           \
-    FAC__CALL(name##_mean_correction, PAIR(fac_##name##_mean_with(T(0), &mean, spread_keywords(L(1), CORRECTION(2), B(3)))))
+    FAC__CALL(name##_mean_correction,                                                                                  \
+              PAIR(fac_##name##_mean_with(T(0), &mean, spread_keywords(L(1), CORRECTION(2), B(3)))))
 SPREAD_CALLS(var)
 SPREAD_CALLS(std)
 
@@ -269,29 +271,34 @@ FAC__CALL(norm_named, R(named_norm(T(0), STR(1), norm_keywords(fac_scalar_none()
 FAC__CALL(vector_norm, R(fac_vector_norm_with(T(0), norm_keywords(S(1), L(2), B(3), DT(4)))))
 FAC__CALL(dist, R(fac_dist(T(0), T(1), F(2))))
 
+/* clang-format off */
+#define ALL "bool unbiased=True) -> "
+#define DIM "int[1]? dim, bool unbiased=True, bool keepdim=False) -> "
+#define CORRECTED "int[1]? dim=None, *, int? correction=None, bool keepdim=False) -> "
 #define SPREAD_ROWS(name, what)                                                                                        \
-    {#name "(Tensor self, bool unbiased=True) -> Tensor", name, what " of all elements."},                             \
-    {#name ".dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor", name##_dim,             \
-     what " over dimensions."},                                                                                        \
-    {#name ".correction(Tensor self, int[1]? dim=None, *, int? correction=None, bool keepdim=False) -> Tensor",        \
-     name##_correction, what " with any correction."},                                                                 \
-    {#name "_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)", name##_mean, what " and mean."},              \
-    {#name "_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)",          \
-     name##_mean_dim, what " and mean over dimensions."},                                                              \
-    {#name "_mean.correction(Tensor self, int[1]? dim=None, *, int? correction=None, bool keepdim=False) -> (Tensor, Tensor)", \
-     name##_mean_correction, what " and mean with any correction."}
+    {#name "(Tensor self, " ALL "Tensor", name, what " of all elements."},                                             \
+    {#name ".dim(Tensor self, " DIM "Tensor", name##_dim, what " over dimensions."},                                   \
+    {#name ".correction(Tensor self, " CORRECTED "Tensor", name##_correction, what " with any correction."},           \
+    {#name "_mean(Tensor self, " ALL "(Tensor, Tensor)", name##_mean, what " and mean."},                              \
+    {#name "_mean.dim(Tensor self, " DIM "(Tensor, Tensor)", name##_mean_dim, what " and mean over dimensions."},      \
+    {#name "_mean.correction(Tensor self, " CORRECTED "(Tensor, Tensor)", name##_mean_correction,                      \
+     what " and mean with any correction."}
+/* clang-format on */
 
 const fac__op fac__ops_norm_ops[] = {
     SPREAD_ROWS(var, "Variance"),
     SPREAD_ROWS(std, "Standard deviation"),
     {"norm.Scalar(Tensor self, Scalar p=2) -> Tensor", norm_all, "(sum |x|^p)^(1/p)"},
-    {"norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor", norm_dim, "Norm over dimensions."},
-    {"norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor", norm_dim_dtype,
-     "Norm over dimensions, in another dtype."},
-    {"norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", norm_dtype, "Norm in another dtype."},
-    {"norm.named(Tensor self, str p, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", norm_named,
-     "The Frobenius norm, that of all elements."},
-    {"linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+    {"norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor", norm_dim,
+     "Norm over dimensions."},
+    {"norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor",
+     norm_dim_dtype, "Norm over dimensions, in another dtype."},
+    {"norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", norm_dtype,
+     "Norm in another dtype."},
+    {"norm.named(Tensor self, str p, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+     norm_named, "The Frobenius norm, that of all elements."},
+    {"linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) "
+     "-> Tensor",
      vector_norm, "(sum |x|^p)^(1/p)"},
     {"dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", dist, "p-norm of the difference."},
     {0},

@@ -1,4 +1,5 @@
-/* Floor 4. A tensor's values as a kernel wants them, without a history of their own: the operation that calls records. */
+/* Floor 4. A tensor's values as a kernel wants them, without a history of their own: the operation that calls
+ * records. */
 #ifndef FACULA_PLAIN_H
 #define FACULA_PLAIN_H
 

@@ -1,7 +1,7 @@
 /* Floor 4. Pooling (facula/ops_conv.h).
  *
- * Averages are linear: forward and backward are each other's derivative. Maxima select: backward scatters by the indices,
- * and the derivative of that gathers by them. */
+ * Averages are linear: forward and backward are each other's derivative. Maxima select: backward scatters by the
+ * indices, and the derivative of that gathers by them. */
 #include <string.h>
 
 #include "backend/conv.h"
@@ -86,8 +86,7 @@ static fac_tensor *average(const char *name, const pooling *p, fac_tensor *x)
     fac_dtype dtype = (fac_dtype)x->dtype;
     fac__node *n = record(name, average_backward, p, 0, x);
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         bool whole = !fac_dtype_is_floating(dtype);
         fac_tensor *plain = fac__plain(x, whole ? FAC_FLOAT64 : dtype);
         y = plain ? launch_forward(p, plain, NULL) : NULL;
@@ -100,8 +99,7 @@ static fac_tensor *average_back(const pooling *p, fac_tensor *g)
 {
     fac__node *n = record("AvgPoolBackwardBackward0", average_back_backward, p, 0, g);
     fac_tensor *dx = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *plain = fac__plain(g, (fac_dtype)g->dtype);
         dx = plain ? launch_backward(p, plain, NULL) : NULL;
     }
@@ -134,8 +132,7 @@ static fac_tensor *maximum_back(const pooling *p, fac_tensor *g, fac_tensor *ind
     fac__node *n = record("MaxPoolBackwardBackward0", maximum_back_backward, p, 1, g);
     fac__save(n, 0, indices);
     fac_tensor *dx = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *plain = fac__plain(g, (fac_dtype)g->dtype);
         dx = plain ? launch_backward(p, plain, indices) : NULL;
     }
@@ -158,8 +155,7 @@ static fac_tensor *maximum(const char *name, const pooling *p, fac_tensor *x, fa
         indices = fac__own(fac__new(FAC_INT64, shape.n, shape.d));
         if (!indices) return fac__done(n), NULL;
     }
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *plain = fac__plain(x, (fac_dtype)x->dtype);
         y = plain ? launch_forward(p, plain, indices) : NULL;
     }
@@ -178,13 +174,17 @@ static bool take_input(pooling *p, const fac_tensor *x, const char *op, bool ada
         if (!x->shape[d] && (!adaptive || d >= x->ndim - s)) {
             empty = true;
             if (adaptive)
-                return fac__runtime_error("%s(): Expected input to have non-zero size for non-batch dimensions, but input has sizes %s "
+                return fac__runtime_error("%s(): Expected input to have non-zero size for non-batch dimensions, but "
+                                          "input has sizes %s "
                                           "with dimension %d being empty",
-                                          op, fac__shape_text(x->ndim, x->shape), d), false;
+                                          op, fac__shape_text(x->ndim, x->shape), d),
+                       false;
         }
     if (!right || empty)
-        return fac__runtime_error("%s(): Expected %dD or %dD (batch mode) tensor with optional 0 dim batch size for input, but got:%s", op,
-                                  s + 1, s + 2, fac__shape_text(x->ndim, x->shape)), false;
+        return fac__runtime_error(
+                   "%s(): Expected %dD or %dD (batch mode) tensor with optional 0 dim batch size for input, but got:%s",
+                   op, s + 1, s + 2, fac__shape_text(x->ndim, x->shape)),
+               false;
     p->lead = fac_shape(x);
     p->lead.n -= s;
     p->args.planes = 1;
@@ -201,18 +201,24 @@ static bool check_numbers(const pooling *p)
     for (int d = 0; d < 3; d++) {
         if (a->stride[d] == 0) return fac__runtime_error("stride should not be zero"), false;
         if (a->kernel[d] < 1)
-            return fac__runtime_error("kernel size should be greater than zero, but got %s", fac__window_text(p->spatial, a->kernel, ", ")),
+            return fac__runtime_error("kernel size should be greater than zero, but got %s",
+                                      fac__window_text(p->spatial, a->kernel, ", ")),
                    false;
         if (a->stride[d] < 0)
-            return fac__runtime_error("stride should be greater than zero, but got %s", fac__window_text(p->spatial, a->stride, ", ")),
+            return fac__runtime_error("stride should be greater than zero, but got %s",
+                                      fac__window_text(p->spatial, a->stride, ", ")),
                    false;
         if (a->dilation[d] < 1)
             return fac__runtime_error("dilation should be greater than zero, but got %s",
-                                      fac__window_text(p->spatial, a->dilation, ", ")), false;
-        if (a->pad[d] < 0) return fac__runtime_error("pad must be non-negative, but got pad: %lld", (long long)a->pad[d]), false;
+                                      fac__window_text(p->spatial, a->dilation, ", ")),
+                   false;
+        if (a->pad[d] < 0)
+            return fac__runtime_error("pad must be non-negative, but got pad: %lld", (long long)a->pad[d]), false;
         if (a->pad[d] > a->kernel[d] / 2)
-            return fac__runtime_error("pad should be at most half of kernel size, but got pad=%lld and kernel_size=%lld",
-                                      (long long)a->pad[d], (long long)a->kernel[d]), false;
+            return fac__runtime_error(
+                       "pad should be at most half of kernel size, but got pad=%lld and kernel_size=%lld",
+                       (long long)a->pad[d], (long long)a->kernel[d]),
+                   false;
     }
     return true;
 }
@@ -222,7 +228,8 @@ static bool set_output(pooling *p, bool ceil_mode)
     fac__pool_args *a = &p->args;
     bool fits = true;
     for (int d = 0; d < 3; d++) {
-        int64_t room = a->in[d] + 2 * a->pad[d] - a->dilation[d] * (a->kernel[d] - 1) - 1 + (ceil_mode ? a->stride[d] - 1 : 0);
+        int64_t room = a->in[d] + 2 * a->pad[d] - a->dilation[d] * (a->kernel[d] - 1) - 1 +
+                       (ceil_mode ? a->stride[d] - 1 : 0);
         a->out[d] = room < 0 ? 0 : room / a->stride[d] + 1;
         /* The last window of ceil_mode must begin inside the input or its left padding. */
         if (ceil_mode && (a->out[d] - 1) * a->stride[d] >= a->in[d] + a->pad[d]) a->out[d]--;
@@ -230,13 +237,15 @@ static bool set_output(pooling *p, bool ceil_mode)
     }
     if (fits) return true;
     int64_t channels = p->lead.d[p->lead.n - 1];
-    return fac__runtime_error("Given input size: (%lldx%s). Calculated output size: (%lldx%s). Output size is too small",
-                              (long long)channels, fac__window_text(p->spatial, a->in, "x"), (long long)channels,
-                              fac__window_text(p->spatial, a->out, "x")), false;
+    return fac__runtime_error(
+               "Given input size: (%lldx%s). Calculated output size: (%lldx%s). Output size is too small",
+               (long long)channels, fac__window_text(p->spatial, a->in, "x"), (long long)channels,
+               fac__window_text(p->spatial, a->out, "x")),
+           false;
 }
 
-static bool pooling_of(pooling *p, const fac_tensor *x, fac__pool_kind kind, int spatial, const char *op, fac_dims kernel,
-                       const fac_pool_options *o)
+static bool pooling_of(pooling *p, const fac_tensor *x, fac__pool_kind kind, int spatial, const char *op,
+                       fac_dims kernel, const fac_pool_options *o)
 {
     memset(p, 0, sizeof *p);
     p->args.kind = kind;
@@ -251,7 +260,8 @@ static bool pooling_of(pooling *p, const fac_tensor *x, fac__pool_kind kind, int
 
 /* ---- the operations ------------------------------------------------------------------------------------------- */
 
-static fac_tensor *max_pool(fac_tensor *x, int spatial, const char *op, const char *node, fac_dims kernel, const fac_pool_options *o)
+static fac_tensor *max_pool(fac_tensor *x, int spatial, const char *op, const char *node, fac_dims kernel,
+                            const fac_pool_options *o)
 {
     FAC__OP(op);
     FAC__NEED(x);
@@ -262,7 +272,8 @@ static fac_tensor *max_pool(fac_tensor *x, int spatial, const char *op, const ch
     return maximum(node, &p, x, o->indices);
 }
 
-static fac_tensor *avg_pool(fac_tensor *x, int spatial, const char *op, const char *node, fac_dims kernel, const fac_pool_options *o)
+static fac_tensor *avg_pool(fac_tensor *x, int spatial, const char *op, const char *node, fac_dims kernel,
+                            const fac_pool_options *o)
 {
     FAC__OP(op);
     FAC__NEED(x);
@@ -287,7 +298,8 @@ POOL(avg, 2, "AvgPool2DBackward0")
 POOL(avg, 3, "AvgPool3DBackward0")
 
 /* FAC_SAME_SIZE in place of None: the input's own size. */
-static bool adaptive_of(pooling *p, const fac_tensor *x, fac__pool_kind kind, int spatial, const char *op, fac_dims size)
+static bool adaptive_of(pooling *p, const fac_tensor *x, fac__pool_kind kind, int spatial, const char *op,
+                        fac_dims size)
 {
     memset(p, 0, sizeof *p);
     p->args.kind = kind;
@@ -297,8 +309,10 @@ static bool adaptive_of(pooling *p, const fac_tensor *x, fac__pool_kind kind, in
         if (p->args.out[d] == FAC_SAME_SIZE) p->args.out[d] = p->args.in[d];
     for (int d = 0; d < 3; d++)
         if (p->args.out[d] < 0)
-            return fac__runtime_error("%s: elements of output_size must be greater than or equal to 0 but received {%s}", op,
-                                      fac__window_text(spatial, p->args.out, ", ")), false;
+            return fac__runtime_error(
+                       "%s: elements of output_size must be greater than or equal to 0 but received {%s}", op,
+                       fac__window_text(spatial, p->args.out, ", ")),
+                   false;
     return true;
 }
 
@@ -317,7 +331,8 @@ static fac_tensor *adaptive_avg(fac_tensor *x, int spatial, const char *op, cons
     return average(node, &p, x);
 }
 
-static fac_tensor *adaptive_max(fac_tensor *x, int spatial, const char *op, const char *node, fac_dims size, fac_tensor **indices)
+static fac_tensor *adaptive_max(fac_tensor *x, int spatial, const char *op, const char *node, fac_dims size,
+                                fac_tensor **indices)
 {
     FAC__OP(op);
     FAC__NEED(x);
@@ -329,11 +344,11 @@ static fac_tensor *adaptive_max(fac_tensor *x, int spatial, const char *op, cons
 }
 
 #define ADAPTIVE(spatial, avg_node, max_node)                                                                          \
-    fac_tensor *(fac_adaptive_avg_pool##spatial##d)(fac_tensor *input, fac_dims output_size)                           \
+    fac_tensor *(fac_adaptive_avg_pool##spatial##d)(fac_tensor * input, fac_dims output_size)                          \
     {                                                                                                                  \
         return adaptive_avg(input, spatial, "adaptive_avg_pool" #spatial "d", avg_node, output_size);                  \
     }                                                                                                                  \
-    fac_tensor *(fac_adaptive_max_pool##spatial##d)(fac_tensor *input, fac_dims output_size, fac_tensor **indices)     \
+    fac_tensor *(fac_adaptive_max_pool##spatial##d)(fac_tensor * input, fac_dims output_size, fac_tensor * *indices)   \
     {                                                                                                                  \
         return adaptive_max(input, spatial, "adaptive_max_pool" #spatial "d", max_node, output_size, indices);         \
     }
@@ -343,7 +358,8 @@ ADAPTIVE(3, "AdaptiveAvgPool3DBackward0", "AdaptiveMaxPool3DBackward0")
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_pool_options max_keywords(fac_dims strides, fac_dims paddings, fac_dims dilations, bool ceil_mode, fac_tensor **indices)
+static fac_pool_options max_keywords(fac_dims strides, fac_dims paddings, fac_dims dilations, bool ceil_mode,
+                                     fac_tensor **indices)
 {
     fac_pool_options o = fac_pool_options_defaults();
     o.strides = strides;
@@ -353,7 +369,8 @@ static fac_pool_options max_keywords(fac_dims strides, fac_dims paddings, fac_di
     o.indices = indices;
     return o;
 }
-static fac_pool_options avg_keywords(fac_dims strides, fac_dims paddings, bool ceil_mode, bool count_include_pad, int64_t divisor)
+static fac_pool_options avg_keywords(fac_dims strides, fac_dims paddings, bool ceil_mode, bool count_include_pad,
+                                     int64_t divisor)
 {
     fac_pool_options o = max_keywords(strides, paddings, fac_dims_one(1), ceil_mode, NULL);
     o.count_include_pad = count_include_pad;
@@ -408,14 +425,16 @@ OPTIONAL_CALLS(3)
 #define OPTIONAL_ROWS(spatial)                                                                                         \
     {"adaptive_avg_pool" #spatial "d.optional(Tensor self, any[" #spatial "] output_size) -> Tensor",                  \
      optional_avg##spatial, "The same where None keeps the input's size."},                                            \
-    {"adaptive_max_pool" #spatial "d.optional(Tensor self, any[" #spatial "] output_size) -> (Tensor, Tensor)",        \
-     optional_max##spatial, "The same where None keeps the input's size."}
+    {                                                                                                                  \
+        "adaptive_max_pool" #spatial "d.optional(Tensor self, any[" #spatial "] output_size) -> (Tensor, Tensor)",     \
+            optional_max##spatial, "The same where None keeps the input's size."                                       \
+    }
 
 #define MAX_SCHEMA(name, n, result)                                                                                    \
-    name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n "] padding=0, int[" n              \
+    name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n "] padding=0, int[" n                 \
          "] dilation=1, bool ceil_mode=False) -> " result
 #define AVG_SCHEMA(name, n)                                                                                            \
-    name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n                                    \
+    name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n                                       \
          "] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor"
 
 const fac__op fac__ops_pool[] = {
@@ -434,9 +453,12 @@ const fac__op fac__ops_pool[] = {
     {"adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor", adaptive_avg2, "Averages to a given size."},
     {"_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor", adaptive_avg2, "Averages to a given size."},
     {"adaptive_avg_pool3d(Tensor self, int[3] output_size) -> Tensor", adaptive_avg3, "Averages to a given size."},
-    {"adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)", adaptive_max1, "Maxima to a given size."},
-    {"adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)", adaptive_max2, "Maxima to a given size."},
-    {"adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)", adaptive_max3, "Maxima to a given size."},
+    {"adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)", adaptive_max1,
+     "Maxima to a given size."},
+    {"adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)", adaptive_max2,
+     "Maxima to a given size."},
+    {"adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)", adaptive_max3,
+     "Maxima to a given size."},
     OPTIONAL_ROWS(2),
     OPTIONAL_ROWS(3),
     {0},

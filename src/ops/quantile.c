@@ -16,10 +16,13 @@ static bool check(const fac_tensor *x, const fac_tensor *q, const char *op, cons
     if (q->ndim > 1) return fac__runtime_error("%s() q must be a scalar or 1D tensor", op), false;
     if (x->dtype != FAC_FLOAT32 && x->dtype != FAC_FLOAT64)
         return fac__runtime_error("%s() input tensor must be either float or double dtype", op), false;
-    if (x->dtype != q->dtype) return fac__runtime_error("%s() q tensor must be same dtype as the input tensor", op), false;
+    if (x->dtype != q->dtype)
+        return fac__runtime_error("%s() q tensor must be same dtype as the input tensor", op), false;
     if (!ok)
-        return fac__runtime_error("%s() interpolation must be one of linear, lower, higher, midpoint or nearest, but got %s", op,
-                                  interpolation), false;
+        return fac__runtime_error(
+                   "%s() interpolation must be one of linear, lower, higher, midpoint or nearest, but got %s", op,
+                   interpolation),
+               false;
     for (int64_t i = 0; i < q->numel; i++) {
         double v = q->ndim ? fac_at(q, fac_dims_one(i)) : fac_item(q);
         if (!(v >= 0 && v <= 1)) return fac__runtime_error("%s() q values must be in the range [0, 1]", op), false;
@@ -38,7 +41,8 @@ static fac_tensor *ranks(fac_tensor *sorted, fac_tensor *q, bool leave_nan_out)
         fac_tensor *rank = count ? fac_mul(q, fac_sub_scalar(count, 1)) : NULL;
         return rank ? fac_clamp(rank, 0.0, fac_scalar_none()) : NULL;
     }
-    fac_tensor *whole = count ? fac_eq_scalar(count, last + 1) : NULL, *end = fac__own(fac__new_scalar(fac_scalar_int(last)));
+    fac_tensor *whole = count ? fac_eq_scalar(count, last + 1) : NULL,
+               *end = fac__own(fac__new_scalar(fac_scalar_int(last)));
     fac_tensor *rank = fac_mul_scalar(q, last);
     return whole && end && rank ? fac_where(whole, rank, end) : NULL; /* a row with NaN gives its last element, NaN */
 }
@@ -61,12 +65,14 @@ static fac_tensor *interpolate(fac_tensor *sorted, fac_tensor *rank, const char 
     return weight ? fac_lerp(low, high, weight) : NULL;
 }
 
-static fac_tensor *quantile(fac_tensor *x, fac_tensor *q, int64_t dim, bool keepdim, const char *how, bool leave_nan_out)
+static fac_tensor *quantile(fac_tensor *x, fac_tensor *q, int64_t dim, bool keepdim, const char *how,
+                            bool leave_nan_out)
 {
     bool all = dim == FAC_ALL_DIMS;
     int d = all ? 0 : fac__wrap_dim(dim, x->ndim), ndim = x->ndim;
     if (d < 0) return NULL;
-    fac_tensor *rows = all || !ndim ? fac_reshape(x, fac_dims_one(-1)) : fac_movedim(x, fac_dims_one(d), fac_dims_one(-1));
+    fac_tensor *rows = all || !ndim ? fac_reshape(x, fac_dims_one(-1))
+                                    : fac_movedim(x, fac_dims_one(d), fac_dims_one(-1));
     fac_tensor *sorted = rows ? fac_sort(rows) : NULL;
     fac_tensor *rank = sorted ? ranks(sorted, q->ndim ? q : fac_reshape(q, fac_dims_one(1)), leave_nan_out) : NULL;
     fac_tensor *y = rank ? interpolate(sorted, rank, how) : NULL;
@@ -74,12 +80,15 @@ static fac_tensor *quantile(fac_tensor *x, fac_tensor *q, int64_t dim, bool keep
     fac_dims shape = {.n = 0};
     if (q->ndim) shape.d[shape.n++] = q->numel;
     for (int i = 0; i < ndim; i++)
-        if (!all && i != d) shape.d[shape.n++] = x->shape[i];
-        else if (keepdim) shape.d[shape.n++] = 1;
+        if (!all && i != d)
+            shape.d[shape.n++] = x->shape[i];
+        else if (keepdim)
+            shape.d[shape.n++] = 1;
     return y ? fac_reshape(y, shape) : NULL;
 }
 
-static fac_tensor *checked(fac_tensor *self, fac_tensor *q, int64_t dim, bool keepdim, const char *how, const char *op, bool leave_nan_out)
+static fac_tensor *checked(fac_tensor *self, fac_tensor *q, int64_t dim, bool keepdim, const char *how, const char *op,
+                           bool leave_nan_out)
 {
     FAC__OP(op);
     FAC__NEED(self);
@@ -87,7 +96,8 @@ static fac_tensor *checked(fac_tensor *self, fac_tensor *q, int64_t dim, bool ke
     FAC__NEED(how);
     if (!check(self, q, op, how)) return NULL;
     fac_tensor *y = NULL;
-    fac_scope y = fac_escape(quantile(self, q, dim, keepdim, how, leave_nan_out));
+    fac_scope
+        y = fac_escape(quantile(self, q, dim, keepdim, how, leave_nan_out));
     return y;
 }
 
@@ -118,7 +128,8 @@ FAC__CALL(nanquantile_number, R(fac_nanquantile(T(0), number(S(1), T(0)), DIM(2)
 #define REST "int? dim=None, bool keepdim=False, *, str interpolation=\"linear\") -> Tensor"
 const fac__op fac__ops_quantile[] = {
     {"quantile(Tensor self, Tensor q, " REST, quantile_, "The values that fractions q of the elements lie below."},
-    {"quantile.scalar(Tensor self, float q, " REST, quantile_number, "The value that a fraction q of the elements lies below."},
+    {"quantile.scalar(Tensor self, float q, " REST, quantile_number,
+     "The value that a fraction q of the elements lies below."},
     {"nanquantile(Tensor self, Tensor q, " REST, nanquantile_, "The same, NaNs left out."},
     {"nanquantile.scalar(Tensor self, float q, " REST, nanquantile_number, "The same, NaNs left out."},
     {0},

@@ -29,7 +29,8 @@ static fac_dtype sum_dtype(const fac_tensor *x, fac_dtype given)
 /* The kernel adds in the result's compute type; a narrower dtype asked for is to be rounded to before. */
 static fac_tensor *narrowed(fac_tensor *x, fac_dtype dtype)
 {
-    return fac__compute_type(dtype) == dtype || !fac_dtype_is_floating((fac_dtype)x->dtype) ? x : fac__cast_plain(x, dtype);
+    return fac__compute_type(dtype) == dtype || !fac_dtype_is_floating((fac_dtype)x->dtype) ? x
+                                                                                            : fac__cast_plain(x, dtype);
 }
 
 /* ---- sums --------------------------------------------------------------------------------------------------- */
@@ -75,8 +76,10 @@ fac_tensor *fac_sum_to_size(fac_tensor *self, fac_dims size)
     bool fits = lead >= 0;
     for (int d = 0; d < self->ndim && fits; d++) {
         int64_t wanted = d < lead ? 1 : size.d[d - lead];
-        if (d < lead || (wanted == 1 && self->shape[d] != 1)) dims.d[dims.n++] = d;
-        else fits = wanted == self->shape[d];
+        if (d < lead || (wanted == 1 && self->shape[d] != 1))
+            dims.d[dims.n++] = d;
+        else
+            fits = wanted == self->shape[d];
     }
     if (!fits)
         return fac__runtime_error("size {%s} is not expandable to size {%s}.", fac__shape_text(size.n, size.d),
@@ -96,9 +99,10 @@ fac_tensor *fac_mean_with(fac_tensor *self, fac_reduce_options options)
     REDUCTION("mean");
     fac_dtype dtype = options.dtype ? options.dtype : (fac_dtype)self->dtype;
     if (!fac_dtype_is_floating(dtype))
-        return fac__runtime_error("mean(): could not infer output dtype. %s dtype must be either a floating point or complex "
-                                  "dtype. Got: %s",
-                                  options.dtype ? "Optional" : "Input", fac__dtype_word(dtype));
+        return fac__runtime_error(
+            "mean(): could not infer output dtype. %s dtype must be either a floating point or complex "
+            "dtype. Got: %s",
+            options.dtype ? "Optional" : "Input", fac__dtype_word(dtype));
     fac_tensor *x = narrowed(self, dtype);
     FAC__NEED(x);
     fac__node *n = record(r.all_given ? "MeanBackward0" : "MeanBackward1", mean_backward, 0, self, &r);
@@ -119,8 +123,7 @@ fac_tensor *fac_nanmean_with(fac_tensor *self, fac_reduce_options options)
         return fac__runtime_error("nanmean(): expected input to have floating point dtype but got %s",
                                   fac__dtype_word((fac_dtype)self->dtype));
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_reduce_options count = options;
         count.dtype = FAC_DTYPE_NONE;
         y = fac_escape(fac_div(fac_nansum_with(self, options), fac_sum_with(fac_eq(self, self), count)));
@@ -235,11 +238,12 @@ fac_tensor *fac_logsumexp_with(fac_tensor *self, fac_reduce_options options)
     fac_tensor *y = NULL;
     fac__node *n = record("LogsumexpBackward0", logsumexp_backward, 2, self, &r);
     fac__save(n, 0, self);
-    fac_scope fac_no_grad
-    {
-        fac_tensor *x = fac_dtype_is_floating((fac_dtype)self->dtype) ? self : fac_to(self, fac_get_default_dtype());
-        y = x ? fac_keep(logsumexp(x, &r)) : NULL;
-    }
+    fac_scope
+        fac_no_grad {
+            fac_tensor *x = fac_dtype_is_floating((fac_dtype)self->dtype) ? self
+                                                                          : fac_to(self, fac_get_default_dtype());
+            y = x ? fac_keep(logsumexp(x, &r)) : NULL;
+        }
     fac__save_output(n, 1, y, 0);
     return fac__result(n, y);
 }
@@ -300,9 +304,11 @@ const fac__op fac__ops_reduce[] = {
     {"prod(Tensor self, *, ScalarType? dtype=None) -> Tensor", prod, "Product of all elements."},
     {"prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor", prod_dim,
      "Product over a dimension."},
-    {"logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", logsumexp_, "log(sum(exp(x))) without overflow."},
+    {"logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", logsumexp_,
+     "log(sum(exp(x))) without overflow."},
     {"count_nonzero(Tensor self, int? dim=None) -> Tensor", count_nonzero, "How many elements are not 0."},
-    {"count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", count_nonzero, "How many are not 0, over dimensions."},
+    {"count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor", count_nonzero,
+     "How many are not 0, over dimensions."},
     {"sum_to_size(Tensor self, int[] size) -> Tensor", sum_to_size, "Sums over what broadcasting would repeat."},
     {"trace(Tensor self) -> Tensor", trace, "Sum of a matrix's diagonal."},
     {"all(Tensor self) -> Tensor", all, "Whether all elements are not 0."},

@@ -18,7 +18,8 @@ bool fac__reduction_of(const fac_tensor *x, const fac_reduce_options *o, fac__re
     r->mask = 0;
     r->keepdim = o->keepdim;
     r->all_given = o->dim == FAC_ALL_DIMS && o->dims.n < 0;
-    if (o->dims.n > FAC_MAX_DIMS) return fac__value_error("at most %d dimensions, but got %d", FAC_MAX_DIMS, o->dims.n), false;
+    if (o->dims.n > FAC_MAX_DIMS)
+        return fac__value_error("at most %d dimensions, but got %d", FAC_MAX_DIMS, o->dims.n), false;
     if (o->dim != FAC_ALL_DIMS && !add_dim(r, o->dim, x->ndim)) return false;
     for (int i = 0; i < o->dims.n; i++)
         if (!add_dim(r, o->dims.d[i], x->ndim)) return false;
@@ -29,8 +30,10 @@ bool fac__reduction_of(const fac_tensor *x, const fac_reduce_options *o, fac__re
     r->input.n = x->ndim;
     for (int d = 0; d < x->ndim; d++) {
         r->input.d[d] = x->shape[d];
-        if (!(r->mask >> d & 1)) r->shape[r->ndim++] = x->shape[d];
-        else if (r->keepdim) r->shape[r->ndim++] = 1;
+        if (!(r->mask >> d & 1))
+            r->shape[r->ndim++] = x->shape[d];
+        else if (r->keepdim)
+            r->shape[r->ndim++] = 1;
         if (r->mask >> d & 1) r->reduced *= x->shape[d];
     }
     return true;
@@ -48,7 +51,8 @@ static fac__operand result_operand(const fac_tensor *t, const fac__reduction *r)
     return o;
 }
 
-void fac__reduce_into(fac__reduce_kind kind, const fac_tensor *x, const fac__reduction *r, fac_tensor *out, fac_tensor *second)
+void fac__reduce_into(fac__reduce_kind kind, const fac_tensor *x, const fac__reduction *r, fac_tensor *out,
+                      fac_tensor *second)
 {
     fac__reduce_args args = {.kind = kind, .ndim = x->ndim, .reduced = r->mask, .in = fac__operand_of(x)};
     for (int d = 0; d < x->ndim; d++)
@@ -98,9 +102,11 @@ bool fac__reduction_not_empty(const fac_tensor *x, const fac__reduction *r, cons
 {
     if (x->numel) return true;
     if (r->all_given)
-        return fac__runtime_error("%s(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
-                                  "with the 'dim' argument.",
-                                  op), false;
+        return fac__runtime_error(
+                   "%s(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                   "with the 'dim' argument.",
+                   op),
+               false;
     for (int d = 0; d < x->ndim; d++)
         if ((r->mask >> d & 1) && !x->shape[d])
             return fac__index_error("%s(): Expected reduction dim %d to have non-zero size.", op, d), false;

@@ -21,7 +21,8 @@ typedef struct fac__reduction {
 bool fac__reduction_of(const fac_tensor *x, const fac_reduce_options *options, fac__reduction *r);
 
 /* Runs the kernel; out and second (may be NULL) have the reduction's shape, with or without the kept dims. */
-void fac__reduce_into(fac__reduce_kind kind, const fac_tensor *x, const fac__reduction *r, fac_tensor *out, fac_tensor *second);
+void fac__reduce_into(fac__reduce_kind kind, const fac_tensor *x, const fac__reduction *r, fac_tensor *out,
+                      fac_tensor *second);
 /* The same into a new tensor, which is the caller's. */
 fac_tensor *fac__reduce(fac__reduce_kind kind, const fac_tensor *x, const fac__reduction *r, fac_dtype dtype);
 

@@ -7,7 +7,8 @@
 
 static void launch(fac__scan_kind kind, const fac_tensor *x, int dim, const fac_tensor *out, const fac_tensor *second)
 {
-    fac__scan_args args = {.kind = kind, .ndim = x->ndim, .dim = dim, .in = fac__operand_of(x), .out[0] = fac__operand_of(out)};
+    fac__scan_args args = {
+        .kind = kind, .ndim = x->ndim, .dim = dim, .in = fac__operand_of(x), .out[0] = fac__operand_of(out)};
     if (second) args.out[1] = fac__operand_of(second);
     for (int d = 0; d < x->ndim; d++)
         args.shape[d] = x->shape[d];
@@ -82,9 +83,12 @@ static void cumprod_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **g
     int dim = *(const int *)n->params;
     fac_tensor *x = fac__saved(n, 0), *y = fac__saved(n, 1), *all;
     if (!x || !y || !(all = fac_all(x))) return;
-    if (!x->ndim) gx[0] = gy[0];
-    else if (*(const bool *)fac__data(all)) gx[0] = fac_div(sum_from_end(fac_mul(y, gy[0]), dim), x);
-    else gx[0] = cumprod_gradient_with_zeros(x, gy[0], dim);
+    if (!x->ndim)
+        gx[0] = gy[0];
+    else if (*(const bool *)fac__data(all))
+        gx[0] = fac_div(sum_from_end(fac_mul(y, gy[0]), dim), x);
+    else
+        gx[0] = cumprod_gradient_with_zeros(x, gy[0], dim);
 }
 
 fac_tensor *fac_cumprod(fac_tensor *self, int64_t dim, fac_dtype dtype)
@@ -101,7 +105,8 @@ static fac_tensor *log_part(fac_tensor *g, fac_tensor *x, fac_tensor *y, int dim
     fac_tensor *positive = fac_gt_scalar(g, 0);
     fac_tensor *logs = none && positive ? fac_where(positive, fac_log(g), none) : NULL;
     if (!logs) return NULL;
-    fac_tensor *sums = fac_flip(fac_logcumsumexp(fac_flip(fac_sub(logs, y), fac_dims_one(dim)), dim), fac_dims_one(dim));
+    fac_tensor *sums =
+        fac_flip(fac_logcumsumexp(fac_flip(fac_sub(logs, y), fac_dims_one(dim)), dim), fac_dims_one(dim));
     return sums ? fac_exp(fac_add(sums, x)) : NULL;
 }
 
@@ -123,7 +128,8 @@ fac_tensor *fac_logcumsumexp(fac_tensor *self, int64_t dim)
     FAC__OP("logcumsumexp");
     FAC__NEED(self);
     if (!fac_dtype_is_floating((fac_dtype)self->dtype))
-        return fac__runtime_error("\"logcumsumexp_out_cpu\" not implemented for '%s'", fac__dtype_word((fac_dtype)self->dtype));
+        return fac__runtime_error("\"logcumsumexp_out_cpu\" not implemented for '%s'",
+                                  fac__dtype_word((fac_dtype)self->dtype));
     return scan(self, FAC__LOGCUMSUMEXP, "LogcumsumexpBackward0", logcumsumexp_backward, dim, FAC_DTYPE_NONE);
 }
 
@@ -168,10 +174,14 @@ FAC__CALL(cummax, PAIR(fac_cummax(T(0), I(1), &indices)))
 FAC__CALL(cummin, PAIR(fac_cummin(T(0), I(1), &indices)))
 
 const fac__op fac__ops_scan[] = {
-    {"cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", cumsum, "Sums of the elements up to each one."},
-    {"cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", cumprod, "Products of the elements up to each one."},
+    {"cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", cumsum,
+     "Sums of the elements up to each one."},
+    {"cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", cumprod,
+     "Products of the elements up to each one."},
     {"logcumsumexp(Tensor self, int dim) -> Tensor", logcumsumexp, "log of the running sum of exp(x)."},
-    {"cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", cummax, "Largest element so far and where it is."},
-    {"cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", cummin, "Smallest element so far and where it is."},
+    {"cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)", cummax,
+     "Largest element so far and where it is."},
+    {"cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)", cummin,
+     "Smallest element so far and where it is."},
     {0},
 };

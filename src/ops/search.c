@@ -17,16 +17,21 @@ static fac_tensor *search(fac_tensor *sorted, fac_tensor *values, fac_tensor *so
 {
     fac_tensor *y = fac__new_like(values, out);
     bool ok = y != NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_dtype common = fac__result_type(2, (fac__arg[]){fac__tensor_arg(sorted), fac__tensor_arg(values)});
         fac_tensor *s = fac__plain(sorted, common), *v = fac__plain(values, common);
         fac_tensor *order = sorter ? fac__plain(sorter, FAC_INT64) : NULL;
         ok = ok && s && v && (order || !sorter);
         if (ok && y->numel) {
             int64_t n = sorted->shape[sorted->ndim - 1];
-            fac__search_args args = {.dtype = common, .n = n, .one_row = sorted->ndim == 1, .right = right, .sorted = fac__data(s),
-                                     .values = fac__data(v), .sorter = order ? fac__data(order) : NULL, .out = fac__data(y),
+            fac__search_args args = {.dtype = common,
+                                     .n = n,
+                                     .one_row = sorted->ndim == 1,
+                                     .right = right,
+                                     .sorted = fac__data(s),
+                                     .values = fac__data(v),
+                                     .sorter = order ? fac__data(order) : NULL,
+                                     .out = fac__data(y),
                                      .out_dtype = out};
             args.m = sorted->ndim == 1 ? values->numel : values->shape[values->ndim - 1];
             args.rows = values->numel / args.m;
@@ -40,23 +45,29 @@ static fac_tensor *search(fac_tensor *sorted, fac_tensor *values, fac_tensor *so
 static bool check_search(const fac_tensor *sorted, const fac_tensor *values, const fac_search_options *o)
 {
     if (!sorted->ndim)
-        return fac__runtime_error("torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension"), false;
+        return fac__runtime_error(
+                   "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension"),
+               false;
     bool match = sorted->ndim == 1 || sorted->ndim == values->ndim;
     for (int d = 0; match && sorted->ndim > 1 && d < sorted->ndim - 1; d++)
         match = sorted->shape[d] == values->shape[d];
     if (!match)
-        return fac__runtime_error("torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
-                                  "boundaries tensor and input value tensor must match, but we got boundaries tensor %s and input "
-                                  "value tensor %s",
-                                  fac__shape_text(sorted->ndim, sorted->shape), fac__shape_text(values->ndim, values->shape)), false;
+        return fac__runtime_error(
+                   "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
+                   "boundaries tensor and input value tensor must match, but we got boundaries tensor %s and input "
+                   "value tensor %s",
+                   fac__shape_text(sorted->ndim, sorted->shape), fac__shape_text(values->ndim, values->shape)),
+               false;
     if (o->sorter && !fac__same_shape(o->sorter, sorted))
-        return fac__runtime_error("torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor %s and "
-                                  "got sorter tensor %s",
-                                  fac__shape_text(sorted->ndim, sorted->shape),
-                                  fac__shape_text(o->sorter->ndim, o->sorter->shape)), false;
+        return fac__runtime_error(
+                   "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor %s and "
+                   "got sorter tensor %s",
+                   fac__shape_text(sorted->ndim, sorted->shape), fac__shape_text(o->sorter->ndim, o->sorter->shape)),
+               false;
     if (o->sorter && o->sorter->dtype != FAC_INT64)
         return fac__runtime_error("torch.searchsorted(): sorter must be a tensor of long dtype but got dtype %s",
-                                  fac__dtype_word((fac_dtype)o->sorter->dtype)), false;
+                                  fac__dtype_word((fac_dtype)o->sorter->dtype)),
+               false;
     if (!o->sorter || !sorted->numel) return true;
     /* Positions are read by the kernel as they are. */
     int64_t n = sorted->shape[sorted->ndim - 1];
@@ -87,7 +98,8 @@ fac_tensor *fac_bucketize_with(fac_tensor *values, fac_tensor *boundaries, fac_s
     FAC__OP("bucketize");
     FAC__NEED(values);
     FAC__NEED(boundaries);
-    if (boundaries->ndim != 1) return fac__runtime_error("boundaries tensor must be 1 dimension, but got dim(%d)", boundaries->ndim);
+    if (boundaries->ndim != 1)
+        return fac__runtime_error("boundaries tensor must be 1 dimension, but got dim(%d)", boundaries->ndim);
     return search(boundaries, values, NULL, options.right, options.out_int32 ? FAC_INT32 : FAC_INT64);
 }
 
@@ -97,17 +109,18 @@ fac_tensor *fac_isin(fac_tensor *elements, fac_tensor *test_elements, bool inver
     FAC__NEED(elements);
     FAC__NEED(test_elements);
     fac_tensor *y = NULL;
-    fac_scope fac_no_grad
-    {
-        fac_dtype common = fac__result_type(2, (fac__arg[]){fac__tensor_arg(elements), fac__tensor_arg(test_elements)});
-        fac_tensor *tests = fac_reshape(fac_to(test_elements, common), fac_dims_one(test_elements->numel)), *sorted;
-        fac_tensor *values = fac_to(elements, common);
-        if (tests && values && fac__rank(tests, 0, FAC__PICK_RANGE, false, 0, tests->numel, &sorted, NULL)) {
-            y = search(fac__own(sorted), values, NULL, false, FAC_BOOL);
-            if (invert && y) y = fac_eq_scalar(y, false);
+    fac_scope
+        fac_no_grad {
+            fac_dtype common =
+                fac__result_type(2, (fac__arg[]){fac__tensor_arg(elements), fac__tensor_arg(test_elements)});
+            fac_tensor *tests = fac_reshape(fac_to(test_elements, common), fac_dims_one(test_elements->numel)), *sorted;
+            fac_tensor *values = fac_to(elements, common);
+            if (tests && values && fac__rank(tests, 0, FAC__PICK_RANGE, false, 0, tests->numel, &sorted, NULL)) {
+                y = search(fac__own(sorted), values, NULL, false, FAC_BOOL);
+                if (invert && y) y = fac_eq_scalar(y, false);
+            }
+            y = fac_escape(y);
         }
-        y = fac_escape(y);
-    }
     return y;
 }
 
@@ -125,22 +138,29 @@ fac_tensor *fac_bincount(fac_tensor *self, fac_tensor *weights, int64_t minlengt
         return fac__runtime_error("weights should be 1-d and have the same length as input");
     fac_dtype count_dtype = !weights ? FAC_INT64 : weights->dtype == FAC_FLOAT32 ? FAC_FLOAT32 : FAC_FLOAT64;
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *x = fac__plain(self, FAC_INT64), *w = weights ? fac__plain(weights, count_dtype) : NULL;
         int64_t bins = minlength;
         bool ok = x && (w || !weights);
         for (int64_t i = 0; ok && i < self->numel; i++) {
             int64_t v = ((const int64_t *)fac__data(x))[i];
-            if (v < 0) ok = fac__runtime_error("bincount only supports 1-d non-negative integral inputs.") != NULL;
-            else if (v >= bins) bins = v + 1;
+            if (v < 0)
+                ok = fac__runtime_error("bincount only supports 1-d non-negative integral inputs.") != NULL;
+            else if (v >= bins)
+                bins = v + 1;
         }
         if (ok && self->numel == 0) count_dtype = FAC_INT64;
         y = ok ? fac__new(count_dtype, 1, &bins) : NULL;
         if (y) memset(fac__data(y), 0, (size_t)bins * fac_dtype_size(count_dtype));
         if (y && self->numel) {
-            fac__bin_args args = {.dtype = FAC_INT64, .weight_dtype = count_dtype, .count_dtype = count_dtype, .count = self->numel,
-                                  .bins = bins, .x = fac__data(x), .weights = w ? fac__data(w) : NULL, .counts = fac__data(y)};
+            fac__bin_args args = {.dtype = FAC_INT64,
+                                  .weight_dtype = count_dtype,
+                                  .count_dtype = count_dtype,
+                                  .count = self->numel,
+                                  .bins = bins,
+                                  .x = fac__data(x),
+                                  .weights = w ? fac__data(w) : NULL,
+                                  .counts = fac__data(y)};
             FAC__LAUNCH(fac__k_bin, args);
         }
     }
@@ -170,39 +190,47 @@ fac_tensor *fac_histc(fac_tensor *self, int64_t bins, double min, double max)
     fac_tensor *y = fac__new(dtype, 1, &bins);
     bool ok = y != NULL;
     if (ok) memset(fac__data(y), 0, (size_t)bins * fac_dtype_size(dtype));
-    fac_scope fac_no_grad
-    {
-        if (ok && min == max && self->numel) ok = range_of(self, &min, &max);
-        if (ok && min == max) {
-            min -= 1;
-            max += 1;
+    fac_scope
+        fac_no_grad {
+            if (ok && min == max && self->numel) ok = range_of(self, &min, &max);
+            if (ok && min == max) {
+                min -= 1;
+                max += 1;
+            }
+            if (ok && !(isfinite(min) && isfinite(max)))
+                ok = fac__runtime_error("torch.histc: range of [%g, %g] is not finite", min, max) != NULL;
+            if (ok && min > max) ok = fac__runtime_error("torch.histc: max must be larger than min") != NULL;
+            fac_tensor *x = ok ? fac__plain(self, dtype) : NULL;
+            if (x && self->numel) {
+                fac__bin_args args = {.dtype = dtype,
+                                      .count_dtype = dtype,
+                                      .count = self->numel,
+                                      .bins = bins,
+                                      .low = min,
+                                      .high = max,
+                                      .x = fac__data(x),
+                                      .counts = fac__data(y)};
+                FAC__LAUNCH(fac__k_bin, args);
+            }
+            ok = x != NULL;
         }
-        if (ok && !(isfinite(min) && isfinite(max)))
-            ok = fac__runtime_error("torch.histc: range of [%g, %g] is not finite", min, max) != NULL;
-        if (ok && min > max) ok = fac__runtime_error("torch.histc: max must be larger than min") != NULL;
-        fac_tensor *x = ok ? fac__plain(self, dtype) : NULL;
-        if (x && self->numel) {
-            fac__bin_args args = {.dtype = dtype, .count_dtype = dtype, .count = self->numel, .bins = bins, .low = min, .high = max,
-                                  .x = fac__data(x), .counts = fac__data(y)};
-            FAC__LAUNCH(fac__k_bin, args);
-        }
-        ok = x != NULL;
-    }
     if (!ok) fac_release(y), y = NULL;
     return fac__own(y);
 }
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_tensor *searchsorted_by_name(fac_tensor *sorted, fac_tensor *values, bool int32, bool right, const char *side,
-                                        fac_tensor *sorter)
+static fac_tensor *searchsorted_by_name(fac_tensor *sorted, fac_tensor *values, bool int32, bool right,
+                                        const char *side, fac_tensor *sorter)
 {
     if (side && strcmp(side, "left") && strcmp(side, "right"))
         return fac__runtime_error("torch.searchsorted(): side can only be 'left' or 'right' but got %s", side);
     if (side && right && !strcmp(side, "left"))
-        return fac__runtime_error("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was "
-                                  "True");
-    return fac_searchsorted(sorted, values, .right = right || (side && side[0] == 'r'), .out_int32 = int32, .sorter = sorter);
+        return fac__runtime_error(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was "
+            "True");
+    return fac_searchsorted(sorted, values, .right = right || (side && side[0] == 'r'), .out_int32 = int32,
+                            .sorter = sorter);
 }
 FAC__CALL(searchsorted, R(searchsorted_by_name(T(0), T(1), B(2), B(3), STR(4), T(5))))
 FAC__CALL(bucketize, R(fac_bucketize(T(0), T(1), .out_int32 = B(2), .right = B(3))))
@@ -211,14 +239,16 @@ FAC__CALL(bincount, R(fac_bincount(T(0), T(1), I(2))))
 FAC__CALL(histc, R(fac_histc(T(0), I(1), F(2), F(3))))
 
 const fac__op fac__ops_search[] = {
-    {"searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? "
+    {"searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? "
+     "side=None, Tensor? "
      "sorter=None) -> Tensor",
      searchsorted, "Where values would go in a sorted sequence."},
     {"bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor", bucketize,
      "Between which boundaries values lie."},
     {"isin(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor", isin,
      "Whether elements are among others."},
-    {"bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor", bincount, "How often each number occurs."},
+    {"bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor", bincount,
+     "How often each number occurs."},
     {"histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", histc, "Counts in equal bins."},
     {0},
 };

@@ -16,7 +16,8 @@ static fac_tensor *run(softmax s, const fac_tensor *x, const fac_tensor *y, cons
     const fac_tensor *like = x ? x : y;
     fac_tensor *out = fac__new_like(like, (fac_dtype)like->dtype);
     if (!out || !out->numel) return out;
-    fac__softmax_args args = {.dtype = (fac_dtype)like->dtype, .log = s.log, .backward = g != NULL, .outer = 1, .n = 1, .inner = 1};
+    fac__softmax_args args = {
+        .dtype = (fac_dtype)like->dtype, .log = s.log, .backward = g != NULL, .outer = 1, .n = 1, .inner = 1};
     for (int d = 0; d < like->ndim; d++)
         *(d < s.dim ? &args.outer : d == s.dim ? &args.n : &args.inner) *= like->shape[d];
     args.x = x ? fac__data(x) : NULL;
@@ -64,7 +65,8 @@ static fac_tensor *gradient(fac_tensor *g, fac_tensor *y, softmax s)
     if (!fac__same_shape(g, y))
         return fac__runtime_error("grad_output and output must be of one shape, but got %s and %s",
                                   fac__shape_text(g->ndim, g->shape), fac__shape_text(y->ndim, y->shape));
-    fac__node *n = record(s.log ? "LogSoftmaxBackwardDataBackward0" : "SoftmaxBackwardDataBackward0", gradient_backward, s, g, y);
+    fac__node *n =
+        record(s.log ? "LogSoftmaxBackwardDataBackward0" : "SoftmaxBackwardDataBackward0", gradient_backward, s, g, y);
     fac__save(n, 0, g);
     fac__save(n, 1, y);
     fac_tensor *pg = fac__plain(g, (fac_dtype)y->dtype), *py = fac__plain(y, (fac_dtype)y->dtype);
@@ -135,16 +137,19 @@ FAC__CALL(softmax_data, R(gradient_by_name(T(0), T(1), I(2), DT(3), false)))
 FAC__CALL(log_softmax_data, R(gradient_by_name(T(0), T(1), I(2), DT(3), true)))
 
 const fac__op fac__ops_softmax[] = {
-    {"softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmax_int, "exp(x), scaled to sum 1 along dim."},
-    {"log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", log_softmax_int, "The logarithm of softmax."},
+    {"softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmax_int,
+     "exp(x), scaled to sum 1 along dim."},
+    {"log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", log_softmax_int,
+     "The logarithm of softmax."},
     {"softmin(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmin, "softmax of -self."},
     {"special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmax_int, "The same as softmax."},
     {"special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", log_softmax_int,
      "The same as log_softmax."},
     {"_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", plain_softmax, "softmax in self's own dtype."},
-    {"_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", plain_log_softmax, "log_softmax in self's own dtype."},
-    {"_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor", softmax_data,
-     "The input's gradient of softmax, from its output."},
+    {"_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", plain_log_softmax,
+     "log_softmax in self's own dtype."},
+    {"_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
+     softmax_data, "The input's gradient of softmax, from its output."},
     {"_log_softmax_backward_data(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype) -> Tensor",
      log_softmax_data, "The input's gradient of log_softmax, from its output."},
     {0},

@@ -1,5 +1,5 @@
-/* Floor 4. Sorting and selecting by rank (facula/ops_sort.h). The kernel sorts rows, so the dimension at hand is moved to the
- * end before and back after. */
+/* Floor 4. Sorting and selecting by rank (facula/ops_sort.h). The kernel sorts rows, so the dimension at hand is
+ * moved to the end before and back after. */
 #include <math.h>
 
 #include "facula/autograd.h"
@@ -28,20 +28,20 @@ static fac_tensor *swapped(fac_tensor *t, int dim)
 static fac_tensor *put_back(fac_tensor *rows, int dim)
 {
     if (!rows || dim >= rows->ndim - 1) return rows;
-    fac_tensor *view = fac__own(swapped(rows, dim)), *y = view ? fac__new((fac_dtype)rows->dtype, view->ndim, view->shape) : NULL;
+    fac_tensor *view = fac__own(swapped(rows, dim)),
+               *y = view ? fac__new((fac_dtype)rows->dtype, view->ndim, view->shape) : NULL;
     if (y && !fac__copy_into(y, view)) fac_release(y), y = NULL;
     fac_release(rows);
     return y;
 }
 
-bool fac__rank(fac_tensor *x, int dim, fac__sort_pick pick, bool descending, int64_t first, int64_t k, fac_tensor **values,
-               fac_tensor **indices)
+bool fac__rank(fac_tensor *x, int dim, fac__sort_pick pick, bool descending, int64_t first, int64_t k,
+               fac_tensor **values, fac_tensor **indices)
 {
     bool ok = false;
     if (values) *values = NULL;
     if (indices) *indices = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *rows = x->ndim && dim < x->ndim - 1 ? fac__own(swapped(x, dim)) : x;
         rows = fac__plain(rows, (fac_dtype)x->dtype);
         int64_t shape[FAC_MAX_DIMS], n = x->ndim ? x->shape[dim] : 1;
@@ -53,9 +53,18 @@ bool fac__rank(fac_tensor *x, int dim, fac__sort_pick pick, bool descending, int
         fac_tensor *v = scratch && values ? fac__new((fac_dtype)x->dtype, x->ndim, shape) : NULL;
         fac_tensor *i = scratch && indices ? fac__new(FAC_INT64, x->ndim, shape) : NULL;
         if (scratch && (v || !values) && (i || !indices)) {
-            fac__sort_args args = {.dtype = (fac_dtype)x->dtype, .pick = pick, .rows = n ? x->numel / n : 0, .n = n, .first = first,
-                                   .k = k, .descending = descending, .x = fac__data(rows), .values = v ? fac__data(v) : NULL,
-                                   .indices = i ? fac__data(i) : NULL, .scratch = fac__data(scratch), .lanes = lanes};
+            fac__sort_args args = {.dtype = (fac_dtype)x->dtype,
+                                   .pick = pick,
+                                   .rows = n ? x->numel / n : 0,
+                                   .n = n,
+                                   .first = first,
+                                   .k = k,
+                                   .descending = descending,
+                                   .x = fac__data(rows),
+                                   .values = v ? fac__data(v) : NULL,
+                                   .indices = i ? fac__data(i) : NULL,
+                                   .scratch = fac__data(scratch),
+                                   .lanes = lanes};
             if (x->numel && k) FAC__LAUNCH(fac__k_sort, args);
             v = put_back(v, dim);
             i = put_back(i, dim);
@@ -72,8 +81,8 @@ bool fac__rank(fac_tensor *x, int dim, fac__sort_pick pick, bool descending, int
 }
 
 /* A recorded selection: positions first .. first + k of the sorted dim, which goes if it is not kept. */
-static fac_tensor *ranked(fac_tensor *x, const char *node, int dim, fac__sort_pick pick, bool descending, int64_t first, int64_t k,
-                          bool keepdim, fac_tensor **indices)
+static fac_tensor *ranked(fac_tensor *x, const char *node, int dim, fac__sort_pick pick, bool descending, int64_t first,
+                          int64_t k, bool keepdim, fac_tensor **indices)
 {
     fac_tensor *v, *i;
     if (indices) *indices = NULL;
@@ -180,14 +189,16 @@ static fac_tensor *median_of_all(fac_tensor *self, const char *op, const char *n
     if (!fac__reduction_of(self, &all, &r)) return NULL;
     fac__node *n = fac__shared_record(node, self, &r);
     fac_tensor *y = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *flat = NULL, *value = NULL;
-        fac_no_grad flat = fac_reshape(self, fac_dims_one(self->numel));
+        fac_no_grad
+            flat = fac_reshape(self, fac_dims_one(self->numel));
         y = flat ? fac__new((fac_dtype)self->dtype, 0, NULL) : NULL;
         bool ok = y != NULL;
-        if (ok && !self->numel) ok = fac__fill_into(y, fac_scalar_float(NAN));
-        else if (ok) ok = fac__rank(flat, 0, pick, false, 0, 1, &value, NULL) && fac__copy_into(y, value);
+        if (ok && !self->numel)
+            ok = fac__fill_into(y, fac_scalar_float(NAN));
+        else if (ok)
+            ok = fac__rank(flat, 0, pick, false, 0, 1, &value, NULL) && fac__copy_into(y, value);
         fac_release(value);
         if (!ok) fac_release(y), y = NULL;
     }
@@ -238,7 +249,8 @@ FAC__CALL(mode, PAIR(fac_mode(T(0), I(1), B(2), &indices)))
 
 const fac__op fac__ops_sort[] = {
     {RANK_SCHEMA("sort", ", int dim=-1, bool descending=False"), sort, "Sorted along dim."},
-    {RANK_SCHEMA("sort.stable", ", *, bool? stable, int dim=-1, bool descending=False"), sort_stable, "Sorted along dim."},
+    {RANK_SCHEMA("sort.stable", ", *, bool? stable, int dim=-1, bool descending=False"), sort_stable,
+     "Sorted along dim."},
     {"argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor", argsort, "Where the sorted elements stand."},
     {"argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", argsort_stable,
      "Where the sorted elements stand."},
@@ -248,7 +260,8 @@ const fac__op fac__ops_sort[] = {
     {"median(Tensor self) -> Tensor", median, "Lower median of all elements."},
     {"nanmedian(Tensor self) -> Tensor", nanmedian, "Lower median of what is not NaN."},
     {RANK_SCHEMA("median.dim", ", int dim, bool keepdim=False"), median_dim, "Lower median along dim."},
-    {RANK_SCHEMA("nanmedian.dim", ", int dim, bool keepdim=False"), nanmedian_dim, "Lower median along dim of what is not NaN."},
+    {RANK_SCHEMA("nanmedian.dim", ", int dim, bool keepdim=False"), nanmedian_dim,
+     "Lower median along dim of what is not NaN."},
     {RANK_SCHEMA("mode", ", int dim=-1, bool keepdim=False"), mode, "Most frequent value along dim."},
     {0},
 };

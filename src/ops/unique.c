@@ -1,5 +1,6 @@
-/* Floor 4. Unique values and slices (facula/ops_sort.h). Rows of elements (one element each, or one slice) are put in order,
- * equal neighbours are counted as one. The size of the result depends on values, so this is done where it is called. */
+/* Floor 4. Unique values and slices (facula/ops_sort.h). Rows of elements (one element each, or one slice) are put in
+ * order, equal neighbours are counted as one. The size of the result depends on values, so this is done where it is
+ * called. */
 #include <string.h>
 
 #include "facula/autograd.h"
@@ -68,8 +69,10 @@ typedef struct found {
     fac_tensor *values, *inverse, *counts; /* the caller's; the last two only if asked for */
 } found;
 
-/* order NULL: as they are. shape is that of one row in the result's first dimension, inverse_shape that of the inverse. */
-static bool collect(const rows *r, const int64_t *order, fac_dims shape, fac_dims inverse_shape, const fac_unique_options *o, found *f)
+/* order NULL: as they are. shape is that of one row in the result's first dimension, inverse_shape that of the
+ * inverse. */
+static bool collect(const rows *r, const int64_t *order, fac_dims shape, fac_dims inverse_shape,
+                    const fac_unique_options *o, found *f)
 {
     int64_t groups = 0;
     for (int64_t i = 0; i < r->count; i++)
@@ -110,10 +113,10 @@ static fac_tensor *hand_out(found f, const fac_unique_options *o)
 static fac_tensor *unique_values(fac_tensor *x, bool sort, const fac_unique_options *o)
 {
     found f = {NULL, NULL, NULL};
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *plain = fac__plain(x, (fac_dtype)x->dtype), *flat = NULL;
-        fac_no_grad flat = plain ? fac_reshape(plain, fac_dims_one(x->numel)) : NULL;
+        fac_no_grad
+            flat = plain ? fac_reshape(plain, fac_dims_one(x->numel)) : NULL;
         if (flat) {
             rows r = {fac__data(flat), (fac_dtype)x->dtype, x->numel, 1};
             int64_t *order = sort ? sorted_order(&r, flat) : NULL;
@@ -138,24 +141,26 @@ static fac_tensor *unique_slices(fac_tensor *x, bool sort, const fac_unique_opti
         if (!x->shape[d]) others_empty = true;
     }
     if (others_empty && x->shape[dim])
-        return fac__runtime_error("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
+        return fac__runtime_error(
+            "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
     found f = {NULL, NULL, NULL};
     fac_tensor *y = NULL;
-    fac_scope fac_no_grad
-    {
-        fac_tensor *front = fac_transpose(x, dim, 0); /* as PyTorch 1.13 does: it says in which order elements are compared */
-        fac_tensor *plain = front ? fac__plain(front, (fac_dtype)x->dtype) : NULL;
-        if (plain) {
-            rows r = {fac__data(plain), (fac_dtype)x->dtype, x->shape[dim], width};
-            fac_tensor *flat = r.width == 1 ? fac_reshape(plain, fac_dims_one(r.count)) : plain;
-            int64_t *order = sort && flat ? sorted_order(&r, flat) : NULL;
-            if (order || !sort) collect(&r, order, shape, fac_dims_one(r.count), o, &f);
+    fac_scope
+        fac_no_grad {
+            fac_tensor *front =
+                fac_transpose(x, dim, 0); /* as PyTorch 1.13 does: it says in which order elements are compared */
+            fac_tensor *plain = front ? fac__plain(front, (fac_dtype)x->dtype) : NULL;
+            if (plain) {
+                rows r = {fac__data(plain), (fac_dtype)x->dtype, x->shape[dim], width};
+                fac_tensor *flat = r.width == 1 ? fac_reshape(plain, fac_dims_one(r.count)) : plain;
+                int64_t *order = sort && flat ? sorted_order(&r, flat) : NULL;
+                if (order || !sort) collect(&r, order, shape, fac_dims_one(r.count), o, &f);
+            }
+            fac_tensor *values = hand_out(f, o);
+            if (values && o->inverse) fac_escape(*o->inverse);
+            if (values && o->counts) fac_escape(*o->counts);
+            y = values ? fac_escape(fac_contiguous(fac_transpose(values, 0, dim))) : NULL;
         }
-        fac_tensor *values = hand_out(f, o);
-        if (values && o->inverse) fac_escape(*o->inverse);
-        if (values && o->counts) fac_escape(*o->counts);
-        y = values ? fac_escape(fac_contiguous(fac_transpose(values, 0, dim))) : NULL;
-    }
     return y;
 }
 
@@ -202,8 +207,10 @@ FAC__CALL(unique_dim, count = by_name(T(0), true, I(1), B(3), B(4), results))
 FAC__CALL(consecutive, count = by_name(T(0), false, DIM(3), B(1), B(2), results))
 
 const fac__op fac__ops_unique[] = {
-    {"_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", unique1, "Every value once."},
-    {"_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)",
+    {"_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", unique1,
+     "Every value once."},
+    {"_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, "
+     "Tensor)",
      unique2, "Every value once, where each element went, and how often each occurs."},
     {"unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> "
      "(Tensor, Tensor, Tensor)",

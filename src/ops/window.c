@@ -7,9 +7,10 @@ bool fac__window_list(const char *keyword, fac_dims list, int64_t single, int sp
 {
     if (list.n < 0) list = fac_dims_one(single);
     if (list.n != 1 && list.n != spatial)
-        return fac__runtime_error("expected %s to be a single integer value or a list of %d values to match the convolution "
-                                  "dimensions, but got %s=%s",
-                                  keyword, spatial, keyword, fac__shape_text(list.n > FAC_MAX_DIMS ? FAC_MAX_DIMS : list.n, list.d)),
+        return fac__runtime_error(
+                   "expected %s to be a single integer value or a list of %d values to match the convolution "
+                   "dimensions, but got %s=%s",
+                   keyword, spatial, keyword, fac__shape_text(list.n > FAC_MAX_DIMS ? FAC_MAX_DIMS : list.n, list.d)),
                false;
     for (int d = 0; d < 3; d++) {
         int s = d - (3 - spatial);
@@ -25,6 +26,7 @@ const char *fac__window_text(int spatial, const int64_t *sizes, const char *betw
     char *text = ring[next++ % 4];
     size_t at = 0;
     for (int d = 3 - spatial; d < 3; d++)
-        at += (size_t)snprintf(text + at, sizeof ring[0] - at, "%s%lld", d == 3 - spatial ? "" : between, (long long)sizes[d]);
+        at += (size_t)snprintf(text + at, sizeof ring[0] - at, "%s%lld", d == 3 - spatial ? "" : between,
+                               (long long)sizes[d]);
     return text;
 }

@@ -1,5 +1,6 @@
-/* Floor 1. Sorting on the CPU: values become unsigned keys in the same order, and keys with their positions are sorted by a
- * stable radix sort, a byte at a time, leaving out bytes that are the same in all. Rows are shared out among threads. */
+/* Floor 1. Sorting on the CPU: values become unsigned keys in the same order, and keys with their positions are
+ * sorted by a stable radix sort, a byte at a time, leaving out bytes that are the same in all. Rows are shared out
+ * among threads. */
 #include <string.h>
 
 #include "backend/sort.h"
@@ -131,7 +132,8 @@ static void sort_rows(void *context, int64_t begin, int64_t end)
         sorted += picked(a, sorted);
         for (int64_t i = 0; i < a->k; i++) {
             if (a->indices) a->indices[row * a->k + i] = sorted[i].index;
-            if (a->values) memcpy((char *)a->values + (size_t)(row * a->k + i) * size, x + (size_t)sorted[i].index * size, size);
+            if (a->values)
+                memcpy((char *)a->values + (size_t)(row * a->k + i) * size, x + (size_t)sorted[i].index * size, size);
         }
     }
 }
@@ -140,8 +142,10 @@ static void sort(const void *args)
 {
     const fac__sort_args *a = args;
     int64_t grain = 1 + (1 << 14) / (a->n + 1);
-    if (fac__threads() > a->lanes) sort_rows((void *)a, 0, a->rows);
-    else fac__parallel(a->rows, grain, sort_rows, (void *)a);
+    if (fac__threads() > a->lanes)
+        sort_rows((void *)a, 0, a->rows);
+    else
+        fac__parallel(a->rows, grain, sort_rows, (void *)a);
 }
 
 /* ---- the search ----------------------------------------------------------------------------------------------- */
@@ -156,10 +160,14 @@ static int64_t place(const fac__search_args *a, const char *row, const int64_t *
         int64_t middle = low + (high - low) / 2;
         const char *at = row + (size_t)(sorter ? sorter[middle] : middle) * size;
         bool stop; /* whether the value goes before this element; false where it is NaN */
-        if (floating) stop = a->right ? fac__load_double(a->dtype, at) > f : fac__load_double(a->dtype, at) >= f;
-        else stop = a->right ? fac__load_int(a->dtype, at) > v : fac__load_int(a->dtype, at) >= v;
-        if (stop) high = middle;
-        else low = middle + 1;
+        if (floating)
+            stop = a->right ? fac__load_double(a->dtype, at) > f : fac__load_double(a->dtype, at) >= f;
+        else
+            stop = a->right ? fac__load_int(a->dtype, at) > v : fac__load_int(a->dtype, at) >= v;
+        if (stop)
+            high = middle;
+        else
+            low = middle + 1;
     }
     return low;
 }
@@ -174,11 +182,14 @@ static void search_values(void *context, int64_t begin, int64_t end)
         const char *value = (const char *)a->values + (size_t)i * size;
         const int64_t *sorter = a->sorter ? a->sorter + row * a->n : NULL;
         int64_t at = place(a, sorted, sorter, value);
-        if (a->out_dtype == FAC_INT64) ((int64_t *)a->out)[i] = at;
-        else if (a->out_dtype == FAC_INT32) ((int32_t *)a->out)[i] = (int32_t)at;
+        if (a->out_dtype == FAC_INT64)
+            ((int64_t *)a->out)[i] = at;
+        else if (a->out_dtype == FAC_INT32)
+            ((int32_t *)a->out)[i] = (int32_t)at;
         else
-            ((bool *)a->out)[i] = at < a->n && fac__load_double(a->dtype, sorted + (size_t)at * size) ==
-                                                   fac__load_double(a->dtype, value) &&
+            ((bool *)a->out)[i] = at < a->n &&
+                                  fac__load_double(a->dtype, sorted + (size_t)at * size) ==
+                                      fac__load_double(a->dtype, value) &&
                                   (fac_dtype_is_floating(a->dtype) || !memcmp(sorted + (size_t)at * size, value, size));
     }
 }
@@ -194,7 +205,8 @@ static void search(const void *args)
 static void bin(const void *args)
 {
     const fac__bin_args *a = args;
-    size_t size = fac_dtype_size(a->dtype), weight = fac_dtype_size(a->weight_dtype), count = fac_dtype_size(a->count_dtype);
+    size_t size = fac_dtype_size(a->dtype), weight = fac_dtype_size(a->weight_dtype),
+           count = fac_dtype_size(a->count_dtype);
     bool floating = fac_dtype_is_floating(a->dtype), single = a->dtype == FAC_FLOAT32;
     for (int64_t i = 0; i < a->count; i++) {
         const char *at = (const char *)a->x + (size_t)i * size;
@@ -210,8 +222,10 @@ static void bin(const void *args)
         }
         char *sum = (char *)a->counts + (size_t)b * count;
         double w = a->weights ? fac__load_double(a->weight_dtype, (const char *)a->weights + (size_t)i * weight) : 1;
-        if (a->count_dtype == FAC_INT64) fac__store_int(a->count_dtype, sum, fac__load_int(a->count_dtype, sum) + (int64_t)w);
-        else fac__store_double(a->count_dtype, sum, fac__load_double(a->count_dtype, sum) + w);
+        if (a->count_dtype == FAC_INT64)
+            fac__store_int(a->count_dtype, sum, fac__load_int(a->count_dtype, sum) + (int64_t)w);
+        else
+            fac__store_double(a->count_dtype, sum, fac__load_double(a->count_dtype, sum) + w);
     }
 }
 
