@@ -43,9 +43,19 @@ static float *numbers(int64_t n)
 
 static void gemm(int64_t m, int64_t k, int64_t n, bool ta, bool tb, double beta)
 {
-    fac__gemm_args g = {.dtype = FAC_FLOAT32, .batch = 1, .m = m, .n = n, .k = k, .alpha = 1, .beta = beta,
-                        .a_row = ta ? 1 : k, .a_col = ta ? m : 1, .b_row = tb ? 1 : n, .b_col = tb ? k : 1,
-                        .c_row = n, .c_col = 1};
+    fac__gemm_args g = {.dtype = FAC_FLOAT32,
+                        .batch = 1,
+                        .m = m,
+                        .n = n,
+                        .k = k,
+                        .alpha = 1,
+                        .beta = beta,
+                        .a_row = ta ? 1 : k,
+                        .a_col = ta ? m : 1,
+                        .b_row = tb ? 1 : n,
+                        .b_col = tb ? k : 1,
+                        .c_row = n,
+                        .c_col = 1};
     float *a = numbers(m * k), *b = numbers(k * n), *c = numbers(m * n);
     g.a = a, g.b = b, g.c = c;
     double t = best_time(&fac__k_gemm, &g);
@@ -57,25 +67,42 @@ static void gemm(int64_t m, int64_t k, int64_t n, bool ta, bool tb, double beta)
 static void conv(int64_t n, int64_t c, int64_t in, int64_t k, int64_t side, int64_t pad, int64_t stride, int64_t groups)
 {
     int64_t out = (in + 2 * pad - side) / stride + 1;
-    fac__conv_args v = {.dtype = FAC_FLOAT32, .n = n, .c = c, .k = k, .groups = groups, .in = {1, in, in},
-                        .out = {1, out, out}, .kernel = {1, side, side}, .stride = {1, stride, stride},
-                        .pad = {0, pad, pad}, .dilation = {1, 1, 1}};
+    fac__conv_args v = {.dtype = FAC_FLOAT32,
+                        .n = n,
+                        .c = c,
+                        .k = k,
+                        .groups = groups,
+                        .in = {1, in, in},
+                        .out = {1, out, out},
+                        .kernel = {1, side, side},
+                        .stride = {1, stride, stride},
+                        .pad = {0, pad, pad},
+                        .dilation = {1, 1, 1}};
     float *x = numbers(n * c * in * in), *w = numbers(k * c / groups * side * side), *y = numbers(n * k * out * out);
     float *dx = numbers(n * c * in * in), *dw = numbers(k * c / groups * side * side);
     v.x = x, v.w = w, v.y = y, v.dx = dx, v.dw = dw, v.dy = y;
     double flops = 2e-9 * (double)(n * k * out * out * c / groups * side * side);
-    double f = best_time(&fac__k_conv, &v), i = best_time(&fac__k_conv_input, &v), g = best_time(&fac__k_conv_weight, &v);
-    printf("conv %lldx%lldx%lldx%lld k%lld %lldx%lld pad %lld stride %lld groups %lld: forward %.3f ms %.1f GF/s, input "
-           "%.3f ms %.1f, weight %.3f ms %.1f\n",
-           (long long)n, (long long)c, (long long)in, (long long)in, (long long)k, (long long)side, (long long)side,
-           (long long)pad, (long long)stride, (long long)groups, f * 1e3, flops / f, i * 1e3, flops / i, g * 1e3, flops / g);
+    double f = best_time(&fac__k_conv, &v), i = best_time(&fac__k_conv_input, &v),
+           g = best_time(&fac__k_conv_weight, &v);
+    printf(
+        "conv %lldx%lldx%lldx%lld k%lld %lldx%lld pad %lld stride %lld groups %lld: forward %.3f ms %.1f GF/s, input "
+        "%.3f ms %.1f, weight %.3f ms %.1f\n",
+        (long long)n, (long long)c, (long long)in, (long long)in, (long long)k, (long long)side, (long long)side,
+        (long long)pad, (long long)stride, (long long)groups, f * 1e3, flops / f, i * 1e3, flops / i, g * 1e3,
+        flops / g);
     free(x), free(w), free(y), free(dx), free(dw);
 }
 
 static void pool(int64_t planes, int64_t in)
 {
-    fac__pool_args p = {.kind = FAC__POOL_MAX, .dtype = FAC_FLOAT32, .planes = planes, .in = {1, in, in},
-                        .out = {1, in / 2, in / 2}, .kernel = {1, 2, 2}, .stride = {1, 2, 2}, .dilation = {1, 1, 1}};
+    fac__pool_args p = {.kind = FAC__POOL_MAX,
+                        .dtype = FAC_FLOAT32,
+                        .planes = planes,
+                        .in = {1, in, in},
+                        .out = {1, in / 2, in / 2},
+                        .kernel = {1, 2, 2},
+                        .stride = {1, 2, 2},
+                        .dilation = {1, 1, 1}};
     float *x = numbers(planes * in * in), *y = numbers(planes * in * in), *dx = numbers(planes * in * in);
     int64_t *indices = (int64_t *)(void *)numbers(planes * in * in);
     p.x = x, p.y = y, p.indices = indices;

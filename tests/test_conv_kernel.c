@@ -32,9 +32,12 @@ static double get(fac_dtype d, const void *p, int64_t i)
 
 static void set(fac_dtype d, void *p, int64_t i, double v)
 {
-    if (d == FAC_FLOAT32) ((float *)p)[i] = (float)v;
-    else if (d == FAC_FLOAT64) ((double *)p)[i] = v;
-    else ((uint16_t *)p)[i] = d == FAC_BFLOAT16 ? fac__float_to_bfloat16((float)v) : fac__float_to_float16((float)v);
+    if (d == FAC_FLOAT32)
+        ((float *)p)[i] = (float)v;
+    else if (d == FAC_FLOAT64)
+        ((double *)p)[i] = v;
+    else
+        ((uint16_t *)p)[i] = d == FAC_BFLOAT16 ? fac__float_to_bfloat16((float)v) : fac__float_to_float16((float)v);
 }
 
 /* Exact-size buffers, so that a sanitizer sees the first element too many. */
@@ -88,12 +91,14 @@ static void same(const char *what, const fac__conv_args *a, const void *got, sum
     for (int64_t i = 0; i < s.n; i++) {
         double v = get(a->dtype, got, i), bound = s.size[i] * (a->dtype == FAC_FLOAT64 ? 1e-14 : 3e-6);
         if (!(fabs(v - s.value[i]) <= bound))
-            fail_msg("%s, %s, n %d c %d k %d groups %d in %d %d %d kernel %d %d %d stride %d %d %d pad %d %d %d dilation %d %d "
+            fail_msg("%s, %s, n %d c %d k %d groups %d in %d %d %d kernel %d %d %d stride %d %d %d pad %d %d %d "
+                     "dilation %d %d "
                      "%d: [%d] is %.9g, not %.9g",
                      what, fac_dtype_name(a->dtype), (int)a->n, (int)a->c, (int)a->k, (int)a->groups, (int)a->in[0],
                      (int)a->in[1], (int)a->in[2], (int)a->kernel[0], (int)a->kernel[1], (int)a->kernel[2],
-                     (int)a->stride[0], (int)a->stride[1], (int)a->stride[2], (int)a->pad[0], (int)a->pad[1], (int)a->pad[2],
-                     (int)a->dilation[0], (int)a->dilation[1], (int)a->dilation[2], (int)i, v, s.value[i]);
+                     (int)a->stride[0], (int)a->stride[1], (int)a->stride[2], (int)a->pad[0], (int)a->pad[1],
+                     (int)a->pad[2], (int)a->dilation[0], (int)a->dilation[1], (int)a->dilation[2], (int)i, v,
+                     s.value[i]);
     }
     free(s.value);
     free(s.size);
@@ -121,11 +126,13 @@ static void check_conv(fac__conv_args a)
     for (int64_t n = 0; n < a.n; n++)
         for (int64_t k = 0; k < a.k; k++)
             for (int64_t o = 0; o < out; o++) {
-                int64_t yi = (n * a.k + k) * out + o, at[3] = {o / a.out[2] / a.out[1], o / a.out[2] % a.out[1], o % a.out[2]};
+                int64_t yi = (n * a.k + k) * out + o,
+                        at[3] = {o / a.out[2] / a.out[1], o / a.out[2] % a.out[1], o % a.out[2]};
                 if (with_bias) add_to(&sy, yi, get(a.dtype, bias, k));
                 for (int64_t c = 0; c < cg; c++)
                     for (int64_t t = 0; t < taps; t++) {
-                        int64_t tap[3] = {t / a.kernel[2] / a.kernel[1], t / a.kernel[2] % a.kernel[1], t % a.kernel[2]};
+                        int64_t tap[3] = {t / a.kernel[2] / a.kernel[1], t / a.kernel[2] % a.kernel[1],
+                                          t % a.kernel[2]};
                         int64_t q[3];
                         bool inside = true;
                         for (int i = 0; i < 3; i++) {
@@ -187,10 +194,12 @@ static void conv_shapes_body(void)
     check_conv(CONV2D(.n = 2, .c = 32, .k = 64, .in = {1, 26, 26}, .kernel = {1, 3, 3}));
     check_conv(CONV2D(.n = 2, .c = 1, .k = 6, .in = {1, 28, 28}, .kernel = {1, 5, 5}, .pad = {0, 2, 2}));
     check_conv(CONV2D(.n = 2, .c = 6, .k = 16, .in = {1, 14, 14}, .kernel = {1, 5, 5}));
-    check_conv(CONV2D(.n = 1, .c = 3, .k = 20, .in = {1, 61, 60}, .kernel = {1, 7, 7}, .pad = {0, 3, 3}, .stride = {1, 2, 2}));
+    check_conv(
+        CONV2D(.n = 1, .c = 3, .k = 20, .in = {1, 61, 60}, .kernel = {1, 7, 7}, .pad = {0, 3, 3}, .stride = {1, 2, 2}));
     check_conv(CONV2D(.n = 1, .c = 40, .k = 50, .in = {1, 9, 9}, .kernel = {1, 1, 1}));
     check_conv(CONV2D(.n = 1, .c = 40, .k = 33, .in = {1, 9, 9}, .kernel = {1, 1, 1}, .stride = {1, 2, 2}));
-    check_conv(CONV2D(.n = 2, .c = 24, .k = 24, .groups = 24, .in = {1, 17, 15}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+    check_conv(
+        CONV2D(.n = 2, .c = 24, .k = 24, .groups = 24, .in = {1, 17, 15}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
     check_conv(CONV2D(.n = 2, .c = 8, .k = 24, .groups = 8, .in = {1, 17, 15}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
     check_conv(CONV2D(.n = 1, .c = 4, .k = 5, .in = {1, 150, 140}, .kernel = {1, 3, 3})); /* several blocks of rows */
     check_conv(CONV2D(.n = 1, .c = 70, .k = 5, .in = {1, 40, 90}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
@@ -224,10 +233,11 @@ static void conv_empty(void **state)
 
 static void conv_threads_body(void)
 {
-    fac__conv_args all[] = {CONV2D(.n = 13, .c = 20, .k = 30, .in = {1, 20, 20}, .kernel = {1, 3, 3}),
-                            CONV2D(.n = 1, .c = 40, .k = 90, .in = {1, 20, 20}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}),
-                            CONV2D(.n = 9, .c = 1, .k = 32, .in = {1, 28, 28}, .kernel = {1, 3, 3}),
-                            CONV2D(.n = 1, .c = 3, .k = 70, .in = {1, 60, 60}, .kernel = {1, 3, 3}, .stride = {1, 2, 2})};
+    fac__conv_args all[] = {
+        CONV2D(.n = 13, .c = 20, .k = 30, .in = {1, 20, 20}, .kernel = {1, 3, 3}),
+        CONV2D(.n = 1, .c = 40, .k = 90, .in = {1, 20, 20}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}),
+        CONV2D(.n = 9, .c = 1, .k = 32, .in = {1, 28, 28}, .kernel = {1, 3, 3}),
+        CONV2D(.n = 1, .c = 3, .k = 70, .in = {1, 60, 60}, .kernel = {1, 3, 3}, .stride = {1, 2, 2})};
     int before = fac_get_num_threads();
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         fac__conv_args a = all[i];
@@ -331,7 +341,10 @@ static void check_pool(fac__pool_args a, int odd_values)
     for (int64_t i = 0; i < a.planes * in && odd_values; i++)
         if (random_below(6) == 0) set(a.dtype, x, i, random_below(2) ? NAN : -INFINITY);
     bool max = a.kind == FAC__POOL_MAX || a.kind == FAC__POOL_ADAPTIVE_MAX;
-    double exact = a.dtype == FAC_FLOAT64 ? 1e-14 : a.dtype == FAC_FLOAT32 ? 2e-6 : a.dtype == FAC_FLOAT16 ? 4e-3 : 4e-2;
+    double exact = a.dtype == FAC_FLOAT64   ? 1e-14
+                   : a.dtype == FAC_FLOAT32 ? 2e-6
+                   : a.dtype == FAC_FLOAT16 ? 4e-3
+                                            : 4e-2;
     a.x = x, a.y = y, a.dy = dy, a.dx = dx;
     for (int with_indices = 0; with_indices <= max; with_indices++) {
         a.indices = with_indices ? indices : NULL;
@@ -343,9 +356,10 @@ static void check_pool(fac__pool_args a, int odd_values)
                 if (max) {
                     if (!(got == s.best || (isnan(got) && isnan(s.best)))) fail_msg("max is %g, not %g", got, s.best);
                     if (with_indices && s.count && indices[p * out + o] != s.where)
-                        fail_msg("max of plane %d, output %d is at %d, not %d (%s, in %d %d %d, kernel %d %d %d)", (int)p, (int)o,
-                                 (int)indices[p * out + o], (int)s.where, fac_dtype_name(a.dtype), (int)a.in[0], (int)a.in[1],
-                                 (int)a.in[2], (int)a.kernel[0], (int)a.kernel[1], (int)a.kernel[2]);
+                        fail_msg("max of plane %d, output %d is at %d, not %d (%s, in %d %d %d, kernel %d %d %d)",
+                                 (int)p, (int)o, (int)indices[p * out + o], (int)s.where, fac_dtype_name(a.dtype),
+                                 (int)a.in[0], (int)a.in[1], (int)a.in[2], (int)a.kernel[0], (int)a.kernel[1],
+                                 (int)a.kernel[2]);
                 } else {
                     double want = s.count ? s.sum / divisor : 0;
                     if (!(fabs(got - want) <= exact * (fabs(want) + 4))) fail_msg("average is %g, not %g", got, want);
@@ -370,7 +384,8 @@ static void check_pool(fac__pool_args a, int odd_values)
         for (int64_t i = 0; i < in; i++) {
             double got = get(a.dtype, dx, p * in + i);
             if (!(fabs(got - want[i]) <= 4 * exact * (fabs(want[i]) + 4)))
-                fail_msg("kind %d %s: gradient at %d is %g, not %g", (int)a.kind, fac_dtype_name(a.dtype), (int)i, got, want[i]);
+                fail_msg("kind %d %s: gradient at %d is %g, not %g", (int)a.kind, fac_dtype_name(a.dtype), (int)i, got,
+                         want[i]);
         }
     }
     free(want), free(x), free(dy), free(y), free(dx), free(indices);
@@ -380,8 +395,10 @@ static void pools_body(void)
 {
     static const fac_dtype dtypes[] = {FAC_FLOAT32, FAC_FLOAT64, FAC_FLOAT16, FAC_BFLOAT16};
     for (int t = 0; t < 400; t++) {
-        fac__pool_args a = {.kind = (fac__pool_kind)random_below(4), .dtype = dtypes[random_below(4)],
-                            .planes = random_below(5), .count_include_pad = random_below(2),
+        fac__pool_args a = {.kind = (fac__pool_kind)random_below(4),
+                            .dtype = dtypes[random_below(4)],
+                            .planes = random_below(5),
+                            .count_include_pad = random_below(2),
                             .divisor = random_below(4) ? 0 : 3};
         int dims = 1 + random_below(3);
         bool fits = true;
@@ -405,8 +422,13 @@ static void pools_body(void)
     }
     for (int side = 2; side < 70; side += 5)
         for (int d = 0; d < 4; d++) {
-            fac__pool_args a = {.kind = FAC__POOL_MAX, .dtype = dtypes[d], .planes = 3, .in = {1, side, side + 1},
-                                .out = {1, side / 2, (side + 1) / 2}, .kernel = {1, 2, 2}, .stride = {1, 2, 2},
+            fac__pool_args a = {.kind = FAC__POOL_MAX,
+                                .dtype = dtypes[d],
+                                .planes = 3,
+                                .in = {1, side, side + 1},
+                                .out = {1, side / 2, (side + 1) / 2},
+                                .kernel = {1, 2, 2},
+                                .stride = {1, 2, 2},
                                 .dilation = {1, 1, 1}};
             check_pool(a, side & 1);
         }
@@ -419,8 +441,9 @@ static void pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv_shapes),  cmocka_unit_test(conv_without_memory), cmocka_unit_test(conv_empty),
-        cmocka_unit_test(conv_threads), cmocka_unit_test(pools),
+        cmocka_unit_test(conv_shapes), cmocka_unit_test(conv_without_memory),
+        cmocka_unit_test(conv_empty),  cmocka_unit_test(conv_threads),
+        cmocka_unit_test(pools),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

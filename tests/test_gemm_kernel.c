@@ -85,8 +85,10 @@ static double expected(const fac__gemm_args *g, const void *c_before, int64_t p,
     for (int64_t l = 0; l < g->k; l++) {
         double t = get(g->dtype, g->a, p * g->a_batch + i * g->a_row + l * g->a_col) *
                    get(g->dtype, g->b, p * g->b_batch + l * g->b_row + j * g->b_col);
-        if (g->dtype == FAC_BOOL) sum = sum != 0 || t != 0;
-        else sum += t;
+        if (g->dtype == FAC_BOOL)
+            sum = sum != 0 || t != 0;
+        else
+            sum += t;
         magnitude += fabs(t);
     }
     double before = g->beta != 0 ? get(g->dtype, c_before, p * g->c_batch + i * g->c_row + j * g->c_col) : 0;
@@ -111,9 +113,22 @@ static void check(fac_dtype dtype, int64_t batch, int64_t m, int64_t k, int64_t 
                   double beta)
 {
     layout a = lay(ka, m, k, batch), b = lay(kb, k, n, batch), c = lay(kc == 3 ? 0 : kc, m, n, batch);
-    fac__gemm_args g = {.dtype = dtype, .batch = batch, .m = m, .n = n, .k = k, .a_row = a.row, .a_col = a.col,
-                        .a_batch = a.batch, .b_row = b.row, .b_col = b.col, .b_batch = b.batch, .c_row = c.row,
-                        .c_col = c.col, .c_batch = c.batch, .alpha = alpha, .beta = beta};
+    fac__gemm_args g = {.dtype = dtype,
+                        .batch = batch,
+                        .m = m,
+                        .n = n,
+                        .k = k,
+                        .a_row = a.row,
+                        .a_col = a.col,
+                        .a_batch = a.batch,
+                        .b_row = b.row,
+                        .b_col = b.col,
+                        .b_batch = b.batch,
+                        .c_row = c.row,
+                        .c_col = c.col,
+                        .c_batch = c.batch,
+                        .alpha = alpha,
+                        .beta = beta};
     void *pa = buffer(dtype, a.size), *pb = buffer(dtype, b.size), *pc = buffer(dtype, c.size);
     size_t bytes = (size_t)c.size * fac_dtype_size(dtype);
     if (beta == 0 && fac_dtype_is_floating(dtype)) /* which must not be read then */
@@ -134,9 +149,10 @@ static void check(fac_dtype dtype, int64_t batch, int64_t m, int64_t k, int64_t 
                 double got = get(dtype, pc, at);
                 seen[at] = 1;
                 if (!(fabs(got - want) <= bound))
-                    fail_msg("%s batch %d m %d k %d n %d layouts %d %d %d alpha %g beta %g: [%d, %d, %d] is %.9g, not %.9g",
-                             fac_dtype_name(dtype), (int)batch, (int)m, (int)k, (int)n, ka, kb, kc, alpha, beta, (int)p,
-                             (int)i, (int)j, got, want);
+                    fail_msg(
+                        "%s batch %d m %d k %d n %d layouts %d %d %d alpha %g beta %g: [%d, %d, %d] is %.9g, not %.9g",
+                        fac_dtype_name(dtype), (int)batch, (int)m, (int)k, (int)n, ka, kb, kc, alpha, beta, (int)p,
+                        (int)i, (int)j, got, want);
             }
     for (int64_t i = 0; i < c.size; i++) /* gaps stay as they are */
         if (!seen[i])
@@ -182,8 +198,8 @@ static void every_dtype_body(void)
 {
     for (int d = FAC_BOOL; d < FAC_DTYPE_COUNT; d++)
         for (int t = 0; t < 30; t++)
-            check((fac_dtype)d, 1 + random_below(3), random_below(9), random_below(12), random_below(9), random_below(4),
-                  random_below(4), random_below(3), 1, random_below(2));
+            check((fac_dtype)d, 1 + random_below(3), random_below(9), random_below(12), random_below(9),
+                  random_below(4), random_below(4), random_below(3), 1, random_below(2));
     check(FAC_FLOAT16, 1, 150, 300, 140, 0, 1, 0, 1, 1);
     check(FAC_BFLOAT16, 1, 150, 300, 140, 1, 0, 0, 2, 0);
 }
@@ -196,8 +212,8 @@ static void every_dtype(void **state)
 static void order_body(void)
 {
     if (fac__cpu_isa() == FAC__BASELINE) return; /* may have no fused multiply-add */
-    static const int64_t shapes[][3] = {{4, 2, 8}, {4, 8, 1}, {8, 4, 2}, {1, 4, 8}, {4, 2, 5}, {4, 5, 1},
-                                        {33, 7, 19}, {64, 128, 10}, {70, 300, 50}, {1, 60, 1}};
+    static const int64_t shapes[][3] = {{4, 2, 8}, {4, 8, 1},   {8, 4, 2},     {1, 4, 8},     {4, 2, 5},
+                                        {4, 5, 1}, {33, 7, 19}, {64, 128, 10}, {70, 300, 50}, {1, 60, 1}};
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int way = 0; way < 4; way++) {
             int64_t m = shapes[s][0], k = shapes[s][1], n = shapes[s][2];
@@ -208,9 +224,22 @@ static void order_body(void)
                 a[i] /= 3;
             for (int64_t i = 0; i < m * n; i++)
                 c[i] = bias[i % n];
-            fac__gemm_args g = {.dtype = FAC_FLOAT32, .batch = 1, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c,
-                                .a_row = way & 1 ? 1 : k, .a_col = way & 1 ? m : 1, .b_row = way & 2 ? 1 : n,
-                                .b_col = way & 2 ? k : 1, .c_row = n, .c_col = 1, .alpha = 1, .beta = 1};
+            fac__gemm_args g = {.dtype = FAC_FLOAT32,
+                                .batch = 1,
+                                .m = m,
+                                .n = n,
+                                .k = k,
+                                .a = a,
+                                .b = b,
+                                .c = c,
+                                .a_row = way & 1 ? 1 : k,
+                                .a_col = way & 1 ? m : 1,
+                                .b_row = way & 2 ? 1 : n,
+                                .b_col = way & 2 ? k : 1,
+                                .c_row = n,
+                                .c_col = 1,
+                                .alpha = 1,
+                                .beta = 1};
             fac__k_gemm.run[FAC__CPU](&g);
             for (int64_t i = 0; i < m; i++)
                 for (int64_t j = 0; j < n; j++) {
@@ -241,17 +270,33 @@ static void empty(void **state)
 
 static void threads_body(void)
 {
-    static const int64_t shapes[][4] = {{1, 300, 700, 310}, {1, 64, 784, 256}, {40, 33, 65, 50}, {3, 200, 400, 130},
-                                        {1, 1, 3000, 2000}, {1, 2000, 3000, 1}};
+    static const int64_t shapes[][4] = {{1, 300, 700, 310}, {1, 64, 784, 256},  {40, 33, 65, 50},
+                                        {3, 200, 400, 130}, {1, 1, 3000, 2000}, {1, 2000, 3000, 1}};
     int before = fac_get_num_threads();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         int64_t p = shapes[s][0], m = shapes[s][1], k = shapes[s][2], n = shapes[s][3];
         float *a = buffer(FAC_FLOAT32, p * m * k), *b = buffer(FAC_FLOAT32, p * k * n);
         float *c[2] = {buffer(FAC_FLOAT32, p * m * n), buffer(FAC_FLOAT32, p * m * n)};
         for (int threads = 1; threads <= 3; threads++) {
-            fac__gemm_args g = {.dtype = FAC_FLOAT32, .batch = p, .m = m, .n = n, .k = k, .a = a, .b = b,
-                                .c = c[threads > 1], .a_row = k, .a_col = 1, .a_batch = m * k, .b_row = 1, .b_col = k,
-                                .b_batch = k * n, .c_row = n, .c_col = 1, .c_batch = m * n, .alpha = 1, .beta = 0};
+            fac__gemm_args g = {.dtype = FAC_FLOAT32,
+                                .batch = p,
+                                .m = m,
+                                .n = n,
+                                .k = k,
+                                .a = a,
+                                .b = b,
+                                .c = c[threads > 1],
+                                .a_row = k,
+                                .a_col = 1,
+                                .a_batch = m * k,
+                                .b_row = 1,
+                                .b_col = k,
+                                .b_batch = k * n,
+                                .c_row = n,
+                                .c_col = 1,
+                                .c_batch = m * n,
+                                .alpha = 1,
+                                .beta = 0};
             assert_true(fac_set_num_threads(threads));
             fac__k_gemm.run[FAC__CPU](&g);
             if (threads > 1) assert_memory_equal(c[0], c[1], (size_t)(p * m * n) * sizeof(float));

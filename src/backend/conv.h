@@ -18,7 +18,12 @@ extern const fac__kernel fac__k_conv_input;  /* reads dy, w;      writes dx */
 extern const fac__kernel fac__k_conv_weight; /* reads dy, x;      writes dw */
 
 /* Pooling over n planes (batch * channels). All floating dtypes. */
-typedef enum fac__pool_kind { FAC__POOL_MAX, FAC__POOL_AVG, FAC__POOL_ADAPTIVE_AVG, FAC__POOL_ADAPTIVE_MAX } fac__pool_kind;
+typedef enum fac__pool_kind {
+    FAC__POOL_MAX,
+    FAC__POOL_AVG,
+    FAC__POOL_ADAPTIVE_AVG,
+    FAC__POOL_ADAPTIVE_MAX
+} fac__pool_kind;
 typedef struct fac__pool_args {
     fac__pool_kind kind;
     fac_dtype dtype;

@@ -102,8 +102,17 @@ static void forward_axis(const fac__conv_args *a, int i, fac__conv_axis *x)
 static bool forward_quickly(const fac__conv_args *a)
 {
     int64_t cg = a->c / a->groups, kg = a->k / a->groups, taps = volume(a->kernel);
-    fac__correlation c = {.dtype = a->dtype, .n = a->n, .groups = a->groups, .rows = kg, .depth = cg, .w_row = cg * taps,
-                          .w_depth = taps, .w_group = kg * cg * taps, .source = a->x, .w = a->w, .bias = a->bias,
+    fac__correlation c = {.dtype = a->dtype,
+                          .n = a->n,
+                          .groups = a->groups,
+                          .rows = kg,
+                          .depth = cg,
+                          .w_row = cg * taps,
+                          .w_depth = taps,
+                          .w_group = kg * cg * taps,
+                          .source = a->x,
+                          .w = a->w,
+                          .bias = a->bias,
                           .out = a->y};
     if (!give_taps(a->kernel, c.axis)) return false;
     for (int i = 0; i < 3; i++) {
@@ -141,8 +150,17 @@ static void input_axis(const fac__conv_args *a, int i, int64_t residue, fac__con
 static bool input_quickly(const fac__conv_args *a)
 {
     int64_t cg = a->c / a->groups, kg = a->k / a->groups, taps = volume(a->kernel);
-    fac__correlation c = {.dtype = a->dtype, .n = a->n, .groups = a->groups, .rows = cg, .depth = kg, .w_row = taps,
-                          .w_depth = cg * taps, .w_group = kg * cg * taps, .source = a->dy, .w = a->w, .out = a->dx};
+    fac__correlation c = {.dtype = a->dtype,
+                          .n = a->n,
+                          .groups = a->groups,
+                          .rows = cg,
+                          .depth = kg,
+                          .w_row = taps,
+                          .w_depth = cg * taps,
+                          .w_group = kg * cg * taps,
+                          .source = a->dy,
+                          .w = a->w,
+                          .out = a->dx};
     if (!give_taps(a->kernel, c.axis)) return false;
     for (int i = 0; i < 3; i++) {
         c.kernel[i] = a->kernel[i];

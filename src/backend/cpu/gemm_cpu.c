@@ -1,9 +1,9 @@
 /* Floor 1. Matrix multiplication on the CPU: which way a problem takes, and how it is shared among threads. float and
  * double are multiplied in isa/gemm_body.h; half types pass through float in pieces; integers and bool take plain loops.
  * Knows nothing of tensors. */
-#include "backend/gemm.h"
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/scratch.h"
+#include "backend/gemm.h"
 #include "core/half.h"
 
 FAC__ISA_DECLARE(void, fac__gemm_one, (const fac__gemm_args *g));
@@ -68,7 +68,8 @@ static float to_float(fac_dtype dtype, uint16_t h)
     return dtype == FAC_FLOAT16 ? fac__float16_to_float(h) : fac__bfloat16_to_float(h);
 }
 
-static void widen(fac_dtype dtype, const uint16_t *from, int64_t row, int64_t col, int64_t rows, int64_t cols, float *to)
+static void widen(fac_dtype dtype, const uint16_t *from, int64_t row, int64_t col, int64_t rows, int64_t cols,
+                  float *to)
 {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++)
@@ -86,9 +87,22 @@ static void half_one(const fac__gemm_args *g)
             for (int64_t l = 0, k; l < g->k || l == 0; l += k) {
                 k = g->k - l < side ? g->k - l : side;
                 if (k == 0) k = 1;
-                fac__gemm_args w = {.dtype = FAC_FLOAT32, .batch = 1, .m = m, .n = n, .k = g->k ? k : 0, .a = a, .b = b,
-                                    .c = c, .a_row = k, .a_col = 1, .b_row = n, .b_col = 1, .c_row = n, .c_col = 1,
-                                    .alpha = 1, .beta = l ? 1 : 0};
+                fac__gemm_args w = {.dtype = FAC_FLOAT32,
+                                    .batch = 1,
+                                    .m = m,
+                                    .n = n,
+                                    .k = g->k ? k : 0,
+                                    .a = a,
+                                    .b = b,
+                                    .c = c,
+                                    .a_row = k,
+                                    .a_col = 1,
+                                    .b_row = n,
+                                    .b_col = 1,
+                                    .c_row = n,
+                                    .c_col = 1,
+                                    .alpha = 1,
+                                    .beta = l ? 1 : 0};
                 if (g->k) {
                     widen(g->dtype, (const uint16_t *)g->a + i * g->a_row + l * g->a_col, g->a_row, g->a_col, m, k, a);
                     widen(g->dtype, (const uint16_t *)g->b + l * g->b_row + j * g->b_col, g->b_row, g->b_col, k, n, b);
@@ -146,20 +160,33 @@ enum { BLOCK_WORK = 1 << 19 };
 static void run(const void *args)
 {
     const fac__gemm_args *g = args;
-    double work = (double)g->m * (double)g->n * (double)(g->k + 1);
     if (g->m <= 0 || g->n <= 0 || g->batch <= 0) return;
+    fac__gemm_args turned;
+    if ((g->c_col != 1 && g->c_row == 1) || (g->n == 1 && g->m != 1)) { /* C^T = B^T A^T has contiguous rows */
+        turned = *g;
+        turned.m = g->n, turned.n = g->m;
+        turned.a = g->b, turned.a_row = g->b_col, turned.a_col = g->b_row, turned.a_batch = g->b_batch;
+        turned.b = g->a, turned.b_row = g->a_col, turned.b_col = g->a_row, turned.b_batch = g->a_batch;
+        turned.c_row = g->c_col, turned.c_col = g->c_row;
+        g = &turned;
+    }
+    double work = (double)g->m * (double)g->n * (double)(g->k + 1);
     if (g->batch == 1 && work < 2 * BLOCK_WORK) {
         one(g);
         return;
     }
     grid s = {g, g->m, g->n, 1, 1};
-    if (work >= 2 * BLOCK_WORK) { /* halve the longer side, in steps that suit the tiles */
-        while ((double)s.rows * (double)s.columns * (double)g->k > 4 * BLOCK_WORK && s.rows * s.columns > 128 * 128) {
-            if (s.rows > s.columns) s.rows = (s.rows / 2 + 83) / 84 * 84;
-            else s.columns = (s.columns / 2 + 31) / 32 * 32;
+    if (work >= 2 * BLOCK_WORK && fac__threads() > 1) { /* halve the longer side, in steps that suit the tiles */
+        while (s.down * s.across * g->batch < 4 * fac__threads() &&
+               work / (double)(s.down * s.across) >= 2 * BLOCK_WORK) {
+            bool rows = s.rows > s.columns;
+            int64_t *side = rows ? &s.rows : &s.columns, step = rows ? 84 : 32,
+                    half = (*side / 2 + step - 1) / step * step;
+            if (half >= *side) break;
+            *side = half;
+            s.down = (g->m + s.rows - 1) / s.rows;
+            s.across = (g->n + s.columns - 1) / s.columns;
         }
-        s.down = (g->m + s.rows - 1) / s.rows;
-        s.across = (g->n + s.columns - 1) / s.columns;
     }
     int64_t grain = work >= 2 * BLOCK_WORK ? 1 : 1 + (int64_t)(BLOCK_WORK / work);
     fac__parallel(g->batch * s.down * s.across, grain, blocks, &s);

@@ -64,7 +64,7 @@ static double divisor(const fac__pool_args *a, const windows *v)
             }                                                                                                          \
         }                                                                                                              \
     }
-#define AT(d, h, w) (((d) * a->in[1] + (h)) * a->in[2] + (w))
+#define AT(d, h, w) (((d)*a->in[1] + (h)) * a->in[2] + (w))
 
 /* PyTorch divides an adaptive average by the window's sides one after another. */
 #define DIVIDE(sum)                                                                                                    \
@@ -165,14 +165,11 @@ static void forward_planes(void *context, int64_t begin, int64_t end)
     bool quick = is_2x2(a);
     for (int64_t p = begin; p < end; p++) {
         int64_t *indices = a->indices ? a->indices + p * out : NULL;
-        if (quick && a->dtype == FAC_FLOAT32)
-            FAC__ISA_PICK(fac__pool_max_2x2_float)
-            ((const float *)a->x + p * in, (float *)a->y + p * out, indices, a->out[1], a->out[2], a->in[2]);
-        else if (quick)
-            FAC__ISA_PICK(fac__pool_max_2x2_double)
-            ((const double *)a->x + p * in, (double *)a->y + p * out, indices, a->out[1], a->out[2], a->in[2]);
-        else
-            (is_max(a) ? w->max : w->avg)(a, p, in, out);
+        if (quick && a->dtype == FAC_FLOAT32) FAC__ISA_PICK(fac__pool_max_2x2_float)
+        ((const float *)a->x + p * in, (float *)a->y + p * out, indices, a->out[1], a->out[2], a->in[2]);
+        else if (quick) FAC__ISA_PICK(fac__pool_max_2x2_double)((const double *)a->x + p * in, (double *)a->y + p * out,
+                                                                indices, a->out[1], a->out[2], a->in[2]);
+        else(is_max(a) ? w->max : w->avg)(a, p, in, out);
     }
 }
 

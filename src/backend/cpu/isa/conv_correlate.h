@@ -2,45 +2,52 @@
  * input gradient of convolution, without a matrix of patches.
  *
  * Rows of the source lie one after another, so the outputs of several rows are taken as one long line of positions, and
- * a tap's inputs for 32 neighbouring positions are 32 neighbours in memory, at a fixed offset. The kernel's reach makes
- * lines a little longer than the outputs (W + reach); what falls into the gap is computed and not kept. Strides become
- * phases: the source is copied so that elements a stride apart are neighbours. Padding is copied too; without padding
- * and strides the source is read where it lies. */
+ * a tap's inputs for neighbouring positions are neighbours in memory, at a fixed offset. The kernel's reach makes lines a
+ * little longer than the outputs; a vector of positions that runs over the end of a row computes a few that are not
+ * kept, and the next vector begins with the next output. Strides become phases: the source is copied so that elements a
+ * stride apart are neighbours. Padding is copied too; without padding and strides the source is read where it lies. */
 
 typedef struct NAME(correlating) {
     const fac__correlation *c;
     int64_t k, line, blocks, block_rows, splits; /* positions of a line; blocks of rows; parts of the output channels */
     int64_t panels, span;                        /* of the weights of a group; phases * lines of one source channel */
     bool in_place;
-    const T *weights; /* [group][k][rows], cut into panels as packed() says */
+    const T *weights;       /* [group][k][rows], cut into panels as packed() says */
     const int32_t *offsets; /* [taps_d * depth * taps_h * taps_w] within the copy, or the source */
-    char *own;              /* own_bytes for each thread: the copy of the source, and the lines of a panel */
-    size_t own_bytes, copy_bytes;
+    char *own; /* own_bytes for each thread: the copy of the source, the vectors' places, and a panel's outputs */
+    size_t own_bytes, copy_bytes, at_bytes;
 } NAME(correlating);
 
-typedef void (*NAME(correlate_tile))(int64_t k, const T *a, const T *b, const int32_t *offsets, const T *bias, T *to,
-                                     int64_t to_row);
+#define CORRELATE_PARAMETERS                                                                                           \
+    (int64_t k, const T *a, const T *b, const int32_t *offsets, const T *bias, const int32_t *at, T *to, int64_t to_row)
+typedef void(*NAME(correlate_tile)) CORRELATE_PARAMETERS;
+/* NV vectors of positions, which begin at at[0] and at[1]. */
 INLINE void NAME(correlate)(const int MR, const int NV, int64_t k, const T *a, const T *b, const int32_t *offsets,
-                            const T *bias, T *to, int64_t to_row)
+                            const T *bias, const int32_t *at, T *to, int64_t to_row)
 {
     V acc[MR_MAX][NV_MAX];
     NAME(clear)(MR, NV, acc);
-    NAME(accumulate)(MR, NV, 0, k, a, 1, MR, b, 0, offsets, acc);
+    const T *b0 = b + at[0], *b1 = b + at[NV - 1];
+    for (int64_t l = 0; l < k; l++, a += MR) {
+        V bv[NV_MAX] = {LOAD(b0 + offsets[l]), NV > 1 ? LOAD(b1 + offsets[l]) : (V){0}};
+        NAME(multiply_add)(MR, NV, a, 1, bv, acc);
+    }
     UNROLL for (int i = 0; i < MR; i++)
     {
         V add = SPLAT(bias ? bias[i] : 0);
-        UNROLL for (int j = 0; j < NV; j++) STORE(to + i * to_row + j * L, acc[i][j] + add);
+        UNROLL for (int j = 0; j < NV; j++) STORE(to + i * to_row + at[j], acc[i][j] + add);
     }
 }
 #define TILE(MR, NV, name)                                                                                             \
-    static void name(int64_t k, const T *a, const T *b, const int32_t *offsets, const T *bias, T *to, int64_t to_row)  \
+    static void name CORRELATE_PARAMETERS                                                                              \
     {                                                                                                                  \
-        NAME(correlate)(MR, NV, k, a, b, offsets, bias, to, to_row);                                                   \
+        NAME(correlate)(MR, NV, k, a, b, offsets, bias, at, to, to_row);                                               \
     }
 #define TILES(MR) TILE(MR, 1, NAME(correlate_one_##MR)) TILE(MR, 2, NAME(correlate_two_##MR))
 EACH_MR(TILES)
 #undef TILE
 #undef TILES
+#undef CORRELATE_PARAMETERS
 static const NAME(correlate_tile) NAME(correlate_tiles)[2][MR_MAX + 1] = {
 #define ENTRY(MR) [MR] = NAME(correlate_one_##MR),
     {EACH_MR(ENTRY)},
@@ -100,8 +107,8 @@ INLINE T *NAME(put_row)(T *to, const T *from, int64_t n, int64_t step)
         for (int64_t i = 0; i < n; i++)
             to[i] = from[i * step];
     } else if (n < L) {
-        UNROLL for (int half = L / 2, at = 0; half; at += n & half, half /= 2)
-            if (n & half) memcpy(to + at, from + at, (size_t)half * sizeof(T));
+        UNROLL for (int half = L / 2, at = 0; half; at += n & half, half /= 2) if (n & half)
+            memcpy(to + at, from + at, (size_t)half * sizeof(T));
     } else {
         for (int64_t i = 0; i < n - L; i += L)
             STORE(to + i, LOAD(from + i));
@@ -164,6 +171,20 @@ static void NAME(offsets)(const NAME(correlating) * s, int64_t lines, int32_t *t
                 }
 }
 
+/* Where vectors begin that together see all outputs of these rows; how many. None reads behind the last output. */
+static int64_t NAME(place_vectors)(const NAME(correlating) * s, int64_t rows, int32_t *at)
+{
+    int64_t outputs = s->c->axis[2].outputs, n = 0, last = (rows - 1) * s->line + outputs - L;
+    for (int64_t row = 0, x = 0; row < rows;) {
+        int64_t p = row * s->line + x;
+        at[n++] = (int32_t)(p > last && s->in_place ? last : p);
+        row = (p + L) / s->line;
+        x = (p + L) % s->line;
+        if (x >= outputs) row++, x = 0;
+    }
+    return n;
+}
+
 /* One item: the rows of one block of one slice of one image and group, for one part of the output channels. */
 static void NAME(correlate_items)(void *context, int64_t begin, int64_t end)
 {
@@ -173,10 +194,12 @@ static void NAME(correlate_items)(void *context, int64_t begin, int64_t end)
     int64_t plane = c->out_size[1] * c->out_size[2];
     int64_t to_row = (s->block_rows - 1) * s->line + w->outputs + 2 * L;
     T *copied = (T *)(void *)(s->own + (size_t)fac__thread_index() * s->own_bytes);
-    T *wide = (T *)(void *)((char *)copied + s->copy_bytes);
+    int32_t *at = (int32_t *)(void *)((char *)copied + s->copy_bytes);
+    T *wide = (T *)(void *)((char *)at + s->at_bytes);
     for (int64_t q = begin; q < end; q++) {
         int64_t split = q % s->splits, b = q / s->splits % s->blocks, i = q / s->splits / s->blocks % d->outputs;
-        int64_t g = q / s->splits / s->blocks / d->outputs % c->groups, n = q / s->splits / s->blocks / d->outputs / c->groups;
+        int64_t g = q / s->splits / s->blocks / d->outputs % c->groups,
+                n = q / s->splits / s->blocks / d->outputs / c->groups;
         int64_t row = b * h->outputs / s->blocks, rows = (b + 1) * h->outputs / s->blocks - row;
         const T *source = (const T *)c->source + (n * c->groups + g) * c->depth * d->source * h->source * w->source;
         if (s->in_place) {
@@ -185,23 +208,22 @@ static void NAME(correlate_items)(void *context, int64_t begin, int64_t end)
             NAME(copy_source)(s, source, i, row, copied);
             source = copied;
         }
-        int64_t length = (rows - 1) * s->line + w->outputs;
+        int64_t vectors = NAME(place_vectors)(s, rows, at);
         T *out = (T *)c->out + (n * c->groups + g) * c->rows * c->out_size[0] * plane +
-                 (d->out_first + i * d->out_step) * plane + (h->out_first + row * h->out_step) * c->out_size[2] + w->out_first;
+                 (d->out_first + i * d->out_step) * plane + (h->out_first + row * h->out_step) * c->out_size[2] +
+                 w->out_first;
         for (int64_t p = split * s->panels / s->splits; p < (split + 1) * s->panels / s->splits; p++) {
             int64_t first = NAME(panel_first)(s, p), count = NAME(panel_first)(s, p + 1) - first;
             const T *a = s->weights + (g * c->rows + first) * s->k;
             const T *bias = c->bias ? (const T *)c->bias + g * c->rows + first : NULL;
-            for (int64_t x = 0; x < length; x += 2 * L) {
-                int two = length - x > L;
-                int64_t at = x + (two + 1) * L <= length || !s->in_place ? x : length - (two + 1) * L; /* stay inside */
-                NAME(correlate_tiles)[two][count](s->k, a, source + at, s->offsets, bias, wide + at, to_row);
-            }
+            for (int64_t v = 0; v < vectors; v += 2)
+                NAME(correlate_tiles)[v + 1 < vectors][count](s->k, a, source, s->offsets, bias, at + v, wide, to_row);
             for (int64_t r = 0; r < count; r++)
                 for (int64_t y = 0; y < rows; y++) {
                     T *to = out + (first + r) * c->out_size[0] * plane + y * h->out_step * c->out_size[2];
                     const T *from = wide + r * to_row + y * s->line;
-                    if (w->out_step == 1) NAME(put_row)(to, from, w->outputs, 1);
+                    if (w->out_step == 1)
+                        NAME(put_row)(to, from, w->outputs, 1);
                     else
                         for (int64_t x = 0; x < w->outputs; x++)
                             to[x * w->out_step] = from[x];
@@ -214,8 +236,9 @@ static bool NAME(correlation)(const fac__correlation *c)
 {
     const fac__conv_axis *d = &c->axis[0], *h = &c->axis[1], *w = &c->axis[2];
     if (d->outputs * h->outputs * w->outputs * c->n * c->groups * c->rows == 0) return true;
-    NAME(correlating) s = {.c = c, .k = d->taps * c->depth * h->taps * w->taps, .panels = (c->rows + MR_MAX - 1) / MR_MAX};
-    s.in_place = d->outputs == 1 && d->taps == 1 && d->source == 1 && 
+    NAME(correlating)
+    s = {.c = c, .k = d->taps * c->depth * h->taps * w->taps, .panels = (c->rows + MR_MAX - 1) / MR_MAX};
+    s.in_place = d->outputs == 1 && d->taps == 1 && d->source == 1 &&
                  d->first + d->tap[0].shift * d->step + d->tap[0].phase == 0;
     for (int i = 1; i < 3; i++)
         s.in_place &= c->axis[i].step == 1 && c->axis[i].phases == 1 && c->axis[i].first == 0 &&
@@ -236,7 +259,7 @@ static bool NAME(correlation)(const fac__correlation *c)
     s.block_rows = (h->outputs + s.blocks - 1) / s.blocks;
     int64_t items = c->n * c->groups * d->outputs * s.blocks;
     double work = (double)s.k * (double)c->rows * (double)(s.block_rows * s.line);
-    s.splits = items < 8 && work > 1 << 20 ? (8 + items - 1) / items : 1;
+    s.splits = items < 8 && work > 1 << 20 && fac__threads() > 1 ? (8 + items - 1) / items : 1;
     if (s.splits > s.panels) s.splits = s.panels;
 
     int64_t lines = s.in_place ? h->source : s.block_rows + h->max_shift;
@@ -245,9 +268,13 @@ static bool NAME(correlation)(const fac__correlation *c)
     size_t offsets_bytes = ((size_t)s.k * sizeof(int32_t) + 63) / 64 * 64;
     size_t weights_bytes = ((size_t)(s.k * c->rows * c->groups) * sizeof(T) + 63) / 64 * 64;
     if (!s.in_place) s.copy_bytes = ((size_t)(reach + 4 * L) * sizeof(T) + 63) / 64 * 64;
-    s.own_bytes = s.copy_bytes + (size_t)(MR_MAX * ((s.block_rows - 1) * s.line + w->outputs + 2 * L)) * sizeof(T);
+    s.at_bytes = (size_t)(s.block_rows * (s.line / L + 2)) * sizeof(int32_t);
+    s.at_bytes = (s.at_bytes + 63) / 64 * 64;
+    s.own_bytes = s.copy_bytes + s.at_bytes +
+                  (size_t)(MR_MAX * ((s.block_rows - 1) * s.line + w->outputs + 2 * L)) * sizeof(T);
     s.own_bytes = (s.own_bytes + 4095) / 4096 * 4096 + 256;
-    char *shared = fac__scratch(FAC__SCRATCH_CONV, offsets_bytes + weights_bytes + (size_t)fac__threads() * s.own_bytes);
+    char *shared =
+        fac__scratch(FAC__SCRATCH_CONV, offsets_bytes + weights_bytes + (size_t)fac__threads() * s.own_bytes);
     if (!shared) return false;
     s.offsets = (int32_t *)(void *)shared;
     s.weights = (T *)(void *)(shared + offsets_bytes);

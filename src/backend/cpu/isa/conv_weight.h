@@ -9,14 +9,14 @@
 
 typedef struct NAME(weighing) {
     const fac__conv_args *a;
-    int64_t cg, kg;                       /* channels of a group */
-    int64_t runs, run, run_step;          /* runs of a kernel row, their length, and the distance of their beginnings */
-    bool turned;                          /* tiles are (run) x (output channels) */
-    int64_t rows, columns, sums;          /* of one run's sums, columns in whole vectors; of one channel group's */
-    int64_t image_groups, splits;         /* splits: parts of the output channels, cut at multiples of unit */
-    int64_t unit, split_channels;         /* the most channels of a part */
-    int64_t block_rows, blocks, width;    /* rows of dy at a time; of a line of the turned x */
-    T *partial;                           /* [image group][channel group][kernel d][kernel h][run][rows][columns] */
+    int64_t cg, kg;                    /* channels of a group */
+    int64_t runs, run, run_step;       /* runs of a kernel row, their length, and the distance of their beginnings */
+    bool turned;                       /* tiles are (run) x (output channels) */
+    int64_t rows, columns, sums;       /* of one run's sums, columns in whole vectors; of one channel group's */
+    int64_t image_groups, splits;      /* splits: parts of the output channels, cut at multiples of unit */
+    int64_t unit, split_channels;      /* the most channels of a part */
+    int64_t block_rows, blocks, width; /* rows of dy at a time; of a line of the turned x */
+    T *partial;                        /* [image group][channel group][kernel d][kernel h][run][rows][columns] */
     char *own;
     size_t own_bytes, x_bytes;
 } NAME(weighing);
@@ -32,13 +32,12 @@ INLINE void NAME(weigh)(const int MR, const int NV, const NAME(weigh_steps) * w,
     V acc[MR_MAX][NV_MAX];
     NAME(clear)(MR, NV, acc);
     for (int64_t y = 0; y < w->lines; y++)
-        NAME(accumulate)(MR, NV, 0, w->steps, a + y * w->a_line, 1, w->a_step, b + y * w->b_line, w->b_step, NULL, acc);
-    UNROLL for (int i = 0; i < MR; i++)
-        UNROLL for (int j = 0; j < NV; j++)
-        {
-            T *p = to + i * w->to_row + j * L;
-            STORE(p, w->add ? LOAD(p) + acc[i][j] : acc[i][j]);
-        }
+        NAME(accumulate)(MR, NV, 0, w->steps, a + y * w->a_line, 1, w->a_step, b + y * w->b_line, w->b_step, acc);
+    UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++)
+    {
+        T *p = to + i * w->to_row + j * L;
+        STORE(p, w->add ? LOAD(p) + acc[i][j] : acc[i][j]);
+    }
 }
 #define TILE(MR, NV, name)                                                                                             \
     static void name(const NAME(weigh_steps) * w, const T *a, const T *b, T *to)                                       \
@@ -73,8 +72,10 @@ static void NAME(turn_x)(const NAME(weighing) * s, const T *x, int64_t z, int64_
         }
         const T *from = x + (z * a->in[1] + y) * a->in[2];
         memset(to, 0, (size_t)(left * s->cg) * sizeof(T));
-        if (s->cg == 1) memcpy(to + left, from, (size_t)inside * sizeof(T));
-        else NAME(transpose)(from, plane, s->cg, inside, to + left * s->cg, s->cg);
+        if (s->cg == 1)
+            memcpy(to + left, from, (size_t)inside * sizeof(T));
+        else
+            NAME(transpose)(from, plane, s->cg, inside, to + left * s->cg, s->cg);
         memset(to + (left + inside) * s->cg, 0, (size_t)((s->width - left - inside) * s->cg) * sizeof(T));
     }
 }
@@ -125,14 +126,17 @@ static void NAME(weigh_items)(void *context, int64_t begin, int64_t end)
                 for (int64_t b = 0; b < s->blocks; b++, w.add = true) {
                     int64_t row = b * a->out[1] / s->blocks;
                     w.lines = (b + 1) * a->out[1] / s->blocks - row;
-                    NAME(transpose)(from_dy + (d * a->out[1] + row) * a->out[2], out, channels, w.lines * w.steps, dy, channels);
+                    NAME(transpose)
+                    (from_dy + (d * a->out[1] + row) * a->out[2], out, channels, w.lines * w.steps, dy, channels);
                     for (int64_t kd = 0; kd < a->kernel[0]; kd++) {
                         int64_t lines = (w.lines - 1) * a->stride[1] + (a->kernel[1] - 1) * a->dilation[1] + 1;
-                        NAME(turn_x)(s, from_x, d * a->stride[0] - a->pad[0] + kd * a->dilation[0], row * a->stride[1], lines, x);
+                        NAME(turn_x)
+                        (s, from_x, d * a->stride[0] - a->pad[0] + kd * a->dilation[0], row * a->stride[1], lines, x);
                         for (int64_t kh = 0; kh < a->kernel[1]; kh++)
                             for (int64_t r = 0; r < s->runs; r++)
-                                NAME(weigh_run)(s, w, x + kh * a->dilation[1] * s->width * s->cg + r * s->run_step, dy,
-                                                channels, sums + ((kd * a->kernel[1] + kh) * s->runs + r) * s->rows * s->columns);
+                                NAME(weigh_run)
+                                (s, w, x + kh * a->dilation[1] * s->width * s->cg + r * s->run_step, dy, channels,
+                                 sums + ((kd * a->kernel[1] + kh) * s->runs + r) * s->rows * s->columns);
                     }
                 }
         }
@@ -201,7 +205,8 @@ static bool NAME(conv_weight)(const fac__conv_args *a)
     s.x_bytes = (size_t)NAME(round_up)((lines * s.width * s.cg + 2 * L) * (int64_t)sizeof(T), 64);
     size_t dy_bytes = (size_t)(s.block_rows * a->out[2] * s.split_channels + 2 * L) * sizeof(T);
     s.own_bytes = (size_t)NAME(round_up)((int64_t)(s.x_bytes + dy_bytes), 4096) + 256;
-    size_t partial_bytes = (size_t)NAME(round_up)((s.image_groups * a->groups * s.sums + 2 * L) * (int64_t)sizeof(T), 64);
+    size_t partial_bytes =
+        (size_t)NAME(round_up)((s.image_groups * a->groups * s.sums + 2 * L) * (int64_t)sizeof(T), 64);
     char *shared = fac__scratch(FAC__SCRATCH_CONV, partial_bytes + (size_t)fac__threads() * s.own_bytes);
     if (!shared) return false;
     s.partial = (T *)(void *)shared;

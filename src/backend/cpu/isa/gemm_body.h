@@ -23,25 +23,26 @@ INLINE void NAME(tile)(const int MR, const int NV, const bool PART, const NAME(t
 {
     V acc[MR_MAX][NV_MAX];
     NAME(clear)(MR, NV, acc);
-    NAME(accumulate)(MR, NV, PART ? t->part : 0, t->k, a, t->a_row, t->a_col, b, t->b_row, NULL, acc);
+    NAME(accumulate)(MR, NV, PART ? t->part : 0, t->k, a, t->a_row, t->a_col, b, t->b_row, acc);
     V alpha = SPLAT(t->alpha), beta = SPLAT(t->beta);
     if (t->beta == 0) {
-        UNROLL for (int i = 0; i < MR; i++)
-            UNROLL for (int j = 0; j < NV; j++)
-            {
-                T *p = c + i * t->c_row + j * L;
-                if (PART) NAME(store_part)(p, acc[i][j] * alpha, t->part);
-                else STORE(p, acc[i][j] * alpha);
-            }
+        UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++)
+        {
+            T *p = c + i * t->c_row + j * L;
+            if (PART)
+                NAME(store_part)(p, acc[i][j] * alpha, t->part);
+            else
+                STORE(p, acc[i][j] * alpha);
+        }
     } else {
-        UNROLL for (int i = 0; i < MR; i++)
-            UNROLL for (int j = 0; j < NV; j++)
-            {
-                T *p = c + i * t->c_row + j * L;
-                if (PART)
-                    NAME(store_part)(p, NAME(fma)(acc[i][j], alpha, NAME(load_part)(p, t->part) * beta), t->part);
-                else STORE(p, NAME(fma)(acc[i][j], alpha, LOAD(p) * beta));
-            }
+        UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++)
+        {
+            T *p = c + i * t->c_row + j * L;
+            if (PART)
+                NAME(store_part)(p, NAME(fma)(acc[i][j], alpha, NAME(load_part)(p, t->part) * beta), t->part);
+            else
+                STORE(p, NAME(fma)(acc[i][j], alpha, LOAD(p) * beta));
+        }
     }
 }
 #define TILE(MR, NV, PART, name)                                                                                       \
@@ -126,6 +127,79 @@ static void NAME(scatter)(const NAME(tiling) * t, NAME(tile_function) tile, int6
         }
 }
 
+/* ---- a vector times a matrix: as fast as the matrix comes from memory ---- */
+
+INLINE void NAME(put)(const fac__gemm_args *g, int64_t j, T sum)
+{
+    T *c = (T *)g->c + j * g->c_col;
+    *c = g->beta == 0 ? (T)g->alpha * sum : NAME(FMA1)(sum, (T)g->alpha, *c * (T)g->beta);
+}
+
+/* Rows of B contiguous: eight of them at a time are added to a strip of sums. */
+static void NAME(vector_rows)(const fac__gemm_args *g)
+{
+    enum { STRIP = 2048 };
+    const T *a = g->a;
+    T sums[STRIP];
+    for (int64_t first = 0; first < g->n; first += STRIP) {
+        int64_t n = g->n - first < STRIP ? g->n - first : STRIP, l = 0;
+        memset(sums, 0, (size_t)n * sizeof(T));
+        for (; l + 8 <= g->k; l += 8) {
+            const T *b = (const T *)g->b + first + l * g->b_row;
+            int64_t j = 0;
+            for (; j + L <= n; j += L) {
+                V sum = LOAD(sums + j);
+                UNROLL for (int r = 0; r < 8; r++)
+                    sum = NAME(fma)(SPLAT(a[(l + r) * g->a_col]), LOAD(b + r * g->b_row + j), sum);
+                STORE(sums + j, sum);
+            }
+            for (; j < n; j++)
+                for (int r = 0; r < 8; r++)
+                    sums[j] = NAME(FMA1)(a[(l + r) * g->a_col], b[r * g->b_row + j], sums[j]);
+        }
+        for (; l < g->k; l++)
+            for (int64_t j = 0; j < n; j++)
+                sums[j] = NAME(FMA1)(a[l * g->a_col], ((const T *)g->b)[first + l * g->b_row + j], sums[j]);
+        for (int64_t j = 0; j < n; j++)
+            NAME(put)(g, first + j, sums[j]);
+    }
+}
+
+/* Columns of B contiguous: sums in 2 * L lanes (these are not in order of k), four columns at a time. */
+static void NAME(vector_columns)(const fac__gemm_args *g)
+{
+    const T *a = g->a;
+    for (int64_t j = 0; j < g->n; j += 4) {
+        int columns = g->n - j < 4 ? (int)(g->n - j) : 4;
+        const T *b[4];
+        for (int r = 0; r < 4; r++)
+            b[r] = (const T *)g->b + (j + (r < columns ? r : 0)) * g->b_col;
+        V sum[4][2] = {0};
+        int64_t l = 0;
+        for (; l + 2 * L <= g->k; l += 2 * L) {
+            V a0 = LOAD(a + l), a1 = LOAD(a + l + L);
+            UNROLL for (int r = 0; r < 4; r++)
+            {
+                sum[r][0] = NAME(fma)(a0, LOAD(b[r] + l), sum[r][0]);
+                sum[r][1] = NAME(fma)(a1, LOAD(b[r] + l + L), sum[r][1]);
+            }
+        }
+        for (int r = 0; r < columns; r++) {
+            V both = sum[r][0] + sum[r][1];
+            T lane[L], total = 0;
+            STORE(lane, both);
+            for (int half = L / 2; half; half /= 2)
+                for (int i = 0; i < half; i++)
+                    lane[i] += lane[i + half];
+            for (int64_t rest = l; rest < g->k; rest++)
+                total = NAME(FMA1)(a[rest], b[r][rest], total);
+            NAME(put)(g, j + r, lane[0] + total);
+        }
+    }
+}
+
+/* ---- a matrix times a matrix ---- */
+
 /* The next block of k: halves where two full ones do not fit any more, as OpenBLAS's level-3 driver cuts it. */
 static int64_t NAME(block_of_k)(int64_t left)
 {
@@ -137,15 +211,29 @@ static void NAME(multiply)(const fac__gemm_args *g)
     const T *a = g->a, *b = g->b;
     T *c = g->c;
     int64_t m = g->m, n = g->n, k = g->alpha == 0 ? 0 : g->k;
+    if (m == 1 && k > 0 && n * k > 1 << 13) {
+        if (g->b_col == 1) {
+            NAME(vector_rows)(g);
+            return;
+        }
+        if (g->b_row == 1 && g->a_col == 1 && n * k > 1 << 14) {
+            NAME(vector_columns)(g);
+            return;
+        }
+    }
     int64_t kc_max = k < KC ? k : KC;
-    bool pack_b = g->b_col != 1 || (m > 4 * MR_MAX && n > 2 * L);
-    bool pack_a = g->a_row != 1 && n > 4 * 2 * L && m * k > 4096;
+    /* Rows that are whole pages apart share a few lines of the cache and throw each other out. */
+    const int64_t page = 4096 / (int64_t)sizeof(T);
+    bool pack_b = g->b_col != 1 || (m > 8 * MR_MAX && k > 16 && g->b_row >= page);
+    bool pack_a = g->a_row != 1 && g->a_row % page == 0 && n > 4 * 2 * L && k > 16;
     T *b_packed = pack_b ? fac__scratch(FAC__SCRATCH_GEMM_B, (size_t)((n < NC ? n : NC) * kc_max) * sizeof(T)) : NULL;
     T *a_packed = pack_a ? fac__scratch(FAC__SCRATCH_GEMM_A, (size_t)((m < MC ? m : MC) * kc_max) * sizeof(T)) : NULL;
     T b_small[8 * 2 * L];
     if (pack_b && !b_packed) {
-        if (g->b_col == 1) pack_b = false;
-        else b_packed = b_small, kc_max = 8; /* no memory: slow, and rounded otherwise */
+        if (g->b_col == 1)
+            pack_b = false;
+        else
+            b_packed = b_small, kc_max = 8; /* no memory: slow, and rounded otherwise */
     }
     int64_t nc_max = b_packed == b_small ? 2 * L : NC;
     if (pack_a && !a_packed) pack_a = false;
@@ -183,8 +271,10 @@ static void NAME(multiply)(const fac__gemm_args *g)
                             t.a_col = rows;
                         }
                         T *cp = c + (ic + i) * g->c_row + (jc + j) * g->c_col;
-                        if (g->c_col == 1) tiles[rows](&t, ap, bp, cp);
-                        else NAME(scatter)(&t, tiles[rows], rows, width, ap, bp, cp, g->c_row, g->c_col);
+                        if (g->c_col == 1)
+                            tiles[rows](&t, ap, bp, cp);
+                        else
+                            NAME(scatter)(&t, tiles[rows], rows, width, ap, bp, cp, g->c_row, g->c_col);
                     }
                 }
             }

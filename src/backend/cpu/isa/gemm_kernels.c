@@ -1,7 +1,7 @@
 /* Floor 1. Matrix multiplication on one thread, in float and double. */
-#include "backend/gemm.h"
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/scratch.h"
+#include "backend/gemm.h"
 
 #define T float
 #include "backend/cpu/isa/gemm_body.h"
@@ -13,6 +13,8 @@
 /* One matrix (batch is not looked at). */
 void FAC__ISA(fac__gemm_one)(const fac__gemm_args *g)
 {
-    if (g->dtype == FAC_FLOAT64) multiply_double(g);
-    else multiply_float(g);
+    if (g->dtype == FAC_FLOAT64)
+        multiply_double(g);
+    else
+        multiply_float(g);
 }

@@ -35,31 +35,35 @@
 
 INLINE void NAME(clear)(const int MR, const int NV, V acc[MR_MAX][NV_MAX])
 {
-    UNROLL for (int i = 0; i < MR; i++)
-        UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (V){0};
+    UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (V){0};
 }
 
-/* acc[i][j] += a[i * a_row + l * a_col] * b[l * b_row + j * L ...] for l = 0..k-1, in this order.
- * part: 0, or how many lanes of the last vector of b there are. offsets, where given, say where b's rows begin. */
-INLINE void NAME(accumulate)(const int MR, const int NV, int part, int64_t k, const T *a, int64_t a_row, int64_t a_col,
-                             const T *b, int64_t b_row, const int32_t *offsets, V acc[MR_MAX][NV_MAX])
+/* acc[i][j] += a[i * a_row] * bv[j]. */
+INLINE void NAME(multiply_add)(const int MR, const int NV, const T *a, int64_t a_row, const V bv[NV_MAX],
+                               V acc[MR_MAX][NV_MAX])
 {
-    for (int64_t l = 0; l < k; l++) {
-        V bv[NV_MAX];
-        const T *row = offsets ? b + offsets[l] : b;
-        UNROLL for (int j = 0; j < NV; j++)
-            bv[j] = part && j == NV - 1 ? NAME(load_part)(row + j * L, part) : LOAD(row + j * L);
-        UNROLL for (int i = 0; i < MR; i++)
-        {
-            V av = SPLAT(a[i * a_row]);
-            UNROLL for (int j = 0; j < NV; j++) acc[i][j] = NAME(fma)(av, bv[j], acc[i][j]);
-        }
-        a += a_col;
-        b += b_row;
+    UNROLL for (int i = 0; i < MR; i++)
+    {
+        V av = SPLAT(a[i * a_row]);
+        UNROLL for (int j = 0; j < NV; j++) acc[i][j] = NAME(fma)(av, bv[j], acc[i][j]);
     }
 }
 
-/* to[j * to_step + i] = from[i * from_step + j] for i < rows, j < columns. Squares at the edges overlap. */
+/* acc[i][j] += a[i * a_row + l * a_col] * b[l * b_row + j * L ...] for l = 0..k-1, in this order.
+ * part: 0, or how many lanes of the last vector of b there are. */
+INLINE void NAME(accumulate)(const int MR, const int NV, int part, int64_t k, const T *a, int64_t a_row, int64_t a_col,
+                             const T *b, int64_t b_row, V acc[MR_MAX][NV_MAX])
+{
+    for (int64_t l = 0; l < k; l++, a += a_col, b += b_row) {
+        V bv[NV_MAX];
+        UNROLL for (int j = 0; j < NV; j++) bv[j] = part && j == NV - 1 ? NAME(load_part)(b + j * L, part)
+                                                                        : LOAD(b + j * L);
+        NAME(multiply_add)(MR, NV, a, a_row, bv, acc);
+    }
+}
+
+/* to[j * to_step + i] = from[i * from_step + j] for i < rows, j < columns. Squares at the edges overlap; two side by
+ * side read whole lines of the cache, for from's rows may be such that only a few lines of them stay there. */
 static void NAME(transpose)(const T *from, int64_t from_step, int64_t rows, int64_t columns, T *to, int64_t to_step)
 {
     const int64_t s = NAME(SQUARE);
@@ -69,11 +73,13 @@ static void NAME(transpose)(const T *from, int64_t from_step, int64_t rows, int6
                 to[j * to_step + i] = from[i * from_step + j];
         return;
     }
-    for (int64_t j = 0; j < columns; j += s) {
-        if (j > columns - s) j = columns - s;
+    for (int64_t j = 0; j < columns; j += 2 * s) {
+        int64_t left = j <= columns - s ? j : columns - s, right = j <= columns - 2 * s ? j + s : columns - s;
         for (int64_t i = 0; i < rows; i += s) {
             if (i > rows - s) i = rows - s;
-            NAME(transpose_square)(from + i * from_step + j, from_step, to + j * to_step + i, to_step);
+            NAME(transpose_square)(from + i * from_step + left, from_step, to + left * to_step + i, to_step);
+            if (right > left)
+                NAME(transpose_square)(from + i * from_step + right, from_step, to + right * to_step + i, to_step);
         }
     }
 }

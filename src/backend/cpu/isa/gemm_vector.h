@@ -181,8 +181,8 @@ INLINE void transpose_square_double(const double *from, int64_t from_step, doubl
 #define TRANSPOSE_SQUARE(T)                                                                                            \
     INLINE void transpose_square_##T(const T *from, int64_t from_step, T *to, int64_t to_step)                         \
     {                                                                                                                  \
-        UNROLL for (int i = 0; i < SQUARE_##T; i++)                                                                    \
-            UNROLL for (int j = 0; j < SQUARE_##T; j++) to[j * to_step + i] = from[i * from_step + j];                 \
+        UNROLL for (int i = 0; i < SQUARE_##T; i++) UNROLL for (int j = 0; j < SQUARE_##T; j++)                        \
+            to[j * to_step + i] = from[i * from_step + j];                                                             \
     }
 TRANSPOSE_SQUARE(float)
 TRANSPOSE_SQUARE(double)
