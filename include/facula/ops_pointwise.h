@@ -83,6 +83,49 @@ FAC_API fac_tensor *fac_addcdiv_(fac_tensor *self, fac_tensor *t1, fac_tensor *t
 FAC_API fac_tensor *fac_lerp_scalar(fac_tensor *start, fac_tensor *end, fac_scalar weight);
 FAC_API fac_tensor *fac_lerp_scalar_(fac_tensor *start, fac_tensor *end, fac_scalar weight);
 
+/* Rounded to so many decimals (negative: to tens, hundreds…), the even one of two. */
+FAC_API fac_tensor *fac_round_decimals(fac_tensor *self, int decimals);
+
+/* self ** exponent computed, and returned, in float64. */
+FAC_API fac_tensor *fac_float_power(fac_tensor *self, fac_tensor *exponent);
+
+typedef struct fac_nan_to_num_options {
+    double nan, posinf, neginf; /* 0; NAN: the dtype's largest and smallest number */
+} fac_nan_to_num_options;
+static inline fac_nan_to_num_options fac_nan_to_num_options_defaults(void)
+{
+    fac_nan_to_num_options o;
+    o.nan = 0;
+    o.posinf = o.neginf = __builtin_nan("");
+    return o;
+}
+/* NaN and infinities replaced by numbers; integers are copied. */
+FAC_API fac_tensor *fac_nan_to_num_with(fac_tensor *self, fac_nan_to_num_options options);
+#define fac_nan_to_num(x, ...) fac_nan_to_num_with(x, FAC_OPTIONS(fac_nan_to_num_options, __VA_ARGS__))
+
+/* ---- closeness ---------------------------------------------------------------------------------------------- */
+
+typedef struct fac_close_options {
+    double rtol, atol; /* 1e-5, 1e-8 */
+    bool equal_nan;    /* false */
+} fac_close_options;
+static inline fac_close_options fac_close_options_defaults(void)
+{
+    fac_close_options o;
+    o.rtol = 1e-5;
+    o.atol = 1e-8;
+    o.equal_nan = false;
+    return o;
+}
+/* bool, element by element: |self - other| <= atol + rtol * |other|. Dtypes must be equal; shapes broadcast. */
+FAC_API fac_tensor *fac_isclose_with(fac_tensor *self, fac_tensor *other, fac_close_options options);
+#define fac_isclose(x, y, ...) fac_isclose_with(x, y, FAC_OPTIONS(fac_close_options, __VA_ARGS__))
+/* True if that holds everywhere; false, too, after an error. */
+FAC_API bool fac_allclose_with(fac_tensor *self, fac_tensor *other, fac_close_options options);
+#define fac_allclose(x, y, ...) fac_allclose_with(x, y, FAC_OPTIONS(fac_close_options, __VA_ARGS__))
+/* True if shapes and all elements are equal (NaN is not). Dtypes must be equal. */
+FAC_API bool fac_equal(fac_tensor *self, fac_tensor *other);
+
 /* ---- copies and casts --------------------------------------------------------------------------------------- */
 
 /* self.copy_(src): src broadcast and cast into self, which is returned. Differentiable in src. */

@@ -129,6 +129,7 @@ fac_tensor *fac_zero_(fac_tensor *self)
 FAC__CALL(clone, R(fac_clone(T(0))))
 FAC__CALL(contiguous, R(fac_contiguous(T(0))))
 FAC__CALL(to_dtype, R(fac_to(T(0), DT(1))))
+FAC__CALL(to_device, R(fac_to(T(0), DT(2))))
 FAC__CALL(to_other, R(fac_to(T(0), fac_dtype_of(T(1)))))
 FAC__CALL(copy_, R(fac_copy_(T(0), T(1))))
 FAC__CALL(fill_scalar, R((fac_fill_)(T(0), S(1))))
@@ -141,6 +142,8 @@ const fac__op fac__ops_copy[] = {
     {"contiguous(Tensor self, *, MemoryFormat memory_format=None) -> Tensor", contiguous, "self, or a copy whose elements lie in a row."},
     {"to.dtype(Tensor self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor",
      to_dtype, "self cast to dtype."},
+    {"to.device(Tensor self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor",
+     to_device, "self cast to dtype."},
     {"to.other(Tensor self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor",
      to_other, "self cast to the dtype of other."},
     {"copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)", copy_, "src, broadcast and cast, into self."},

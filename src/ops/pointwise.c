@@ -277,7 +277,9 @@ fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace)
     fac_dtype common = fac__result_type(info->n_tensors, args);
     bool floating = fac_dtype_is_floating(common);
     switch (info->rule) {
-    case FAC__SAME: break;
+    case FAC__SAME:
+        if (row == FAC__ROW_square && common == FAC_BOOL) common = FAC_INT64; /* it is pow(self, 2) */
+        break;
     case FAC__NOBOOL:
         if (common == FAC_BOOL) return refuse(row, common), NULL;
         break;

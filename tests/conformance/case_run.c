@@ -198,6 +198,8 @@ static void adapt(run *r, call *k)
         if (!strcmp(k->op, reflected[i].op)) {
             k->op = reflected[i].call;
             swap(&k->args[0], &k->args[1]);
+            /* Python's __rpow__ makes a new tensor of its argument */
+            if (!strcmp(k->op, "pow") && k->args[0].kind == FAC_VALUE_TENSOR) k->args[0].v.tensor = fac_detach(k->args[0].v.tensor);
             return;
         }
     for (size_t i = 0; i < sizeof casts / sizeof *casts; i++)
