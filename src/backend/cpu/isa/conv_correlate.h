@@ -6,6 +6,7 @@
  * little longer than the outputs; a vector of positions that runs over the end of a row computes a few that are not
  * kept, and the next vector begins with the next output. Strides become phases: the source is copied so that elements a
  * stride apart are neighbours. Padding is copied too; without padding and strides the source is read where it lies. */
+#include "backend/cpu/isa/gemm_tile.h"
 
 typedef struct NAME(correlating) {
     const fac__correlation *c;

@@ -6,12 +6,10 @@
 #define T float
 #include "backend/cpu/isa/conv_correlate.h"
 #include "backend/cpu/isa/conv_weight.h"
-#include "backend/cpu/isa/gemm_tile.h"
 #undef T
 #define T double
 #include "backend/cpu/isa/conv_correlate.h"
 #include "backend/cpu/isa/conv_weight.h"
-#include "backend/cpu/isa/gemm_tile.h"
 #undef T
 
 bool FAC__ISA(fac__correlate) FAC__CORRELATE_PARAMETERS
