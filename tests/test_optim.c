@@ -298,6 +298,177 @@ static void groups(void **state)
     }
 }
 
+/* ---- states -------------------------------------------------------------------------------------------------- */
+
+/* Two optimisers of the same parameters' copies: one goes on, the other is made anew from a state after 3 steps. */
+static void resumed(void **state)
+{
+    static const struct {
+        const char *kind, *options;
+        int entries; /* after a step, with two parameters */
+    } all[] = {
+        {"SGD", "lr=0.1", 9},
+        {"SGD", "lr=0.1 momentum=0.9 dampening=0.5", 11},
+        {"Adam", "amsgrad=1", 16},
+        {"AdamW", "", 14},
+        {"RMSprop", "centered=1 momentum=0.3", 16},
+        {"Adagrad", "lr_decay=0.1", 11},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) fac_scope {
+        fac_tensor *a = leaf(FAC_FLOAT32, 1, (int64_t[]){N}), *b = strided(FAC_FLOAT64, 1);
+        fac_tensor *c = leaf(FAC_FLOAT32, 1, (int64_t[]){N}), *d = leaf(FAC_FLOAT64, 1, (int64_t[]){N});
+        fac_optimizer *first = make(all[i].kind, LIST(a, b), all[i].options), *second = NULL;
+        fac_state *s = NULL;
+        for (int step = 1; step <= 6; step++) {
+            give_gradient(a, step);
+            if (step != 2) give_gradient(b, step); /* so that their steps are not the same */
+            else fac_set_grad(b, NULL);
+            assert_true(fac_set_lr(first, 0.1 / step));
+            if (step == 4) {
+                s = fac_optimizer_state_dict(first);
+                assert_non_null(s);
+                assert_int_equal(fac_state_count(s), all[i].entries);
+                second = make(all[i].kind, LIST(c, d), "lr=7");
+                assert_true(fac_optimizer_load_state_dict(second, s));
+                assert_true(fac_lr(second) == 0.1 / 4);
+                for (int64_t k = 0; k < N; k++) {
+                    set(c, k, ((float *)fac_data(a))[k]);
+                    set(d, k, fac_at(b, FAC_DIMS(k)));
+                }
+            }
+            if (second) {
+                give_gradient(c, step);
+                give_gradient(d, step);
+                assert_true(fac_set_lr(second, 0.1 / step) && fac_step(second));
+            }
+            assert_true(fac_step(first));
+        }
+        for (int64_t k = 0; k < N; k++) {
+            assert_true(fac_at(a, FAC_DIMS(k)) == fac_at(c, FAC_DIMS(k)));
+            assert_true(fac_at(b, FAC_DIMS(k)) == fac_at(d, FAC_DIMS(k)));
+        }
+        fac_state_free(s);
+        fac_optimizer_free(first);
+        fac_optimizer_free(second);
+    }
+}
+
+static void bad_states(void **state)
+{
+    fac_scope {
+        fac_tensor *a = leaf(FAC_FLOAT32, 1, (int64_t[]){N}), *b = leaf(FAC_FLOAT32, 1, (int64_t[]){2});
+        give_gradient(a, 1);
+        give_gradient(b, 1);
+        fac_optimizer *of_a = fac_adam(LIST(a)), *of_b = fac_adam(LIST(b)), *sgd = fac_sgd(LIST(a), .lr = 1);
+        fac_optimizer *both = fac_adam(LIST(a, b)), *grouped = fac_adam(LIST(a));
+        assert_true(fac_add_param_group(grouped, LIST(b)) && fac_step(of_a) && fac_step(sgd));
+        fac_state *s = fac_optimizer_state_dict(of_a), *of_sgd = fac_optimizer_state_dict(sgd);
+        assert_true(fac_state_get(s, "state.0.exp_avg") && fac_state_get(s, "param_groups.0.beta2"));
+        double eps;
+        int64_t step;
+        assert_true(fac_state_get_float(s, "param_groups.0.eps", &eps) && eps == 1e-8);
+        assert_true(fac_state_get_int(s, "state.0.step", &step) && step == 1);
+
+        assert_false(fac_optimizer_load_state_dict(of_b, s));
+        expect_error(FAC_ERROR_VALUE,
+                     "loaded state dict has state.0.exp_avg of shape [11] for a parameter of shape [2]");
+        assert_false(fac_optimizer_load_state_dict(both, s));
+        expect_error(FAC_ERROR_VALUE,
+                     "loaded state dict contains a parameter group that doesn't match the size of optimizer's group");
+        assert_false(fac_optimizer_load_state_dict(grouped, s));
+        expect_error(FAC_ERROR_VALUE, "loaded state dict has a different number of parameter groups");
+        assert_false(fac_optimizer_load_state_dict(of_a, of_sgd));
+        expect_error(FAC_ERROR_VALUE, "loaded state dict lacks the number 'param_groups.0.beta1'");
+        assert_false(fac_optimizer_load_state_dict(of_a, NULL));
+        expect_error(FAC_ERROR_TYPE, "argument 'state' must not be NULL");
+        assert_null(fac_optimizer_state_dict(NULL));
+        expect_error(FAC_ERROR_TYPE, "argument 'optimizer' must not be NULL");
+
+        /* Every failed allocation leaves the optimiser as it was. */
+        assert_true(fac_set_lr(of_a, 7) && fac_step(of_a));
+        for (int64_t n = 1; fac_lr(of_a) == 7; n++) {
+            assert_true(n < 30);
+            double v = fac_at(a, FAC_DIMS(0));
+            fac__alloc_fail_at(n);
+            bool ok = fac_optimizer_load_state_dict(of_a, s);
+            fac__alloc_fail_at(0);
+            assert_true(ok || fac_get_error_code() == FAC_ERROR_MEMORY);
+            fac_clear_error();
+            assert_true(ok == (fac_lr(of_a) == 1e-3) && v == fac_at(a, FAC_DIMS(0)));
+        }
+        fac_state *again = NULL;
+        for (int64_t n = 1; !again; n++) {
+            assert_true(n < 100);
+            fac__alloc_fail_at(n);
+            again = fac_optimizer_state_dict(of_a);
+            fac__alloc_fail_at(0);
+            assert_true(again || fac_get_error_code() == FAC_ERROR_MEMORY);
+            fac_clear_error();
+        }
+        assert_int_equal(fac_state_count(again), fac_state_count(s));
+        fac_state_free(again);
+        fac_state_free(s);
+        fac_state_free(of_sgd);
+        fac_optimizer *made[] = {of_a, of_b, sgd, both, grouped};
+        for (int i = 0; i < 5; i++)
+            fac_optimizer_free(made[i]);
+    }
+}
+
+/* ---- clipping ------------------------------------------------------------------------------------------------ */
+
+static void clipping(void **state)
+{
+    fac_scope {
+        fac_tensor *a = leaf(FAC_FLOAT32, 1, (int64_t[]){2}), *b = strided(FAC_FLOAT32, 1), *none = leaf(FAC_FLOAT32, 0, NULL);
+        fac_tensor *p[] = {a, none, b};
+        fac_tensor_list list = {p, 3};
+        assert_true(fac_clip_grad_norm_(list, 1) == 0); /* there is none */
+        give_gradient(a, 1);
+        give_gradient(b, 1);
+        set_all(fac_grad(b), 0);
+        set(fac_grad(a), 0, 3), set(fac_grad(a), 1, -4);
+        assert_true(fac_clip_grad_norm_(list, 10) == 5);
+        assert_true(fac_at(fac_grad(a), FAC_DIMS(1)) == -4);
+        assert_true(fac_clip_grad_norm_(list, 2) == 5);
+        float factor = 1 / (5 + 1e-6f) * 2; /* as PyTorch rounds it */
+        assert_true(fac_at(fac_grad(a), FAC_DIMS(0)) == 3 * factor && fac_at(fac_grad(a), FAC_DIMS(1)) == -4 * factor);
+        assert_null(fac_grad(none));
+
+        set(fac_grad(a), 0, 3), set(fac_grad(a), 1, -4), set(fac_grad(b), 5, 2);
+        assert_true(fac_clip_grad_norm_(list, 100, .norm_type = INFINITY) == 4);
+        assert_true(fac_clip_grad_norm_(list, 100, .norm_type = 1) == 9);
+        assert_true(fac_clip_grad_value_(list, 2.5));
+        assert_true(fac_at(fac_grad(a), FAC_DIMS(0)) == 2.5 && fac_at(fac_grad(a), FAC_DIMS(1)) == -2.5);
+        assert_true(fac_at(fac_grad(b), FAC_DIMS(5)) == 2);
+
+        set(fac_grad(a), 0, INFINITY);
+        assert_true(isnan(fac_clip_grad_norm_(list, 1, .error_if_nonfinite = true)));
+        assert_non_null(strstr(fac_error(), "The total norm of order 2.0 for gradients from `parameters` is non-finite"));
+        fac_clear_error();
+        assert_true(fac_at(fac_grad(a), FAC_DIMS(1)) == -2.5);
+        assert_true(isinf(fac_clip_grad_norm_(list, 1)));
+        assert_true(fac_at(fac_grad(a), FAC_DIMS(1)) == 0);
+
+        assert_true(isnan(fac_clip_grad_norm_(LIST(a, NULL), 1)));
+        expect_error(FAC_ERROR_TYPE, "argument 'params.items[i]' must not be NULL");
+        assert_false(fac_clip_grad_value_(((fac_tensor_list){NULL, 2}), 1));
+        expect_error(FAC_ERROR_TYPE, "argument 'params.items' must not be NULL");
+        fac_raise(FAC_ERROR_INDEX, "before");
+        assert_true(isnan(fac_clip_grad_norm_(((fac_tensor_list){NULL, 0}), 1)));
+        expect_error(FAC_ERROR_INDEX, "before");
+        for (int64_t n = 1, done = 0; !done; n++) {
+            assert_true(n < 100);
+            set_all(fac_grad(a), 3);
+            fac__alloc_fail_at(n);
+            done = fac_clip_grad_norm_(list, 1) > 0 && fac_clip_grad_value_(list, 0.1);
+            fac__alloc_fail_at(0);
+            assert_true(done || fac_get_error_code() == FAC_ERROR_MEMORY);
+            fac_clear_error();
+        }
+    }
+}
+
 /* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void refused(void **state)
@@ -397,7 +568,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recorded_steps), cmocka_unit_test(large_parameter), cmocka_unit_test(parameters),
         cmocka_unit_test(steady_state),   cmocka_unit_test(groups),          cmocka_unit_test(refused),
-        cmocka_unit_test(failed_allocations),
+        cmocka_unit_test(failed_allocations), cmocka_unit_test(resumed), cmocka_unit_test(bad_states),
+        cmocka_unit_test(clipping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

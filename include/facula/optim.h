@@ -25,7 +25,7 @@ typedef struct fac_optimizer fac_optimizer;
 /* ---- options ------------------------------------------------------------------------------------------------ */
 
 /* The keywords of all optimisers; each takes some of them, see below. What is not given (NAN) has the optimiser's
- * default, or that of the optimiser's first options in fac_add_param_group. Yes and no are 1 and 0: .nesterov = true. */
+ * default; in fac_add_param_group, the value that the first group began with. Yes and no are 1 and 0: .nesterov = true. */
 #define FAC_OPTIMIZER_OPTIONS(X)                                                                                       \
     X(lr)                                                                                                              \
     X(momentum)                                                                                                        \
@@ -148,6 +148,121 @@ FAC_API double fac_clip_grad_norm__with(fac_tensor_list params, double max_norm,
     fac_clip_grad_norm__with(params, max_norm, FAC_OPTIONS(fac_clip_grad_norm_options, __VA_ARGS__))
 /* torch.nn.utils.clip_grad_value_: clamps every gradient to [-clip_value, clip_value]. */
 FAC_API bool fac_clip_grad_value_(fac_tensor_list params, double clip_value);
+
+/* ---- learning-rate schedules -------------------------------------------------------------------------------- */
+
+/* A schedule sets the learning rates of an optimiser's groups: at once, and at each fac_scheduler_step, usually after an
+ * epoch of fac_step.
+ *
+ *     fac_scheduler *schedule = fac_step_lr(sgd, 30, .gamma = 0.1);
+ *     ...
+ *         fac_scheduler_step(schedule);
+ *     ...
+ *     fac_scheduler_free(schedule);
+ *
+ * Formulas are PyTorch's recursive ones, to the bit: each step goes on from the learning rate that it finds, so that
+ * several schedules of one optimiser work together. The optimiser must live as long as they. "epoch" counts steps. */
+typedef struct fac_scheduler fac_scheduler;
+
+/* The keywords of all schedules; each takes some of them, with the default that is named with it. */
+#define FAC_SCHEDULE_OPTIONS(X)                                                                                        \
+    X(gamma)                                                                                                           \
+    X(factor)                                                                                                          \
+    X(start_factor)                                                                                                    \
+    X(end_factor)                                                                                                      \
+    X(total_iters)                                                                                                     \
+    X(power)                                                                                                           \
+    X(eta_min)                                                                                                         \
+    X(T_mult)                                                                                                          \
+    X(pct_start)                                                                                                       \
+    X(cycle_momentum)                                                                                                  \
+    X(base_momentum)                                                                                                   \
+    X(max_momentum)                                                                                                    \
+    X(div_factor)                                                                                                      \
+    X(final_div_factor)                                                                                                \
+    X(three_phase)                                                                                                     \
+    X(patience)                                                                                                        \
+    X(threshold)                                                                                                       \
+    X(cooldown)                                                                                                        \
+    X(min_lr)                                                                                                          \
+    X(eps)
+typedef struct fac_schedule_options {
+#define FAC__FIELD(name) double name;
+    FAC_SCHEDULE_OPTIONS(FAC__FIELD)
+#undef FAC__FIELD
+    const char *anneal_strategy, *mode, *threshold_mode; /* NULL: the default */
+} fac_schedule_options;
+static inline fac_schedule_options fac_schedule_options_defaults(void)
+{
+    fac_schedule_options o;
+#define FAC__FIELD(name) o.name = __builtin_nan("");
+    FAC_SCHEDULE_OPTIONS(FAC__FIELD)
+#undef FAC__FIELD
+    o.anneal_strategy = o.mode = o.threshold_mode = NULL;
+    return o;
+}
+
+/* gamma=0.1: lr *= gamma every step_size epochs. */
+FAC_API fac_scheduler *fac_step_lr_with(fac_optimizer *optimizer, int64_t step_size, fac_schedule_options options);
+#define fac_step_lr(optimizer, step_size, ...)                                                                         \
+    fac_step_lr_with(optimizer, step_size, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
+/* gamma=0.1: lr *= gamma at each of n epochs. */
+FAC_API fac_scheduler *fac_multi_step_lr_with(fac_optimizer *optimizer, const int64_t *milestones, int n,
+                                              fac_schedule_options options);
+#define fac_multi_step_lr(optimizer, milestones, n, ...)                                                               \
+    fac_multi_step_lr_with(optimizer, milestones, n, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
+/* lr *= gamma every epoch. */
+FAC_API fac_scheduler *fac_exponential_lr(fac_optimizer *optimizer, double gamma);
+/* factor=1/3, total_iters=5: lr * factor until epoch total_iters. */
+FAC_API fac_scheduler *fac_constant_lr_with(fac_optimizer *optimizer, fac_schedule_options options);
+#define fac_constant_lr(optimizer, ...) fac_constant_lr_with(optimizer, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
+/* start_factor=1/3, end_factor=1, total_iters=5: lr times a factor that goes from one to the other in a line. */
+FAC_API fac_scheduler *fac_linear_lr_with(fac_optimizer *optimizer, fac_schedule_options options);
+#define fac_linear_lr(optimizer, ...) fac_linear_lr_with(optimizer, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
+/* total_iters=5, power=1: down to 0 as (1 - epoch / total_iters) ^ power. */
+FAC_API fac_scheduler *fac_polynomial_lr_with(fac_optimizer *optimizer, fac_schedule_options options);
+#define fac_polynomial_lr(optimizer, ...)                                                                              \
+    fac_polynomial_lr_with(optimizer, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
+/* eta_min=0: from lr down to eta_min in T_max epochs along half a cosine, and up again. Loshchilov and Hutter 2016
+ * (arXiv:1608.03983). */
+FAC_API fac_scheduler *fac_cosine_annealing_lr_with(fac_optimizer *optimizer, int64_t T_max, fac_schedule_options options);
+#define fac_cosine_annealing_lr(optimizer, T_max, ...)                                                                 \
+    fac_cosine_annealing_lr_with(optimizer, T_max, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
+/* T_mult=1, eta_min=0: half a cosine again and again, first T_0 epochs long, each next one T_mult times as long. */
+FAC_API fac_scheduler *fac_cosine_annealing_warm_restarts_with(fac_optimizer *optimizer, int64_t T_0,
+                                                               fac_schedule_options options);
+#define fac_cosine_annealing_warm_restarts(optimizer, T_0, ...)                                                        \
+    fac_cosine_annealing_warm_restarts_with(optimizer, T_0, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
+/* The first learning rate times factor(context, epoch); the learning rate of before times it, from epoch 1 on. */
+typedef double (*fac_lr_lambda)(void *context, int64_t epoch);
+FAC_API fac_scheduler *fac_lambda_lr(fac_optimizer *optimizer, fac_lr_lambda factor, void *context);
+FAC_API fac_scheduler *fac_multiplicative_lr(fac_optimizer *optimizer, fac_lr_lambda factor, void *context);
+
+/* pct_start=0.3, anneal_strategy="cos" ("linear"), cycle_momentum=true, base_momentum=0.85, max_momentum=0.95,
+ * div_factor=25, final_div_factor=1e4, three_phase=false. From max_lr / div_factor up to max_lr, then down to that
+ * divided by final_div_factor, in total_steps steps, one after every batch; momentum (or beta1) goes the other way. Smith
+ * and Topin 2017 (arXiv:1708.07120). */
+FAC_API fac_scheduler *fac_one_cycle_lr_with(fac_optimizer *optimizer, double max_lr, int64_t total_steps,
+                                             fac_schedule_options options);
+#define fac_one_cycle_lr(optimizer, max_lr, total_steps, ...)                                                          \
+    fac_one_cycle_lr_with(optimizer, max_lr, total_steps, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
+
+/* mode="min" ("max"), factor=0.1, patience=10, threshold=1e-4, threshold_mode="rel" ("abs"), cooldown=0, min_lr=0,
+ * eps=1e-8: lr *= factor when the metric has not become better for more than `patience` epochs. Is stepped by
+ * fac_plateau_step. */
+FAC_API fac_scheduler *fac_reduce_lr_on_plateau_with(fac_optimizer *optimizer, fac_schedule_options options);
+#define fac_reduce_lr_on_plateau(optimizer, ...)                                                                       \
+    fac_reduce_lr_on_plateau_with(optimizer, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
+FAC_API bool fac_plateau_step(fac_scheduler *scheduler, double metric);
+
+/* false, and nothing has changed, where PyTorch raises: after the end of a one-cycle schedule, on a division by zero. */
+FAC_API bool fac_scheduler_step(fac_scheduler *scheduler);
+/* What the last step set for a group; NAN where there is no such group. */
+FAC_API double fac_last_lr(const fac_scheduler *scheduler, int group);
+/* All of its numbers, but for a lambda's function: to be saved and taken back, beside the optimiser's state. */
+FAC_API fac_state *fac_scheduler_state_dict(const fac_scheduler *scheduler);
+FAC_API bool fac_scheduler_load_state_dict(fac_scheduler *scheduler, const fac_state *state);
+FAC_API void fac_scheduler_free(fac_scheduler *scheduler);
 
 FAC_END
 #endif

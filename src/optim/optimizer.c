@@ -2,8 +2,6 @@
 #include "optimizer.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 const char *const fac__option_names[FAC__OPTIONS] = {
@@ -13,18 +11,6 @@ const char *const fac__option_names[FAC__OPTIONS] = {
 };
 
 /* ---- options ------------------------------------------------------------------------------------------------ */
-
-/* Python's repr of a float. */
-static const char *float_text(double v, char *text, size_t size)
-{
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, size, "%.*g", digits, v);
-        if (strtod(text, NULL) == v) break;
-    }
-    if (fabs(v) < 1e16 && strstr(text, "e+")) snprintf(text, size, "%.0f", v);
-    if (!strpbrk(text, ".en")) strcat(text, ".0");
-    return text;
-}
 
 /* What PyTorch says of values that are negative, or reach a limit. */
 static const struct {
@@ -49,26 +35,18 @@ static bool check_range(const char *option, double v)
         char text[48];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        fac__value_error(ranges[k].message, float_text(v, text, sizeof text));
+        fac__value_error(ranges[k].message, fac__float_text(v, text));
 #pragma GCC diagnostic pop
         return false;
     }
     return true;
 }
 
-/* What is not given takes the default; the whole is checked. */
-static bool complete(const fac__optimizer_kind *kind, fac_optimizer_options *o, fac_optimizer_options defaults)
+static bool check(const fac__optimizer_kind *kind, fac_optimizer_options *o)
 {
     for (int i = 0; i < FAC__OPTIONS; i++) {
-        double *v = fac__option(o, i), preset = *fac__option(&defaults, i);
-        if (isnan(*v)) *v = preset;
-        else if (isnan(preset))
-            return fac__type_error("%s.__init__() got an unexpected keyword argument '%s'", kind->name,
-                                   fac__option_names[i]), false;
-        if (isinf(preset) && isinf(*v))
-            return fac__value_error("parameter group didn't specify a value of required optimization parameter %s",
-                                    fac__option_names[i]), false;
-        if (!isnan(*v) && !check_range(fac__option_names[i], *v)) return false;
+        double v = *fac__option(o, i);
+        if (!isnan(v) && !check_range(fac__option_names[i], v)) return false;
     }
     return !kind->check || kind->check(o);
 }
@@ -154,12 +132,16 @@ bool fac_add_param_group_with(fac_optimizer *optimizer, fac_tensor_list params, 
 {
     FAC__OP("add_param_group");
     FAC__NEED_OR(optimizer, false);
-    if (!check_params(optimizer, params) || !complete(optimizer->kind, &options, optimizer->defaults)) return false;
+    if (!check_params(optimizer, params) ||
+        !fac__options_complete(fac__option(&options, 0), fac__option(&optimizer->defaults, 0), fac__option_names, FAC__OPTIONS,
+                               optimizer->kind->name) ||
+        !check(optimizer->kind, &options))
+        return false;
     int n = optimizer->n_groups;
     fac__group *groups = fac__realloc(optimizer->groups, (size_t)(n + 1) * sizeof *groups);
     if (!groups) return false;
     optimizer->groups = groups;
-    groups[n] = (fac__group){.options = options, .count = params.count};
+    groups[n] = (fac__group){.options = options, .initial_lr = NAN, .count = params.count};
     groups[n].params = fac__calloc((size_t)params.count * sizeof *groups[n].params);
     if (!groups[n].params || !fac__group_write(optimizer, &groups[n])) {
         fac__free(groups[n].params);
@@ -182,11 +164,7 @@ fac_optimizer *fac__optimizer_new(const fac__optimizer_kind *kind, fac_tensor_li
     fac_optimizer *optimizer = fac__calloc(sizeof *optimizer);
     if (!optimizer) return NULL;
     optimizer->kind = kind;
-    optimizer->defaults = fac_optimizer_options_defaults();
-    for (int i = 0; i < FAC__OPTIONS; i++)
-        for (int k = 0; k < FAC__OPTIONS && kind->options[k].name; k++)
-            if (!strcmp(fac__option_names[i], kind->options[k].name))
-                *fac__option(&optimizer->defaults, i) = kind->options[k].preset;
+    fac__options_preset(fac__option(&optimizer->defaults, 0), fac__option_names, FAC__OPTIONS, kind->options);
     if (fac_add_param_group_with(optimizer, params, options)) {
         optimizer->defaults = optimizer->groups[0].options;
         return optimizer;

@@ -6,6 +6,7 @@
 
 #include "facula/optim.h"
 #include "ops/op.h"
+#include "options.h"
 
 enum { FAC__SLOTS = 3, FAC__OPTIONS = sizeof(fac_optimizer_options) / sizeof(double) };
 
@@ -15,10 +16,7 @@ typedef uint8_t fac__reg;
 typedef struct fac__optimizer_kind {
     const char *name;
     const char *slots[FAC__SLOTS + 1]; /* names of the states, tensors like the parameter */
-    struct {
-        const char *name;
-        double preset; /* INFINITY: it must be given */
-    } options[FAC__OPTIONS];
+    fac__preset options[FAC__OPTIONS];
     /* Reports what this optimiser alone refuses; may be NULL. Signs and ranges of options are checked for all. */
     bool (*check)(const fac_optimizer_options *o);
     /* Writes the step. Which instructions may depend on the options, and on whether the states are new. States that it
@@ -68,6 +66,7 @@ typedef struct fac__param_state {
 
 typedef struct fac__group {
     fac_optimizer_options options;
+    double initial_lr; /* before any schedule; NAN: there was none */
     int64_t count;
     fac__param_state *params;
     fac__step_code code[2]; /* [first] */

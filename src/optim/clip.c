@@ -1,0 +1,86 @@
+/* Floor 6. Keeping gradients small, as torch.nn.utils.clip_grad_norm_ and clip_grad_value_. */
+#include <math.h>
+
+#include "facula/ops_reduce.h"
+#include "optimizer.h"
+
+static bool check_list(fac_tensor_list params)
+{
+    if (!params.items && params.count) return fac__null_error("params.items"), false;
+    if (!params.items && fac__self()->error) return false; /* what is left of a failed call */
+    for (int64_t i = 0; i < params.count; i++)
+        if (!params.items[i]) return fac__null_error("params.items[i]"), false;
+    return true;
+}
+
+/* The norm of the norms of all gradients; a tensor of the first one's dtype, the scope's. *count tells how many gradients
+ * there are. */
+static fac_tensor *total_norm(fac_tensor_list params, double p, int64_t *count)
+{
+    *count = 0;
+    fac_tensor *norms = NULL;
+    for (int64_t i = 0; i < params.count; i++) {
+        fac_tensor *g = params.items[i]->grad;
+        if (!g) continue;
+        if (!norms) norms = fac__own(fac__new((fac_dtype)g->dtype, 1, &params.count));
+        fac_tensor *norm = norms ? fac_vector_norm(g, .p = p) : NULL;
+        if (!norm) return NULL;
+        char *at = (char *)fac__data(norms) + *count * (int64_t)fac_dtype_size((fac_dtype)norms->dtype);
+        fac__store_double((fac_dtype)norms->dtype, at, fac_item(norm));
+        ++*count;
+    }
+    if (!norms) return NULL;
+    int64_t stride = 1;
+    return fac_vector_norm(fac__own(fac__new_view(norms, 1, count, &stride, 0)), .p = p);
+}
+
+/* What PyTorch multiplies by, rounded as it rounds: max_norm / (norm + 1e-6), at most 1. */
+static double clip_factor(fac_dtype dtype, double norm, double max_norm)
+{
+    double factor = dtype == FAC_FLOAT64 ? 1 / (norm + 1e-6) * max_norm : 1 / ((float)norm + 1e-6f) * (float)max_norm;
+    return factor > 1 ? 1 : factor; /* NaN stays */
+}
+
+static bool scale_all(fac_tensor_list params, double factor)
+{
+    for (int64_t i = 0; i < params.count; i++)
+        if (params.items[i]->grad && !fac_mul_scalar_(params.items[i]->grad, factor)) return false;
+    return true;
+}
+
+double fac_clip_grad_norm__with(fac_tensor_list params, double max_norm, fac_clip_grad_norm_options options)
+{
+    FAC__OP("clip_grad_norm_");
+    if (!check_list(params)) return NAN;
+    double result = NAN;
+    fac_no_grad fac_scope {
+        int64_t count;
+        fac_tensor *norm = total_norm(params, options.norm_type, &count);
+        if (!norm) {
+            if (count == 0 && !fac__self()->error) result = 0;
+            break;
+        }
+        double total = fac_item(norm);
+        if (options.error_if_nonfinite && !isfinite(total)) {
+            char text[48];
+            fac__runtime_error("The total norm of order %s for gradients from `parameters` is non-finite, so it cannot be "
+                               "clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+                               "`error_if_nonfinite=False`",
+                               fac__float_text(options.norm_type, text));
+            break;
+        }
+        if (scale_all(params, clip_factor((fac_dtype)norm->dtype, total, max_norm))) result = total;
+    }
+    return result;
+}
+
+bool fac_clip_grad_value_(fac_tensor_list params, double clip_value)
+{
+    FAC__OP("clip_grad_value_");
+    if (!check_list(params)) return false;
+    bool ok = true;
+    fac_no_grad fac_scope for (int64_t i = 0; ok && i < params.count; i++)
+        if (params.items[i]->grad)
+            ok = fac_clamp_(params.items[i]->grad, -clip_value, clip_value) != NULL;
+    return ok;
+}
