@@ -119,6 +119,11 @@ static void logcumsumexp_backward(fac__node *n, fac_tensor *const *gy, fac_tenso
         gx[0] = gy[0];
         return;
     }
+    if (fac_is_grad_enabled()) { /* less careful with large numbers, but itself differentiable */
+        fac_tensor *sums = sum_from_end(fac_mul(gy[0], fac_exp(fac_neg(y))), dim);
+        gx[0] = sums ? fac_mul(fac_exp(x), sums) : NULL;
+        return;
+    }
     fac_tensor *above = log_part(gy[0], x, y, dim), *below = log_part(fac_neg(gy[0]), x, y, dim);
     gx[0] = above && below ? fac_sub(above, below) : NULL;
 }
