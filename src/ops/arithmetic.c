@@ -72,6 +72,19 @@ fac_tensor *(fac_rsub_scalar)(fac_tensor *self, fac_scalar other)
 
 /* ---- division ----------------------------------------------------------------------------------------------- */
 
+bool fac__check_divisor(const fac__arg *b)
+{
+    bool zero = !b->t && fac_scalar_to_int(b->s) == 0;
+    if (b->t && b->t->numel) fac_scope {
+            fac_tensor *is_zero = (fac_eq_scalar)(b->t, fac_scalar_int(0));
+            fac_tensor *any = is_zero ? fac_any(is_zero) : NULL;
+            if (!any) return false;
+            zero = fac_item_int(any) != 0;
+        }
+    if (zero) fac__runtime_error("ZeroDivisionError");
+    return !zero;
+}
+
 static fac_tensor *divide(fac__arg a, fac__arg b, fac_rounding mode)
 {
     FAC__OP(mode == FAC_ROUND_FLOOR ? "floor_divide" : "div");
@@ -80,16 +93,7 @@ static fac_tensor *divide(fac__arg a, fac__arg b, fac_rounding mode)
     fac__arg args[] = {a, b};
     if (mode == FAC_ROUND_NONE) return fac__pointwise(FAC__ROW_div, args, false);
     fac_dtype common = fac__result_type(2, args);
-    if (!fac_dtype_is_floating(common)) {
-        bool zero = !b.t && fac_scalar_to_int(b.s) == 0;
-        if (b.t && b.t->numel) {
-            fac_tensor *is_zero = (fac_eq_scalar)(b.t, fac_scalar_int(0));
-            fac_tensor *any = is_zero ? fac_any(is_zero) : NULL;
-            if (!any) return NULL;
-            zero = fac_item_int(any) != 0;
-        }
-        if (zero) return fac__runtime_error("ZeroDivisionError");
-    }
+    if (!fac_dtype_is_floating(common) && !fac__check_divisor(&b)) return NULL;
     fac__row row = mode == FAC_ROUND_FLOOR ? FAC__ROW_div_floor : FAC__ROW_div_trunc;
     return fac__pointwise_as(row, args, common, common, false, "DivBackward1");
 }
@@ -128,9 +132,15 @@ static fac_tensor *power(fac__arg base, fac__arg exponent, bool inplace)
         return fac__runtime_error("Integers to negative integer powers are not allowed.");
     const char *name = exponent.t ? "PowBackward1" : "PowBackward0";
     /* As PyTorch does: a number's everyday values are computed, and so rounded, in simpler ways. */
-    if (!exponent.t && e == 2) return fac__pointwise_as(FAC__ROW_square, args, common, common, inplace, name);
-    if (!exponent.t && e == 0.5 && fac_dtype_is_floating(common))
-        return fac__pointwise_as(FAC__ROW_sqrt, args, common, common, inplace, name);
+    if (base.t && !exponent.t && fac_dtype_is_floating(common)) {
+        static const struct {
+            double exponent;
+            fac__row row;
+        } simple[] = {{0.5, FAC__ROW_sqrt}, {3, FAC__ROW_cube}, {-0.5, FAC__ROW_rsqrt}, {-1, FAC__ROW_reciprocal}};
+        for (size_t i = 0; i < sizeof simple / sizeof *simple; i++)
+            if (e == simple[i].exponent) return fac__pointwise_as(simple[i].row, args, common, common, inplace, name);
+    }
+    if (base.t && !exponent.t && e == 2) return fac__pointwise_as(FAC__ROW_square, args, common, common, inplace, name);
     return fac__pointwise_as(FAC__ROW_pow, args, common, common, inplace, name);
 }
 

@@ -151,7 +151,7 @@ static uint8_t settle(const fac__derivative *d, uint8_t r)
     return r >= CONSTANT ? (uint8_t)(d->n_vars + r - CONSTANT) : r;
 }
 
-/* False if the text is not of the grammar or too long: the tests parse them all. */
+/* False if the text is not of the grammar or too long (up to three inputs may be constants, too): the tests parse all. */
 static bool parse(const char *text, fac__derivative *d)
 {
     memset(d, 0, sizeof *d);
@@ -161,7 +161,7 @@ static bool parse(const char *text, fac__derivative *d)
     parser p = {text, d};
     uint8_t r = compare(&p);
     fac__program *q = &d->program;
-    if (!eat(&p, "") || *p.at || q->n_code > FAC__PW_CODE || q->n_const > FAC__PW_CONST) return d->exists = false;
+    if (!eat(&p, "") || *p.at || q->n_code > FAC__PW_CODE || q->n_const > FAC__PW_CONST - 3) return d->exists = false;
     q->n_in = d->n_vars;
     q->n_out = 1;
     q->out[0] = settle(d, r);

@@ -103,6 +103,9 @@ bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, 
 bool fac__copy_into(fac_tensor *dst, fac_tensor *src);
 bool fac__fill_into(fac_tensor *dst, fac_scalar value);
 
+/* Whole numbers cannot be divided by 0: false, with "ZeroDivisionError", if b is or has one. */
+bool fac__check_divisor(const fac__arg *b);
+
 /* ---- small things ------------------------------------------------------------------------------------------- */
 
 /* "Float", "Long": the dtype as PyTorch's error messages call it. */

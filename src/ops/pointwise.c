@@ -279,6 +279,7 @@ fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace)
     switch (info->rule) {
     case FAC__SAME:
         if (row == FAC__ROW_square && common == FAC_BOOL) common = FAC_INT64; /* it is pow(self, 2) */
+        if ((row == FAC__ROW_remainder || row == FAC__ROW_fmod) && !floating && !fac__check_divisor(&args[1])) return NULL;
         break;
     case FAC__NOBOOL:
         if (common == FAC_BOOL) return refuse(row, common), NULL;
