@@ -123,8 +123,7 @@ FAC_API fac_tensor *fac_dist(fac_tensor *self, fac_tensor *other, double p);
 
 /* ---- softmax (softmax.c) ------------------------------------------------------------------------------------- */
 
-/* exp(x) scaled to sum 1 along dim; its logarithm; softmax of -x. Floats only, unless dtype is given (NONE: x's own).
- * */
+/* exp(x) scaled to sum 1 along dim; its logarithm; softmax of -x. Floats only, unless dtype is given (NONE: x's own). */
 FAC_API fac_tensor *fac_softmax(fac_tensor *self, int64_t dim, fac_dtype dtype);
 FAC_API fac_tensor *fac_log_softmax(fac_tensor *self, int64_t dim, fac_dtype dtype);
 FAC_API fac_tensor *fac_softmin(fac_tensor *self, int64_t dim, fac_dtype dtype);

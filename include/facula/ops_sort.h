@@ -2,8 +2,7 @@
  *
  * NaN is larger than every number. Sorting is always stable: equal elements keep their order (where PyTorch's own
  * order of equal elements is not defined, the indices here may be others). Values carry gradients, indices (int64) do
- * not. Results are new tensors of the innermost scope; NULL after an error. Pointers for second results may be NULL.
- * */
+ * not. Results are new tensors of the innermost scope; NULL after an error. Pointers for second results may be NULL. */
 #ifndef FACULA_OPS_SORT_H
 #define FACULA_OPS_SORT_H
 
