@@ -5,6 +5,7 @@
 #include "backend/cpu/scratch.h"
 
 FAC__ISA_DECLARE(bool, fac__correlate, FAC__CORRELATE_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__spread, FAC__CORRELATE_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__conv_weight_sums, FAC__CONV_WEIGHT_PARAMETERS);
 
 static int64_t volume(const int64_t size[3])
@@ -65,11 +66,6 @@ LOOPS(double)
 
 /* ---- the quick way ---- */
 
-static bool correlate(const fac__correlation *c)
-{
-    return FAC__ISA_PICK(fac__correlate)(c);
-}
-
 /* Memory for the taps of three axes. */
 static bool give_taps(const int64_t kernel[3], fac__conv_axis axis[3])
 {
@@ -99,28 +95,36 @@ static void forward_axis(const fac__conv_args *a, int i, fac__conv_axis *x)
     }
 }
 
-static bool forward_quickly(const fac__conv_args *a)
+/* The forward pass as one correlation. */
+static bool plan_forward(const fac__conv_args *a, fac__correlation *c)
 {
     int64_t cg = a->c / a->groups, kg = a->k / a->groups, taps = volume(a->kernel);
-    fac__correlation c = {.dtype = a->dtype,
-                          .n = a->n,
-                          .groups = a->groups,
-                          .rows = kg,
-                          .depth = cg,
-                          .w_row = cg * taps,
-                          .w_depth = taps,
-                          .w_group = kg * cg * taps,
-                          .source = a->x,
-                          .w = a->w,
-                          .bias = a->bias,
-                          .out = a->y};
-    if (!give_taps(a->kernel, c.axis)) return false;
+    *c = (fac__correlation){.dtype = a->dtype,
+                            .n = a->n,
+                            .groups = a->groups,
+                            .rows = kg,
+                            .depth = cg,
+                            .w_row = cg * taps,
+                            .w_depth = taps,
+                            .w_group = kg * cg * taps,
+                            .w = a->w};
+    if (!give_taps(a->kernel, c->axis)) return false;
     for (int i = 0; i < 3; i++) {
-        forward_axis(a, i, &c.axis[i]);
-        c.kernel[i] = a->kernel[i];
-        c.out_size[i] = a->out[i];
+        forward_axis(a, i, &c->axis[i]);
+        c->kernel[i] = a->kernel[i];
+        c->out_size[i] = a->out[i];
     }
-    return correlate(&c);
+    return true;
+}
+
+static bool forward_quickly(const fac__conv_args *a)
+{
+    fac__correlation c;
+    if (!plan_forward(a, &c)) return false;
+    c.source = a->x;
+    c.bias = a->bias;
+    c.out = a->y;
+    return FAC__ISA_PICK(fac__correlate)(&c);
 }
 
 /* dx at h gets dy at o wherever o * stride - pad + t * dilation = h: of the positions h = first, first + stride, … with
@@ -147,7 +151,32 @@ static void input_axis(const fac__conv_args *a, int i, int64_t residue, fac__con
     x->max_shift = last;
 }
 
-static bool input_quickly(const fac__conv_args *a)
+/* Gathering multiplies a margin of zeros around dy; spreading pays for each product of a tap with reading and writing
+ * its sum, about five steps of the sum over dy's channels. */
+static bool better_spread(const fac__conv_args *a)
+{
+    if (a->in[0] != 1 || a->kernel[0] != 1 || a->out[0] != 1 || a->pad[0] != 0) return false;
+    double gather = 1, spread = 1;
+    for (int i = 1; i < 3; i++) {
+        int64_t reach = (a->kernel[i] - 1) * a->dilation[i] / a->stride[i];
+        gather *= (double)a->in[i] / (double)a->stride[i] + (i == 2 ? (double)reach : 0);
+        spread *= (double)(a->out[i] + (i == 2 ? reach : 0));
+    }
+    int64_t kg = a->k / a->groups;
+    int64_t bytes = (kg * volume(a->out) + a->c / a->groups * volume(a->in)) * (int64_t)fac_dtype_size(a->dtype);
+    return bytes < 2 << 20 && spread * (1 + 5.0 / (double)kg) < 0.98 * gather;
+}
+
+static bool input_by_spreading(const fac__conv_args *a)
+{
+    fac__correlation c;
+    if (!plan_forward(a, &c)) return false;
+    c.source = a->dx;
+    c.out = (void *)a->dy;
+    return FAC__ISA_PICK(fac__spread)(&c);
+}
+
+static bool input_by_gathering(const fac__conv_args *a)
 {
     int64_t cg = a->c / a->groups, kg = a->k / a->groups, taps = volume(a->kernel);
     fac__correlation c = {.dtype = a->dtype,
@@ -170,7 +199,7 @@ static bool input_quickly(const fac__conv_args *a)
         input_axis(a, 0, residue / a->stride[2] / a->stride[1], &c.axis[0]);
         input_axis(a, 1, residue / a->stride[2] % a->stride[1], &c.axis[1]);
         input_axis(a, 2, residue % a->stride[2], &c.axis[2]);
-        if (!correlate(&c)) return false;
+        if (!FAC__ISA_PICK(fac__correlate)(&c)) return false;
     }
     return true;
 }
@@ -185,7 +214,7 @@ static void run_forward(const void *args)
 static void run_input(const void *args)
 {
     const fac__conv_args *a = args;
-    if (input_quickly(a)) return;
+    if (better_spread(a) ? input_by_spreading(a) : input_by_gathering(a)) return;
     (a->dtype == FAC_FLOAT64 ? input_double : input_float)(a);
 }
 

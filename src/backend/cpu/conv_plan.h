@@ -25,7 +25,7 @@ typedef struct fac__correlation {
     int64_t kernel[3], out_size[3];
     int64_t w_row, w_depth, w_group; /* strides of the weights; the kernel's positions are contiguous */
     const void *source, *w, *bias;
-    void *out;
+    void *out; /* the transposed correlation (isa/conv_spread.h) reads out and writes source */
 } fac__correlation;
 
 /* false: no memory to work in, nothing done. */

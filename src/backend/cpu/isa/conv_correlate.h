@@ -11,9 +11,9 @@
 typedef struct NAME(correlating) {
     const fac__correlation *c;
     int64_t k, line, blocks, block_rows, splits; /* positions of a line; blocks of rows; parts of the output channels */
-    int64_t panels, span;                        /* of the weights of a group; phases * lines of one source channel */
+    int64_t panels;                              /* of the weights of a group */
     bool in_place;
-    const T *weights;       /* [group][k][rows], cut into panels as packed() says */
+    const T *weights;       /* [group][panel][k][rows of the panel] */
     const int32_t *offsets; /* [taps_d * depth * taps_h * taps_w] within the copy, or the source */
     char *own; /* own_bytes for each thread: the copy of the source, the vectors' places, and a panel's outputs */
     size_t own_bytes, copy_bytes, at_bytes;

@@ -135,8 +135,8 @@ static void NAME(weigh_items)(void *context, int64_t begin, int64_t end)
                         for (int64_t kh = 0; kh < a->kernel[1]; kh++)
                             for (int64_t r = 0; r < s->runs; r++)
                                 NAME(weigh_run)
-                                (s, w, x + kh * a->dilation[1] * s->width * s->cg + r * s->run_step, dy, channels,
-                                 sums + ((kd * a->kernel[1] + kh) * s->runs + r) * s->rows * s->columns);
+                        (s, w, x + kh * a->dilation[1] * s->width * s->cg + r * s->run_step, dy, channels,
+                         sums + ((kd * a->kernel[1] + kh) * s->runs + r) * s->rows * s->columns);
                     }
                 }
         }
