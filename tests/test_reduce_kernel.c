@@ -172,7 +172,8 @@ static bool close_to(fac_dtype dtype, double got, double want, double scale)
     double eps = dtype == FAC_FLOAT64 ? 1e-13 : dtype == FAC_FLOAT32 ? 2e-6 : dtype == FAC_FLOAT16 ? 2e-3 : 1e-2;
     if (!fac_dtype_is_floating(dtype)) eps = 0;
     return got == want || (isnan(got) && isnan(want)) || fabs(got - want) <= eps * (fabs(want) + scale) ||
-           (dtype == FAC_FLOAT16 && fabs(want) > 65504 && isinf(got));
+           (dtype == FAC_FLOAT16 && fabs(want) > 65504 && isinf(got)) ||
+           (dtype == FAC_FLOAT32 && fabs(want) > 3.4e38 && isinf(got));
 }
 
 static int checked;
@@ -378,11 +379,218 @@ static void test_same_bits(void **context)
     fac__set_cpu_isa(FAC__AVX512);
 }
 
+/* ---- scans -------------------------------------------------------------------------------------------------- */
+
+static double scanned(fac__scan_kind kind, double before, double x, bool first, bool *wins)
+{
+    *wins = first;
+    if (first) return x;
+    switch (kind) {
+    case FAC__CUMSUM: return before + x;
+    case FAC__CUMPROD: return before * x;
+    case FAC__CUMMAX: *wins = isnan(x) || x >= before; break;
+    case FAC__CUMMIN: *wins = isnan(x) || x <= before; break;
+    case FAC__LOGCUMSUMEXP: return isnan(x) || isnan(before) ? NAN : log(exp(before) + exp(x));
+    }
+    return *wins ? x : before;
+}
+
+static void check_scan(fac__scan_kind kind, fac_dtype dtype, int ndim, const int64_t *shape, int dim, int layout)
+{
+    view v = make(dtype, ndim, shape, layout), out = make(dtype, ndim, shape, 0), at = make(FAC_INT64, ndim, shape, 0);
+    bool ints = !fac_dtype_is_floating(dtype);
+    if (ints && kind <= FAC__CUMPROD) {
+        free(out.memory);
+        out = make(FAC_INT64, ndim, shape, 0);
+    }
+    if (!ints) fill(dtype, v.memory, layout ? 1 : numel(&v), true);
+    fac__scan_args a = {.kind = kind, .ndim = ndim, .dim = dim};
+    memcpy(a.shape, shape, (size_t)ndim * sizeof *shape);
+    const view *views[] = {&v, &out, &at};
+    fac__operand *operands[] = {&a.in, &a.out[0], &a.out[1]};
+    for (int i = 0; i < 3; i++) {
+        operands[i]->data = views[i]->memory;
+        operands[i]->dtype = views[i]->dtype;
+        memcpy(operands[i]->strides, views[i]->strides, sizeof a.in.strides);
+    }
+    fac__k_scan.run[FAC__CPU](&a);
+    int64_t inner = 1, n = shape[dim];
+    for (int d = dim + 1; d < ndim; d++)
+        inner *= shape[d];
+    for (int64_t i = 0; i < numel(&v); i++) {
+        int64_t k = i / inner % n, start = i - k * inner, index = 0;
+        double value = 0;
+        uint64_t product = 1;
+        for (int64_t j = 0; j <= k; j++) {
+            bool wins;
+            double x = get(&v, start + j * inner);
+            value = scanned(kind, value, x, j == 0, &wins);
+            product *= (uint64_t)(int64_t)x;
+            if (wins) index = j;
+        }
+        if (ints && kind == FAC__CUMPROD) { /* wraps */
+            int64_t got = ((int64_t *)(void *)out.memory)[i];
+            if (got != (int64_t)product) fail_msg("cumprod of %s wraps wrongly", fac_dtype_name(dtype));
+            continue;
+        }
+        compare("scan", &v, 1u << dim, layout, &out, i, value, 1);
+        if (kind == FAC__CUMMAX || kind == FAC__CUMMIN)
+            compare("scan's index", &v, 1u << dim, layout, &at, i, (double)index, 0);
+    }
+    free(v.memory), free(out.memory), free(at.memory);
+}
+
+static void test_scans(void **context)
+{
+    static const struct {
+        int ndim, dim;
+        int64_t shape[3];
+    } cases[] = {{1, 0, {1}},       {1, 0, {300}},     {2, 0, {7, 5}},      {2, 1, {7, 5}},    {2, 0, {300, 70}},
+                 {2, 1, {70, 200}}, {3, 0, {4, 5, 6}}, {3, 1, {4, 5, 6}},   {3, 2, {4, 5, 6}}, {1, 0, {0}},
+                 {2, 1, {3, 0}},    {2, 1, {0, 3}},    {3, 1, {2, 130, 3}}, {1, 0, {5000}}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (int layout = 0; layout < 5; layout++)
+            for (int kind = 0; kind <= FAC__LOGCUMSUMEXP; kind++)
+                for (int d = 0; d < DTYPES; d++) {
+                    bool half = dtypes[d] == FAC_FLOAT16 || dtypes[d] == FAC_BFLOAT16;
+                    if (kind == FAC__LOGCUMSUMEXP && (half || !fac_dtype_is_floating(dtypes[d]))) continue;
+                    if (kind == FAC__CUMPROD && half) continue; /* underflows */
+                    if (cases[c].shape[0] == 5000 && (d != DTYPES - 1 || layout)) continue;
+                    if (layout && layout != 2 && cases[c].ndim < 2) continue;
+                    check_scan((fac__scan_kind)kind, dtypes[d], cases[c].ndim, cases[c].shape, cases[c].dim, layout);
+                }
+}
+
+/* ---- softmax ------------------------------------------------------------------------------------------------ */
+
+static void check_softmax(fac_dtype dtype, bool log_too, int64_t outer, int64_t n, int64_t inner)
+{
+    int64_t shape[3] = {outer, n, inner};
+    view x = make(dtype, 3, shape, 0), y = make(dtype, 3, shape, 0), g = make(dtype, 3, shape, 0),
+         dx = make(dtype, 3, shape, 0);
+    fac__softmax_args a = {
+        .dtype = dtype, .log = log_too, .outer = outer, .n = n, .inner = inner, .x = x.memory, .out = y.memory};
+    fac__k_softmax.run[FAC__CPU](&a);
+    a = (fac__softmax_args){.dtype = dtype,
+                            .log = log_too,
+                            .backward = true,
+                            .outer = outer,
+                            .n = n,
+                            .inner = inner,
+                            .y = y.memory,
+                            .g = g.memory,
+                            .out = dx.memory};
+    fac__k_softmax.run[FAC__CPU](&a);
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t c = 0; c < inner; c++) {
+#define INDEX(k) ((o * n + (k)) * inner + c)
+            double max = -INFINITY, sum = 0, dot = 0, size = 0;
+            for (int64_t k = 0; k < n; k++)
+                max = fmax(max, get(&x, INDEX(k)));
+            for (int64_t k = 0; k < n; k++)
+                sum += exp(get(&x, INDEX(k)) - max);
+            for (int64_t k = 0; k < n; k++) {
+                double part = log_too ? get(&g, INDEX(k)) : get(&g, INDEX(k)) * get(&y, INDEX(k));
+                dot += part;
+                size += fabs(part);
+            }
+            for (int64_t k = 0; k < n; k++) {
+                double p = get(&x, INDEX(k)) - max, gk = get(&g, INDEX(k)), yk = get(&y, INDEX(k));
+                compare("softmax", &x, 2, log_too, &y, INDEX(k), log_too ? p - log(sum) : exp(p) / sum, 1e-3);
+                double d = log_too ? gk - exp(yk) * dot : yk * (gk - dot);
+                compare("softmax backward", &x, 2, log_too, &dx, INDEX(k), d, size);
+            }
+        }
+    free(x.memory), free(y.memory), free(g.memory), free(dx.memory);
+}
+
+static void test_softmax(void **context)
+{
+    static const int64_t cases[][3] = {{1, 1, 1},    {4, 3, 1}, {64, 10, 1},   {3, 100, 1},  {2, 256, 1}, {2, 257, 1},
+                                       {2, 1500, 1}, {5, 8, 1}, {3, 4, 5},     {2, 10, 300}, {1, 70, 64}, {0, 3, 1},
+                                       {3, 0, 1},    {3, 2, 0}, {9000, 10, 1}, {2, 40, 2000}};
+    for (int isa = 0; isa < FAC__ISA_COUNT; isa++) {
+        fac__set_cpu_isa((fac__isa)isa);
+        for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+            for (int d = 6; d < DTYPES; d++)
+                for (int log_too = 0; log_too < 2; log_too++)
+                    check_softmax(dtypes[d], log_too, cases[c][0], cases[c][1], cases[c][2]);
+    }
+}
+
+static void test_softmax_ends(void **context)
+{
+    float x[8] = {INFINITY, 1, -INFINITY, -INFINITY, NAN, 1, -INFINITY, 1000}, y[8];
+    fac__softmax_args a = {.dtype = FAC_FLOAT32, .outer = 4, .n = 2, .inner = 1, .x = x, .out = y};
+    for (int columns = 0; columns < 2; columns++) {
+        if (columns) { /* the same pairs side by side */
+            float turned[8] = {INFINITY, -INFINITY, NAN, -INFINITY, 1, -INFINITY, 1, 1000};
+            memcpy(x, turned, sizeof x);
+            a.outer = 1, a.inner = 4;
+        }
+        fac__k_softmax.run[FAC__CPU](&a);
+        for (int pair = 0; pair < 4; pair++) {
+            float first = columns ? y[pair] : y[2 * pair], second = columns ? y[pair + 4] : y[2 * pair + 1];
+            if (pair < 3)
+                assert_true(isnan(first));
+            else
+                assert_true(first == 0 && second == 1);
+        }
+    }
+}
+
+/* ---- PyTorch's bits ----------------------------------------------------------------------------------------- */
+
+/* torch.sum and softmax of x[i] = sin-like numbers, recorded from PyTorch 1.13 on AVX2: the order of additions shows in
+ * the last bits. */
+static void test_bits_of_pytorch(void **context)
+{
+    static float x[64 * 100];
+    uint32_t k = 12345;
+    for (int i = 0; i < 6400; i++) {
+        k = k * 1664525u + 1013904223u;
+        x[i] = (float)(int32_t)(k >> 8) * 0x1p-20f - 8.0f;
+    }
+#include "data/reduce_bits.h"
+    fac__set_cpu_isa(FAC__AVX512);
+    for (size_t c = 0; c < sizeof sums / sizeof *sums; c++) {
+        view v = {
+            FAC_FLOAT32, 2, {sums[c].rows, sums[c].columns}, {sums[c].row_stride, sums[c].column_stride}, (char *)x};
+        view r = reduce(FAC__SUM, &v, sums[c].reduced, FAC_FLOAT32, NULL, 0);
+        uint32_t h = 0;
+        for (int64_t i = 0; i < numel(&r); i++)
+            h = h * 31 + ((uint32_t *)(void *)r.memory)[i];
+        if (h != sums[c].hash) fail_msg("sum %zu does not have PyTorch's bits", c);
+        free(r.memory);
+    }
+    if (fac__cpu_isa() == FAC__BASELINE) return; /* without fused multiply-add exp may differ in its last bit */
+    for (size_t c = 0; c < sizeof softmaxes / sizeof *softmaxes; c++) {
+        static float y[6400];
+        fac__softmax_args a = {.dtype = FAC_FLOAT32,
+                               .log = softmaxes[c].log,
+                               .outer = softmaxes[c].rows,
+                               .n = softmaxes[c].n,
+                               .inner = 1,
+                               .x = x,
+                               .out = y};
+        fac__k_softmax.run[FAC__CPU](&a);
+        uint32_t h = 0;
+        for (int64_t i = 0; i < a.outer * a.n; i++) {
+            uint32_t bits;
+            memcpy(&bits, y + i, 4);
+            h = h * 31 + bits;
+        }
+        if (h != softmaxes[c].hash) fail_msg("softmax %zu does not have PyTorch's bits", c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_kinds), cmocka_unit_test(test_large),    cmocka_unit_test(test_nansum),
-        cmocka_unit_test(test_empty),     cmocka_unit_test(test_accuracy), cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_all_kinds),       cmocka_unit_test(test_large),    cmocka_unit_test(test_nansum),
+        cmocka_unit_test(test_empty),           cmocka_unit_test(test_accuracy), cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_scans),           cmocka_unit_test(test_softmax),  cmocka_unit_test(test_softmax_ends),
+        cmocka_unit_test(test_bits_of_pytorch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,12 @@ enum {
     PARTIAL = 4096   /* results of parts, kept on the stack */
 };
 
+/* A result: double, or int64_t where that is the compute type, and positions. */
+typedef union result {
+    double f;
+    int64_t i;
+} result;
+
 /* A dimension, or several that lie as one: strides in elements, and in the flat position among the reduced ones. */
 typedef struct axis {
     int64_t size, in, out[2], position;
@@ -36,7 +42,7 @@ typedef struct job {
     int64_t segment, pieces;               /* elements of one segment, and segments along `along` */
     int64_t segments, parts, per_part;     /* of one result, and how many make a part */
     int64_t outer_kept, total;             /* units' kept index without `across`; elements behind one result */
-    double *partial_value, *partial_extra; /* of parts: [part][outer kept][across] */
+    result *partial_value, *partial_extra; /* of parts: [part][outer kept][across] */
 } job;
 
 static int64_t ceil_div(int64_t a, int64_t b)
@@ -61,7 +67,7 @@ static size_t in_size(const job *j)
 
 /* ---- results ------------------------------------------------------------------------------------------------ */
 
-static void put(const job *j, int which, fac__compute from, const void *values, int64_t offset, int64_t n)
+static void put(const job *j, int which, fac__compute from, const result *values, int64_t offset, int64_t n)
 {
     const fac__operand *o = &j->args->out[which];
     if (!o->data) return;
@@ -69,13 +75,13 @@ static void put(const job *j, int which, fac__compute from, const void *values, 
     if (n > 1)
         j->moves->store[from][o->dtype](to, 0, j->across.out[which], values, 0, 1, 1, n);
     else if (from == FAC__I64)
-        fac__store_int(o->dtype, to, *(const int64_t *)values);
+        fac__store_int(o->dtype, to, values->i);
     else
-        fac__store_double(o->dtype, to, *(const double *)values);
+        fac__store_double(o->dtype, to, values->f);
 }
 
 /* Writes n results that begin at these offsets of the outputs. */
-static void finish(const job *j, const int64_t offset[2], const void *value, const void *extra, int64_t n)
+static void finish(const job *j, const int64_t offset[2], const result *value, const result *extra, int64_t n)
 {
     switch (j->args->kind) {
     case FAC__ARGMAX:
@@ -94,15 +100,15 @@ static void finish(const job *j, const int64_t offset[2], const void *value, con
 }
 
 /* What nothing reduces to. */
-static void neutral(const job *j, void *value, void *extra, int64_t n)
+static void neutral(const job *j, result *value, result *extra, int64_t n)
 {
     bool one = j->kind == FAC__PROD || j->kind == FAC__ALL, mean = j->kind == FAC__MEAN_VAR;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t k = 0; k < n; k++) {
         if (j->kept_as == FAC__I64)
-            ((int64_t *)value)[i] = one;
+            value[k].i = one;
         else
-            ((double *)value)[i] = mean ? NAN : one;
-        ((int64_t *)extra)[i] = 0; /* 0.0 as well */
+            value[k].f = mean ? NAN : one;
+        extra[k].i = 0; /* 0.0 as well */
     }
 }
 
@@ -160,7 +166,7 @@ static void run_segments(const job *j, fac__segment *s, int64_t in, int64_t firs
 
 static inline void run_unit(const job *j, int64_t unit, void *buffer)
 {
-    double own_value[FAC__REDUCE_OUTPUTS], own_extra[FAC__REDUCE_OUTPUTS];
+    result own_value[FAC__REDUCE_OUTPUTS], own_extra[FAC__REDUCE_OUTPUTS];
     int64_t part = 0, outer = 0, begin = 0;
     if (unit) { /* divisions are half the cost of a small reduction */
         int64_t units = j->outer_kept * j->blocks, rest = unit % units;
@@ -216,47 +222,43 @@ static int64_t part_size(const job *j, int64_t part)
 /* Merges part b's result into a's; a stands for `before` elements. */
 static void merge(const job *j, int64_t a, int64_t b, int64_t before, int64_t n)
 {
-    double *value = j->partial_value, *extra = j->partial_extra;
-    int64_t *whole = (int64_t *)value, *index = (int64_t *)extra;
-    bool ints = j->kept_as == FAC__I64;
+    result *value = j->partial_value, *extra = j->partial_extra, *x = value + a, *y = value + b;
+    bool ints = j->kept_as == FAC__I64, less = ints ? y->i < x->i : y->f < x->f,
+         more = ints ? y->i > x->i : y->f > x->f;
+    bool nan_x = !ints && isnan(x->f), nan_y = !ints && isnan(y->f), same = (!less && !more) || (nan_x && nan_y);
     switch (j->kind) {
     case FAC__PROD:
         if (ints)
-            whole[a] = (int64_t)((uint64_t)whole[a] * (uint64_t)whole[b]);
+            x->i = (int64_t)((uint64_t)x->i * (uint64_t)y->i);
         else
-            value[a] *= value[b];
+            x->f *= y->f;
         break;
     case FAC__MAX:
     case FAC__ANY:
-        if (ints ? whole[b] > whole[a] : value[b] > value[a] || isnan(value[b])) value[a] = value[b];
+        if (more || nan_y) *x = *y;
         break;
     case FAC__MIN:
     case FAC__ALL:
-        if (ints ? whole[b] < whole[a] : value[b] < value[a] || isnan(value[b])) value[a] = value[b];
+        if (less || nan_y) *x = *y;
         break;
     case FAC__ARGMAX:
-    case FAC__ARGMIN: {
-        int order = ints ? (whole[b] > whole[a]) - (whole[b] < whole[a])
-                         : isnan(value[b]) - isnan(value[a]) + (value[b] > value[a]) - (value[b] < value[a]);
-        if (!ints && !isnan(value[a]) && !isnan(value[b]) && j->kind == FAC__ARGMIN) order = -order;
-        if (ints && j->kind == FAC__ARGMIN) order = -order;
-        if (order > 0 || (order == 0 && index[b] < index[a])) {
-            value[a] = value[b];
-            index[a] = index[b];
+    case FAC__ARGMIN:
+        if (nan_x != nan_y ? nan_y : same ? extra[b].i < extra[a].i : j->kind == FAC__ARGMAX ? more : less) {
+            *x = *y;
+            extra[a] = extra[b];
         }
         break;
-    }
     case FAC__MEAN_VAR: {
-        double p = (double)before, q = (double)n, delta = value[b] - value[a];
-        value[a] += delta * (q / (p + q));
-        extra[a] += extra[b] + delta * delta * (p * q / (p + q));
+        double p = (double)before, q = (double)n, delta = y->f - x->f;
+        x->f += delta * (q / (p + q));
+        extra[a].f += extra[b].f + delta * delta * (p * q / (p + q));
         break;
     }
     default:
         if (ints)
-            whole[a] = (int64_t)((uint64_t)whole[a] + (uint64_t)whole[b]);
+            x->i = (int64_t)((uint64_t)x->i + (uint64_t)y->i);
         else
-            value[a] += value[b];
+            x->f += y->f;
     }
 }
 
@@ -287,7 +289,7 @@ static void run(job *j, int64_t units, int64_t cost)
 
 static __attribute__((noinline)) void run_parts(job *j, int64_t units, int64_t cost)
 {
-    double value[PARTIAL], extra[PARTIAL];
+    result value[PARTIAL], extra[PARTIAL];
     j->partial_value = value;
     j->partial_extra = extra;
     run(j, units * j->parts, cost);
@@ -415,7 +417,7 @@ static void choose_segments(job *j, int64_t results, int64_t numel)
     j->blocks = ceil_div(j->across.size, j->block);
     j->pieces = ceil_div(j->along.size, j->segment);
     j->segments = j->n_reduced ? j->total / at_least(j->along.size, 1) * j->pieces : j->pieces;
-    j->rounded = j->sum && j->segments <= 128;
+    j->rounded = j->sum && (j->segments <= 128 || numel < LONG); /* beyond, accuracy matters more */
 }
 
 /* A sum, say, of all of a small contiguous tensor needs no plan. False if the reduction is something else. */
@@ -426,7 +428,7 @@ static bool reduce_small(const job *j, const fac__reduce_table *table)
     for (int d = a->ndim - 1; d >= 0; n *= a->shape[d--])
         if (!(a->reduced >> d & 1) || (a->in.strides[d] != n && a->shape[d] != 1)) return false;
     if (!j->direct || n > CACHED || n == 0) return false;
-    double value, extra;
+    result value, extra;
     int64_t start[2] = {0};
     fac__segment s = {.x = a->in.data,
                       .outputs = 1,

@@ -1,61 +1,170 @@
-/* Floor 1. Running sums, products, maxima and minima with plain loops: correct for every dtype and stride. */
+/* Floor 1. Running sums, products, maxima and minima on the CPU. Elements come through a buffer, as double or int64
+ * (PyTorch accumulates floats in double too), and go on line after line, or for several lines at once where lines lie
+ * side by side or are short. */
 #include <math.h>
 
+#include "backend/cpu/isa/rows.h"
 #include "backend/reduce.h"
 
-static void scan_line(const fac__scan_args *a, const char *in, char *o0, char *o1)
+enum {
+    BUFFER = 2048,
+    LINES = 64,      /* most lines at once */
+    GRAIN = 1 << 15, /* elements worth a thread */
+    SHORT = 128      /* lines this short go several at once */
+};
+
+typedef struct job {
+    const fac__scan_args *args;
+    const fac__row_table *moves;
+    fac__compute compute;
+    int across;                   /* the dimension whose lines go together, or -1 */
+    int64_t lines, blocks, outer; /* of `across`; blocks of them; the other dimensions' product */
+} job;
+
+/* What is known of each line so far. */
+typedef struct running {
+    double value[LINES];
+    int64_t whole[LINES], index[LINES];
+} running;
+
+static double log_add_exp(double a, double b)
 {
-    fac_dtype d = a->in.dtype, od = a->out[0].dtype;
-    bool ints = fac__compute_type(od) == FAC_INT64;
-    int64_t n = a->shape[a->dim], at = 0, ib = 0;
-    double b = 0;
-    for (int64_t k = 0; k < n; k++) {
-        double v = fac__load_double(d, in);
-        int64_t m = ints ? fac__load_int(d, in) : 0;
-        bool first = k == 0, better = false;
-        switch (a->kind) {
-        case FAC__CUMSUM: b = first ? v : b + v, ib = (int64_t)((uint64_t)ib + (uint64_t)m); break;
-        case FAC__CUMPROD: b = first ? v : b * v, ib = first ? m : (int64_t)((uint64_t)ib * (uint64_t)m); break;
-        case FAC__CUMMAX: better = ints ? m >= ib : isnan(v) || v >= b; break;
-        case FAC__CUMMIN: better = ints ? m <= ib : isnan(v) || v <= b; break;
-        case FAC__LOGCUMSUMEXP: {
-            double hi = fmax(v, b), lo = fmin(v, b);
-            b = first ? v : isnan(v) || isnan(b) ? NAN : hi == lo && isinf(hi) ? hi : hi + log1p(exp(lo - hi));
-        }
-        }
-        if ((a->kind == FAC__CUMMAX || a->kind == FAC__CUMMIN) && (first || better)) b = v, ib = m, at = k;
-        if (ints)
-            fac__store_int(od, o0, ib);
-        else
-            fac__store_double(od, o0, b);
-        if (o1)
-            fac__store_int(a->out[1].dtype, o1, at),
-                o1 += a->out[1].strides[a->dim] * (int64_t)fac_dtype_size(a->out[1].dtype);
-        in += a->in.strides[a->dim] * (int64_t)fac_dtype_size(d);
-        o0 += a->out[0].strides[a->dim] * (int64_t)fac_dtype_size(od);
+    if (isnan(a) || isnan(b)) return NAN;
+    double low = a < b ? a : b, high = a < b ? b : a;
+    return isfinite(low) || low != high ? high + log1p(exp(low - high)) : high;
+}
+
+/* `rows` more elements of each line, in place; `at` is the first one's place in the line. Of equal values the later one
+ * wins, as in PyTorch. */
+#define EACH                                                                                                           \
+    for (int64_t r = 0; r < rows; r++, x += lines, index += lines)                                                     \
+        for (int64_t c = 0; c < lines; c++)
+#define EXTREME(wins)                                                                                                  \
+    EACH                                                                                                               \
+    {                                                                                                                  \
+        if (at + r == 0 || (wins)) {                                                                                   \
+            v[c] = x[c];                                                                                               \
+            s->index[c] = at + r;                                                                                      \
+        }                                                                                                              \
+        x[c] = v[c];                                                                                                   \
+        index[c] = s->index[c];                                                                                        \
     }
+
+static void scan_floats(fac__scan_kind kind, running *s, double *x, int64_t *index, int64_t lines, int64_t rows,
+                        int64_t at)
+{
+    double *v = s->value;
+    double start = kind == FAC__CUMPROD ? 1 : kind == FAC__LOGCUMSUMEXP ? -INFINITY : 0;
+    for (int64_t c = 0; at == 0 && c < lines; c++)
+        v[c] = start;
+    switch (kind) {
+    case FAC__CUMSUM: EACH x[c] = v[c] += x[c]; break;
+    case FAC__CUMPROD: EACH x[c] = v[c] *= x[c]; break;
+    case FAC__LOGCUMSUMEXP: EACH x[c] = v[c] = log_add_exp(v[c], x[c]); break;
+    case FAC__CUMMAX: EXTREME(isnan(x[c]) || x[c] >= v[c]); break;
+    case FAC__CUMMIN: EXTREME(isnan(x[c]) || x[c] <= v[c]);
+    }
+}
+
+static void scan_integers(fac__scan_kind kind, running *s, int64_t *x, int64_t *index, int64_t lines, int64_t rows,
+                          int64_t at)
+{
+    int64_t *v = s->whole;
+    for (int64_t c = 0; at == 0 && c < lines; c++)
+        v[c] = kind == FAC__CUMPROD;
+    switch (kind) {
+    case FAC__CUMSUM: EACH x[c] = v[c] = (int64_t)((uint64_t)v[c] + (uint64_t)x[c]); break;
+    case FAC__CUMPROD: EACH x[c] = v[c] = (int64_t)((uint64_t)v[c] * (uint64_t)x[c]); break;
+    case FAC__LOGCUMSUMEXP: break; /* of floats only */
+    case FAC__CUMMAX: EXTREME(x[c] >= v[c]); break;
+    case FAC__CUMMIN: EXTREME(x[c] <= v[c]);
+    }
+}
+
+static int64_t size_of(const fac__operand *o)
+{
+    return (int64_t)fac_dtype_size(o->dtype);
+}
+
+/* Offsets, in elements, of a unit's first line in the three operands. */
+static void locate(const job *j, int64_t unit, int64_t at[3])
+{
+    const fac__scan_args *a = j->args;
+    int64_t first = unit % j->blocks * LINES, rest = unit / j->blocks;
+    at[0] = at[1] = at[2] = 0;
+    for (int d = a->ndim - 1; d >= 0; d--) {
+        int64_t k = 0;
+        if (d == a->dim) continue;
+        if (d == j->across) {
+            k = first;
+        } else {
+            k = rest % a->shape[d];
+            rest /= a->shape[d];
+        }
+        at[0] += k * a->in.strides[d];
+        at[1] += k * a->out[0].strides[d];
+        at[2] += k * a->out[1].strides[d];
+    }
+}
+
+static void run_unit(const job *j, int64_t unit)
+{
+    const fac__scan_args *a = j->args;
+    const fac__operand *in = &a->in, *out = a->out;
+    int64_t at[3], n = a->shape[a->dim], left = j->lines - unit % j->blocks * LINES;
+    int64_t lines = left < LINES ? left : LINES, piece = BUFFER / lines;
+    bool indexed = a->kind == FAC__CUMMAX || a->kind == FAC__CUMMIN;
+    union {
+        double f[BUFFER];
+        int64_t i[BUFFER];
+    } x;
+    int64_t index[BUFFER];
+    running state;
+    locate(j, unit, at);
+#define STRIDE(o, d) ((d) < 0 ? 0 : (o)->strides[d])
+    for (int64_t from = 0; from < n; from += piece) {
+        int64_t rows = n - from < piece ? n - from : piece;
+        j->moves->load[j->compute][in->dtype](&x, lines, 1,
+                                              in->data + (at[0] + from * in->strides[a->dim]) * size_of(in),
+                                              in->strides[a->dim], STRIDE(in, j->across), rows, lines);
+        if (j->compute == FAC__I64)
+            scan_integers(a->kind, &state, x.i, index, lines, rows, from);
+        else
+            scan_floats(a->kind, &state, x.f, index, lines, rows, from);
+        for (int o = 0; o < 2; o++) {
+            if (!out[o].data || (o == 1 && !indexed)) continue;
+            char *to = out[o].data + (at[1 + o] + from * out[o].strides[a->dim]) * size_of(out + o);
+            fac__compute type = o ? FAC__I64 : j->compute;
+            j->moves->store[type][out[o].dtype](to, out[o].strides[a->dim], STRIDE(out + o, j->across),
+                                                o ? (const void *)index : &x, lines, 1, rows, lines);
+        }
+    }
+}
+
+static void run_units(void *context, int64_t begin, int64_t end)
+{
+    for (int64_t unit = begin; unit < end; unit++)
+        run_unit(context, unit);
 }
 
 static void scan(const void *args)
 {
     const fac__scan_args *a = args;
-    int64_t lines = 1, i[FAC_MAX_DIMS] = {0};
-    for (int j = 0; j < a->ndim; j++)
-        if (j != a->dim) lines *= a->shape[j];
-    for (int64_t k = 0; k < lines; k++) {
-        int64_t at[3] = {0};
-        for (int j = 0; j < a->ndim; j++) {
-            at[0] += i[j] * a->in.strides[j] * (int64_t)fac_dtype_size(a->in.dtype);
-            for (int o = 0; o < 2; o++)
-                at[1 + o] += i[j] * a->out[o].strides[j] * (int64_t)fac_dtype_size(a->out[o].dtype);
-        }
-        scan_line(a, a->in.data + at[0], a->out[0].data + at[1], a->out[1].data ? a->out[1].data + at[2] : NULL);
-        for (int j = a->ndim - 1; j >= 0; j--) {
-            if (j == a->dim) continue;
-            if (++i[j] < a->shape[j]) break;
-            i[j] = 0;
-        }
+    job j = {.args = a, .moves = &FAC__ISA_PICK(fac__row_table), .across = -1, .lines = 1, .outer = 1};
+    j.compute = fac__compute_type(a->out[0].dtype) == FAC_INT64 ? FAC__I64 : FAC__F64;
+    int64_t n = a->shape[a->dim];
+    for (int d = 0; d < a->ndim; d++) {
+        if (d == a->dim) continue;
+        j.outer *= a->shape[d];
+        bool closer = a->in.strides[d] < a->in.strides[a->dim] || n < SHORT;
+        if (a->shape[d] > 1 && closer && (j.across < 0 || a->in.strides[d] <= a->in.strides[j.across])) j.across = d;
     }
+    if (n == 0 || j.outer == 0) return;
+    if (j.across >= 0) j.lines = a->shape[j.across];
+    j.outer /= j.lines;
+    j.blocks = (j.lines + LINES - 1) / LINES;
+    int64_t together = j.lines < LINES ? j.lines : LINES;
+    fac__parallel(j.outer * j.blocks, 1 + (GRAIN - 1) / (n * together), run_units, &j);
 }
 
 const fac__kernel fac__k_scan = {"scan", {scan}};

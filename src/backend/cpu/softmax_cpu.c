@@ -1,32 +1,31 @@
-/* Floor 1. Softmax with plain loops: correct for every dtype. */
-#include <math.h>
+/* Floor 1. Softmax on the CPU: hands rows, or blocks of columns, to the threads. */
+#include "backend/cpu/isa/softmax_loops.h"
 
-#include "backend/reduce.h"
+enum { GRAIN = 1 << 16 }; /* elements worth a thread */
+
+static void rows(void *context, int64_t begin, int64_t end)
+{
+    const fac__softmax_args *a = context;
+    FAC__ISA_PICK(fac__softmax_table).by_rows[a->dtype](a, begin, end);
+}
+
+static void columns(void *context, int64_t begin, int64_t end)
+{
+    const fac__softmax_args *a = context;
+    FAC__ISA_PICK(fac__softmax_table).by_columns[a->dtype](a, begin, end);
+}
 
 static void softmax(const void *args)
 {
-    const fac__softmax_args *a = args;
-    int64_t size = (int64_t)fac_dtype_size(a->dtype), n = a->n;
-#define AT(p, k) fac__load_double(a->dtype, (const char *)a->p + (base + (k)*a->inner) * size)
-#define PUT(k, v) fac__store_double(a->dtype, (char *)a->out + (base + (k)*a->inner) * size, v)
-    for (int64_t o = 0; o < a->outer; o++)
-        for (int64_t c = 0; c < a->inner; c++) {
-            int64_t base = o * n * a->inner + c;
-            double max = -INFINITY, sum = 0;
-            if (a->backward) {
-                for (int64_t k = 0; k < n; k++)
-                    sum += a->log ? AT(g, k) : AT(g, k) * AT(y, k);
-                for (int64_t k = 0; k < n; k++)
-                    PUT(k, a->log ? AT(g, k) - exp(AT(y, k)) * sum : AT(y, k) * (AT(g, k) - sum));
-                continue;
-            }
-            for (int64_t k = 0; k < n; k++)
-                max = fmax(max, AT(x, k));
-            for (int64_t k = 0; k < n; k++)
-                sum += exp(AT(x, k) - max);
-            for (int64_t k = 0; k < n; k++)
-                PUT(k, a->log ? AT(x, k) - max - log(sum) : exp(AT(x, k) - max) / sum);
-        }
+    fac__softmax_args a = *(const fac__softmax_args *)args;
+    if (a.outer == 0 || a.n == 0 || a.inner == 0) return;
+    int64_t width = a.inner < FAC__SOFTMAX_COLUMNS ? a.inner : FAC__SOFTMAX_COLUMNS;
+    int64_t units = a.outer * ((a.inner + FAC__SOFTMAX_COLUMNS - 1) / FAC__SOFTMAX_COLUMNS);
+    fac__range_body body = a.inner == 1 ? rows : columns;
+    if (a.outer * a.n * a.inner <= GRAIN)
+        body(&a, 0, units);
+    else
+        fac__parallel(units, 1 + (GRAIN - 1) / (a.n * width), body, &a);
 }
 
 const fac__kernel fac__k_softmax = {"softmax", {softmax}};
