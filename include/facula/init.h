@@ -7,9 +7,10 @@
 
 FAC_BEGIN
 
-/* Uniform in [a, b); normal; normal again until within [a, b]. */
+/* Uniform in [a, b); normal; normal, cut off at a and b. */
 FAC_API fac_tensor *fac_init_uniform_(fac_tensor *t, double a, double b);
 FAC_API fac_tensor *fac_init_normal_(fac_tensor *t, double mean, double std);
+FAC_API fac_tensor *fac_init_trunc_normal_(fac_tensor *t, double mean, double std, double a, double b);
 
 FAC_API fac_tensor *fac_init_constant_(fac_tensor *t, double value);
 FAC_API fac_tensor *fac_init_zeros_(fac_tensor *t);
@@ -42,6 +43,18 @@ FAC_API fac_tensor *fac_init_kaiming_normal_with(fac_tensor *t, fac_kaiming_opti
 #define fac_init_kaiming_uniform_(t, ...)                                                                              \
     fac_init_kaiming_uniform_with(t, FAC_OPTIONS(fac_kaiming_options, __VA_ARGS__))
 #define fac_init_kaiming_normal_(t, ...) fac_init_kaiming_normal_with(t, FAC_OPTIONS(fac_kaiming_options, __VA_ARGS__))
+
+/* ---- matrices (init_matrices.c) ----------------------------------------------------------------------------- */
+
+/* The identity, of a matrix; of the weight of a convolution (3 to 5 dimensions), so that it passes channels on: dim 0 must be
+ * divisible by groups (1 for most). */
+FAC_API fac_tensor *fac_init_eye_(fac_tensor *t);
+FAC_API fac_tensor *fac_init_dirac_(fac_tensor *t, int64_t groups);
+/* Orthonormal rows or columns (whichever are fewer) times gain, of t seen as a matrix with t's first size of rows. Up to the
+ * last digits torch's. */
+FAC_API fac_tensor *fac_init_orthogonal_(fac_tensor *t, double gain);
+/* A matrix of normal numbers; in each column a share of `sparsity` rows, drawn anew, is 0. */
+FAC_API fac_tensor *fac_init_sparse_(fac_tensor *t, double sparsity, double std);
 
 FAC_END
 #endif

@@ -23,6 +23,27 @@ fac_tensor *fac_init_normal_(fac_tensor *t, double mean, double std)
     return t;
 }
 
+static double normal_cdf(double x)
+{
+    return (1.0 + erf(x / sqrt(2.0))) / 2.0;
+}
+
+/* Of the uniform numbers between the ends' quantiles the inverse of the distribution. */
+fac_tensor *fac_init_trunc_normal_(fac_tensor *t, double mean, double std, double a, double b)
+{
+    FAC__OP("trunc_normal_");
+    FAC__NEED(t);
+    if (!(std > 0) || !(a <= b)) return fac__value_error("trunc_normal_ expects std > 0 and a <= b");
+    double low = normal_cdf((a - mean) / std), high = normal_cdf((b - mean) / std);
+    fac_no_grad
+    {
+        t = fac_erfinv_(fac_uniform_(t, 2 * low - 1, 2 * high - 1));
+        t = fac_add_scalar_(fac_mul_scalar_(t, std * sqrt(2.0)), mean);
+        t = fac_clamp_(t, a, b);
+    }
+    return t;
+}
+
 /* ---- constants ---------------------------------------------------------------------------------------------- */
 
 fac_tensor *fac_init_constant_(fac_tensor *t, double value)

@@ -83,12 +83,14 @@ fac_tensor *fac_rrelu(fac_tensor *self, double lower, double upper, bool trainin
     return named(y, "RreluWithNoiseBackward0");
 }
 
+FAC__CALL(logsigmoid, R(fac_log_sigmoid(T(0))))
 FAC__CALL(glu, R(fac_glu(T(0), I(1))))
 FAC__CALL(prelu, R(fac_prelu(T(0), T(1))))
 FAC__CALL(rrelu, R(fac_rrelu(T(0), F(1), F(2), B(3))))
 
 const fac__op fac__ops_gates[] = {
     {"glu(Tensor self, int dim=-1) -> Tensor", glu, "The first half along dim times the sigmoid of the second."},
+    {"logsigmoid(Tensor input) -> Tensor", logsigmoid, "log(sigmoid(input)); ATen's name is log_sigmoid."},
     {"prelu(Tensor self, Tensor weight) -> Tensor", prelu, "self where it is positive, else self * weight."},
     {"rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None) "
      "-> Tensor",

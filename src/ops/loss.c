@@ -39,7 +39,8 @@ fac_reduction fac__reduction_value(const fac_value *v)
     if (v->kind != FAC_VALUE_STRING) return (fac_reduction)fac_scalar_to_int(v->v.scalar);
     for (int i = 0; i < 4; i++)
         if (!strcmp(v->v.string, words[i])) return (fac_reduction)i;
-    return (fac_reduction)99;
+    fac__value_error("%s is not a valid value for reduction", v->v.string);
+    return (fac_reduction)-1;
 }
 
 /* ---- mse ---------------------------------------------------------------------------------------------------- */

@@ -25,7 +25,8 @@ static inline double fac__or(double given, double otherwise)
     return given == given ? given : otherwise;
 }
 
-/* ATen's number or torch.nn.functional's word ("mean") for a reduction; any other value for bad ones. */
+/* ATen's number or torch.nn.functional's word ("mean") for a reduction; an error and no reduction for
+ * other words. */
 fac_reduction fac__reduction_value(const fac_value *v);
 
 #endif

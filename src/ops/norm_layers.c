@@ -36,7 +36,7 @@ static fac_tensor *composed(fac__node *n, fac_tensor *const *in)
     fac_tensor *x = in[X], *rows = x, *centred, *y;
     fac_dims over = FAC_DIMS(1);
     if (p->kind == BATCH) rows = fac_reshape(x, FAC_DIMS(a->n, a->channels, a->inner)), over = FAC_DIMS(0, 2);
-    if (p->kind == GROUP) rows = fac_reshape(x, FAC_DIMS(a->n * a->groups, -1));
+    if (p->kind == GROUP) rows = fac_reshape(x, FAC_DIMS(a->n * a->groups, a->channels / a->groups * a->inner));
     if (p->kind == LAYER) rows = fac_reshape(x, FAC_DIMS(a->n, a->inner));
     if (p->kind == BATCH && !a->training) {
         fac_dims column = FAC_DIMS(a->channels, 1);
@@ -141,14 +141,15 @@ static fac_tensor *cast(fac_tensor *t, fac_dtype dtype)
     return t ? fac_to(t, dtype) : NULL;
 }
 
-/* x of the computation's dtype. Takes the sizes; statistics are new tensors of `stats` dims. */
+/* x of the computation's dtype. Takes the sizes; statistics are new tensors of that shape, and go to stats[2], too, if it is
+ * not NULL. */
 static fac_tensor *normalise(kind k, const char *name, fac__norm_args a, fac_tensor *x, fac_tensor *weight, fac_tensor *bias,
-                             int stats, const int64_t *stats_shape)
+                             fac_dims shape, fac_tensor **stats)
 {
     params kept = {k, a};
     if (!x) return NULL;
     fac_tensor *plain = fac__plain(x, a.dtype), *w = fac__plain(weight, a.dtype), *b = fac__plain(bias, a.dtype);
-    fac_tensor *mean = fac__own(fac__new(a.dtype, stats, stats_shape)), *rstd = fac__own(fac__new(a.dtype, stats, stats_shape));
+    fac_tensor *mean = fac__own(fac__new(a.dtype, shape.n, shape.d)), *rstd = fac__own(fac__new(a.dtype, shape.n, shape.d));
     if (!plain || (weight && !w) || (bias && !b) || !mean || !rstd) return NULL;
     fac_tensor *y = fac__new_like(x, a.dtype);
     if (!y) return NULL;
@@ -167,6 +168,7 @@ static fac_tensor *normalise(kind k, const char *name, fac__norm_args a, fac_ten
     fac__save(n, BIAS, bias);
     fac__save(n, MEAN, mean);
     fac__save(n, RSTD, rstd);
+    if (stats) stats[0] = mean, stats[1] = rstd;
     return fac__result(n, y);
 }
 
@@ -192,14 +194,12 @@ static bool give_back(fac_tensor *running, fac_tensor *used)
     return running == used || fac__copy_into(running, used);
 }
 
-fac_tensor *fac_batch_norm_with(fac_tensor *input, fac_tensor *running_mean, fac_tensor *running_var, fac_norm_options options)
+static fac_tensor *batch_norm(fac_tensor *input, fac_tensor *running_mean, fac_tensor *running_var, const fac_norm_options *o,
+                              fac_tensor **stats)
 {
-    FAC__OP("batch_norm");
     FAC__NEED(input);
-    const fac_norm_options *o = &options;
-    if (input->ndim < 2) return fac__index_error("Dimension out of range (expected to be in range of [-1, 0], but got 1)");
-    int64_t channels = input->shape[1], inner = product(input, 2);
-    if (o->training && input->shape[0] * inner == 1)
+    int64_t channels = input->ndim < 2 ? 0 : input->shape[1], inner = product(input, 2); /* PyTorch takes [0], too */
+    if (o->training && input->ndim && input->shape[0] * inner == 1)
         return fac__value_error("Expected more than 1 value per channel when training, got input size torch.Size(%s)",
                                 fac__shape_text(input->ndim, input->shape));
     if (!o->training && !running_mean) return fac__runtime_error("running_mean must be defined in evaluation mode");
@@ -207,6 +207,8 @@ fac_tensor *fac_batch_norm_with(fac_tensor *input, fac_tensor *running_mean, fac
     if (!check_channels("running_mean", running_mean, channels) || !check_channels("running_var", running_var, channels) ||
         !check_channels("weight", o->weight, channels) || !check_channels("bias", o->bias, channels))
         return NULL;
+    if (input->ndim < 2 && input->numel)
+        return fac__index_error("Dimension out of range (expected to be in range of [-1, 0], but got 1)");
     fac__norm_args a = {.n = input->shape[0], .channels = channels, .inner = inner, .groups = 1, .eps = o->eps};
     a.dtype = check_dtypes("batch_norm", input, o->weight, o->bias);
     if (!a.dtype) return NULL;
@@ -217,16 +219,20 @@ fac_tensor *fac_batch_norm_with(fac_tensor *input, fac_tensor *running_mean, fac
     a.running_mean = data_of(mean);
     a.running_var = data_of(var);
     fac_tensor *y = normalise(BATCH, "NativeBatchNormBackward0", a, fac_to(input, a.dtype), cast(o->weight, a.dtype),
-                              cast(o->bias, a.dtype), 1, &channels);
+                              cast(o->bias, a.dtype), FAC_DIMS(channels), stats);
     if (y && o->training && !(give_back(running_mean, mean) && give_back(running_var, var))) return NULL;
     return cast(y, (fac_dtype)input->dtype);
 }
 
-fac_tensor *fac_layer_norm_with(fac_tensor *input, fac_dims normalized_shape, fac_norm_options options)
+fac_tensor *fac_batch_norm_with(fac_tensor *input, fac_tensor *running_mean, fac_tensor *running_var, fac_norm_options options)
 {
-    FAC__OP("layer_norm");
+    FAC__OP("batch_norm");
+    return batch_norm(input, running_mean, running_var, &options, NULL);
+}
+
+static fac_tensor *layer_norm(fac_tensor *input, fac_dims normalized_shape, const fac_norm_options *o, fac_tensor **stats)
+{
     FAC__NEED(input);
-    const fac_norm_options *o = &options;
     int n = normalized_shape.n, lead = input->ndim - n;
     if (n < 1)
         return fac__runtime_error("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
@@ -246,18 +252,25 @@ fac_tensor *fac_layer_norm_with(fac_tensor *input, fac_dims normalized_shape, fa
     fac__norm_args a = {.n = 1, .channels = 1, .inner = product(input, lead), .groups = 1, .eps = o->eps};
     a.dtype = check_dtypes("LayerNormKernelImpl", input, o->weight, o->bias);
     if (!a.dtype) return NULL;
+    fac_dims shape = {.n = input->ndim};
+    for (int i = 0; i < input->ndim; i++)
+        shape.d[i] = i < lead ? input->shape[i] : 1;
     for (int i = 0; i < lead; i++)
         a.n *= input->shape[i];
     fac_tensor *y = normalise(LAYER, "NativeLayerNormBackward0", a, fac_to(input, a.dtype), cast(o->weight, a.dtype),
-                              cast(o->bias, a.dtype), 1, &a.n);
+                              cast(o->bias, a.dtype), shape, stats);
     return cast(y, (fac_dtype)input->dtype);
 }
 
-fac_tensor *fac_group_norm_with(fac_tensor *input, int64_t num_groups, fac_norm_options options)
+fac_tensor *fac_layer_norm_with(fac_tensor *input, fac_dims normalized_shape, fac_norm_options options)
 {
-    FAC__OP("group_norm");
+    FAC__OP("layer_norm");
+    return layer_norm(input, normalized_shape, &options, NULL);
+}
+
+static fac_tensor *group_norm(fac_tensor *input, int64_t num_groups, const fac_norm_options *o, fac_tensor **stats)
+{
     FAC__NEED(input);
-    const fac_norm_options *o = &options;
     if (input->ndim < 2)
         return fac__runtime_error("Expected at least 2 dimensions for input tensor but received %d", input->ndim);
     int64_t channels = input->shape[1], inner = product(input, 2);
@@ -280,10 +293,15 @@ fac_tensor *fac_group_norm_with(fac_tensor *input, int64_t num_groups, fac_norm_
     fac__norm_args a = {.n = input->shape[0], .channels = channels, .inner = inner, .groups = num_groups, .eps = o->eps};
     a.dtype = check_dtypes("GroupNormKernelImpl", input, o->weight, o->bias);
     if (!a.dtype) return NULL;
-    int64_t shape[] = {a.n, a.groups};
     fac_tensor *y = normalise(GROUP, "NativeGroupNormBackward0", a, fac_to(input, a.dtype), cast(o->weight, a.dtype),
-                              cast(o->bias, a.dtype), 2, shape);
+                              cast(o->bias, a.dtype), FAC_DIMS(a.n, a.groups), stats);
     return cast(y, (fac_dtype)input->dtype);
+}
+
+fac_tensor *fac_group_norm_with(fac_tensor *input, int64_t num_groups, fac_norm_options options)
+{
+    FAC__OP("group_norm");
+    return group_norm(input, num_groups, &options, NULL);
 }
 
 /* As PyTorch does: a batch norm of one sample with N * C channels, and the running statistics' means over the samples. */
@@ -340,6 +358,31 @@ FAC__CALL(instance,
           R(fac_instance_norm_with(T(0), OPTIONS(.running_mean = T(1), .running_var = T(2), .weight = T(3), .bias = T(4),
                                                  .use_input_stats = B(5), .momentum = F(6), .eps = F(7)))))
 
+
+/* With mean and 1 / standard deviation, which batch_norm without training does not have. */
+#define STATS (fac_tensor *[2]){NULL, NULL}
+FAC__CALL(native_batch, {
+    fac_tensor **stats = STATS, *none = fac__own(fac__new(FAC_FLOAT32, 1, (int64_t[]){0}));
+    fac_norm_options o = OPTIONS(.weight = T(1), .bias = T(2), .training = B(5), .momentum = F(6), .eps = F(7));
+    R(batch_norm(T(0), T(3), T(4), &o, stats));
+    R(o.training ? stats[0] : none);
+    R(o.training ? stats[1] : none);
+})
+FAC__CALL(native_layer, {
+    fac_tensor **stats = STATS;
+    fac_norm_options o = OPTIONS(.weight = T(2), .bias = T(3), .eps = F(4));
+    R(layer_norm(T(0), L(1), &o, stats));
+    R(stats[0]);
+    R(stats[1]);
+})
+FAC__CALL(native_group, {
+    fac_tensor **stats = STATS;
+    fac_norm_options o = OPTIONS(.weight = T(1), .bias = T(2), .eps = F(7));
+    R(group_norm(T(0), I(6), &o, stats));
+    R(stats[0]);
+    R(stats[1]);
+})
+
 /* clang-format off */
 const fac__op fac__ops_norm_layers[] = {
     {"batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, "
@@ -356,6 +399,12 @@ const fac__op fac__ops_norm_layers[] = {
     {"instance_norm.functional(Tensor input, Tensor? running_mean=None, Tensor? running_var=None, Tensor? weight=None, "
      "Tensor? bias=None, bool use_input_stats=True, float momentum=0.1, float eps=1e-05) -> Tensor",
      instance, "Mean 0 and variance 1 for each channel of each sample."},
+    {"native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, "
+     "float momentum, float eps) -> (Tensor, Tensor, Tensor)", native_batch, "batch_norm with its statistics."},
+    {"native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) "
+     "-> (Tensor, Tensor, Tensor)", native_layer, "layer_norm with its statistics."},
+    {"native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) "
+     "-> (Tensor, Tensor, Tensor)", native_group, "group_norm with its statistics."},
     {0},
 };
 /* clang-format on */
