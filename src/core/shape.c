@@ -14,10 +14,9 @@ int64_t fac__shape_numel(int ndim, const int64_t *shape)
         if (shape[i] == 0) empty = true;
         else if (__builtin_mul_overflow(numel, shape[i], &numel)) overflow = true;
     }
-    if (empty) return 0;
-    if (overflow || numel > INT64_MAX / 16)
+    if (overflow || (!empty && numel > INT64_MAX / 16)) /* strides must not overflow either, were it empty */
         return fac__runtime_error("Storage size calculation overflowed with sizes=%s", fac__shape_text(ndim, shape)), -1;
-    return numel;
+    return empty ? 0 : numel;
 }
 
 void fac__contiguous_strides(int ndim, const int64_t *shape, int64_t *strides)
