@@ -94,15 +94,16 @@ static void recorded(void **state)
                 fac_dataset *part[4];
                 assert_true(fac_random_split(d, lengths, parts, g, part));
                 char *text = found;
-                for (int i = 0; i < parts; i++) fac_scope {
-                    fac_tensor *items;
-                    int64_t order[16];
-                    for (int64_t k = 0; k < 16; k++)
-                        order[k] = k;
-                    assert_true(fac_dataset_batch(part[i], order, fac_dataset_count(part[i]), &items));
-                    text = append_items(text, items);
-                    fac_dataset_free(part[i]);
-                }
+                for (int i = 0; i < parts; i++)
+                    fac_scope {
+                        fac_tensor *items;
+                        int64_t order[16];
+                        for (int64_t k = 0; k < 16; k++)
+                            order[k] = k;
+                        assert_true(fac_dataset_batch(part[i], order, fac_dataset_count(part[i]), &items));
+                        text = append_items(text, items);
+                        fac_dataset_free(part[i]);
+                    }
             } else {
                 if (!loader)
                     loader = fac_data_loader(d, .batch_size = size, .shuffle = shuffle, .drop_last = drop_last,
@@ -139,7 +140,8 @@ static void memory_of_batches(void **state)
     for (int prefetch = 0; prefetch < 2; prefetch++) {
         fac_dataset *d = NULL;
         fac_scope {
-            d = fac_tensor_dataset(counting(FAC_FLOAT32, 2, (int64_t[]){40, 3}), counting(FAC_INT64, 1, (int64_t[]){40}));
+            d = fac_tensor_dataset(counting(FAC_FLOAT32, 2, (int64_t[]){40, 3}),
+                                   counting(FAC_INT64, 1, (int64_t[]){40}));
         }
         fac_loader *loader = fac_data_loader(d, .batch_size = 8, .prefetch = prefetch);
         fac_dataset_free(d); /* the loader keeps it */
@@ -191,7 +193,8 @@ static void count_freed(void *context)
 static void for_batch(void **state)
 {
     fac_scope {
-        fac_dataset *d = fac_tensor_dataset(counting(FAC_INT64, 1, (int64_t[]){10}), counting(FAC_UINT8, 2, (int64_t[]){10, 2}));
+        fac_dataset *d =
+            fac_tensor_dataset(counting(FAC_INT64, 1, (int64_t[]){10}), counting(FAC_UINT8, 2, (int64_t[]){10, 2}));
         fac_loader *loader = fac_data_loader(d, .batch_size = 4, .shuffle = true);
         int batches = 0, items = 0;
         freed = 0;
@@ -222,11 +225,13 @@ static void for_batch(void **state)
 
         d = numbers(3);
         loader = fac_data_loader(d);
-        fac_for_batch(loader, x, y) fail();
+        fac_for_batch(loader, x, y)
+            fail();
         expect_error(FAC_ERROR_VALUE, "fac_for_batch is for datasets with 2 fields, this one has 1");
         fac_loader_free(loader);
         fac_dataset_free(d);
-        fac_for_batch(NULL, x, y) fail();
+        fac_for_batch(NULL, x, y)
+            fail();
         expect_error(FAC_ERROR_TYPE, "argument 'loader' must not be NULL");
     }
 }
@@ -249,7 +254,11 @@ static void count_drop(void *context)
 
 static fac_dataset_spec squares(int64_t *bad)
 {
-    return (fac_dataset_spec){.count = 10, .n_fields = 2, .get = get_square, .drop = count_drop, .context = bad,
+    return (fac_dataset_spec){.count = 10,
+                              .n_fields = 2,
+                              .get = get_square,
+                              .drop = count_drop,
+                              .context = bad,
                               .fields = {{FAC_FLOAT64, FAC_SHAPE()}, {FAC_INT8, FAC_SHAPE(2, 3)}}};
 }
 
@@ -298,8 +307,10 @@ static void own_dataset(void **state)
                         n++;
                     assert_int_equal(n, bad == 3 ? 1 : 3);
                     assert_null(batch.items[0]);
-                    if (bad == 3) expect_error(FAC_ERROR_RUNTIME, "the dataset could not give item 3");
-                    else expect_error(FAC_ERROR_VALUE, "seven is broken");
+                    if (bad == 3)
+                        expect_error(FAC_ERROR_RUNTIME, "the dataset could not give item 3");
+                    else
+                        expect_error(FAC_ERROR_VALUE, "seven is broken");
                 }
                 fac_loader_free(loader);
             }
@@ -407,7 +418,8 @@ static void bad_arguments(void **state)
 static void images(void **state)
 {
     fac_scope {
-        fac_tensor *pixels = counting(FAC_UINT8, 4, (int64_t[]){4, 2, 8, 8}), *labels = counting(FAC_UINT8, 1, (int64_t[]){4});
+        fac_tensor *pixels = counting(FAC_UINT8, 4, (int64_t[]){4, 2, 8, 8}),
+                   *labels = counting(FAC_UINT8, 1, (int64_t[]){4});
         fac_tensor *out[2];
         fac_dataset *d = fac_image_dataset(pixels, labels);
         assert_true(fac_dataset_get(d, 1, out));
@@ -441,8 +453,9 @@ static void images(void **state)
         expect_error(FAC_ERROR_VALUE,
                      "std evaluated to zero after conversion to torch.float32, leading to division by zero.");
         assert_null(fac_image_dataset(labels, labels));
-        expect_error(FAC_ERROR_TYPE, "images must be uint8 of shape [n, height, width] or [n, channels, height, width], but "
-                                     "are uint8 of shape [4]");
+        expect_error(FAC_ERROR_TYPE,
+                     "images must be uint8 of shape [n, height, width] or [n, channels, height, width], but "
+                     "are uint8 of shape [4]");
         assert_null(fac_image_dataset(pixels, pixels));
         expect_error(FAC_ERROR_TYPE, "labels must be integers of shape [n], but are uint8 of shape [4, 2, 8, 8]");
         assert_null(fac_image_dataset(pixels, counting(FAC_INT32, 1, (int64_t[]){3})));
@@ -481,22 +494,23 @@ static void idx_directories(void **state)
         {"raw/t10k-images-idx3-ubyte", "raw/t10k-labels-idx1-ubyte", false},
     };
     mkdir("raw", 0777);
-    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) fac_scope {
-        assert_null(fac_idx_dataset(directory, spellings[i].train));
-        snprintf(path, sizeof path, "%s: there is no %s-images-idx3-ubyte or %s-images-idx3-ubyte.gz", directory,
-                 spellings[i].train ? "train" : "t10k", spellings[i].train ? "train" : "t10k");
-        expect_error(FAC_ERROR_IO, path);
-        write_file(spellings[i].images, pixels, sizeof pixels - 1);
-        write_file(spellings[i].labels, labels, sizeof labels - 1);
-        fac_dataset *d = fac_idx_dataset(directory, spellings[i].train);
-        fac_tensor *out[2];
-        assert_true(d && fac_dataset_count(d) == 2 && fac_dataset_get(d, 1, out));
-        assert_true(fac_dim(out[0]) == 3 && fac_size(out[0], 2) == 2);
-        assert_true(fac_at(out[0], FAC_DIMS(0, 0, 1)) == 1 && fac_item_int(out[1]) == 3);
-        fac_dataset_free(d);
-        unlink(spellings[i].images);
-        unlink(spellings[i].labels);
-    }
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+        fac_scope {
+            assert_null(fac_idx_dataset(directory, spellings[i].train));
+            snprintf(path, sizeof path, "%s: there is no %s-images-idx3-ubyte or %s-images-idx3-ubyte.gz", directory,
+                     spellings[i].train ? "train" : "t10k", spellings[i].train ? "train" : "t10k");
+            expect_error(FAC_ERROR_IO, path);
+            write_file(spellings[i].images, pixels, sizeof pixels - 1);
+            write_file(spellings[i].labels, labels, sizeof labels - 1);
+            fac_dataset *d = fac_idx_dataset(directory, spellings[i].train);
+            fac_tensor *out[2];
+            assert_true(d && fac_dataset_count(d) == 2 && fac_dataset_get(d, 1, out));
+            assert_true(fac_dim(out[0]) == 3 && fac_size(out[0], 2) == 2);
+            assert_true(fac_at(out[0], FAC_DIMS(0, 0, 1)) == 1 && fac_item_int(out[1]) == 3);
+            fac_dataset_free(d);
+            unlink(spellings[i].images);
+            unlink(spellings[i].labels);
+        }
     write_file("t10k-images-idx3-ubyte", pixels, sizeof pixels - 1);
     assert_null(fac_idx_dataset(".", false));
     expect_error(FAC_ERROR_IO, ".: there is no t10k-labels-idx1-ubyte or t10k-labels-idx1-ubyte.gz");
@@ -510,8 +524,7 @@ static void idx_directories(void **state)
     assert_null(fac_idx_dataset(".", false));
     expect_error(FAC_ERROR_VALUE, "Size mismatch between tensors: 2 images, 1 labels");
     assert_null(fac_idx_dataset("/no/such/directory", true));
-    expect_error(FAC_ERROR_IO,
-                 "/no/such/directory: there is no train-images-idx3-ubyte or train-images-idx3-ubyte.gz");
+    expect_error(FAC_ERROR_IO, "/no/such/directory: there is no train-images-idx3-ubyte or train-images-idx3-ubyte.gz");
     assert_null(fac_idx_dataset(NULL, true));
     expect_error(FAC_ERROR_TYPE, "argument 'directory' must not be NULL");
     assert_int_equal(chdir("/"), 0);
@@ -525,30 +538,33 @@ static void failed_allocations(void **state)
 {
     for (int prefetch = 0; prefetch < 2; prefetch++) {
         bool done = false;
-        for (int64_t n = 1; !done; n++) fac_scope {
-            assert_true(n < 60);
-            fac_tensor *pixels = counting(FAC_UINT8, 3, (int64_t[]){7, 4, 4}), *labels = counting(FAC_UINT8, 1, (int64_t[]){7});
-            fac__alloc_fail_at(n);
-            fac_dataset *images = fac_image_dataset(pixels, labels), *rows = fac_tensor_dataset(pixels), *parts[2];
-            bool ok = images && rows && fac_random_split(images, (double[]){5, 2}, 2, NULL, parts);
-            int batches = 0;
-            if (ok) {
-                fac_loader *loader = fac_data_loader(parts[0], .batch_size = 2, .shuffle = true, .prefetch = prefetch);
-                fac_batch batch;
-                while (loader && fac_loader_next(loader, &batch))
-                    batches++;
-                fac_loader_free(loader);
-                fac_dataset_free(parts[0]);
-                fac_dataset_free(parts[1]);
+        for (int64_t n = 1; !done; n++)
+            fac_scope {
+                assert_true(n < 60);
+                fac_tensor *pixels = counting(FAC_UINT8, 3, (int64_t[]){7, 4, 4}),
+                           *labels = counting(FAC_UINT8, 1, (int64_t[]){7});
+                fac__alloc_fail_at(n);
+                fac_dataset *images = fac_image_dataset(pixels, labels), *rows = fac_tensor_dataset(pixels), *parts[2];
+                bool ok = images && rows && fac_random_split(images, (double[]){5, 2}, 2, NULL, parts);
+                int batches = 0;
+                if (ok) {
+                    fac_loader *loader =
+                        fac_data_loader(parts[0], .batch_size = 2, .shuffle = true, .prefetch = prefetch);
+                    fac_batch batch;
+                    while (loader && fac_loader_next(loader, &batch))
+                        batches++;
+                    fac_loader_free(loader);
+                    fac_dataset_free(parts[0]);
+                    fac_dataset_free(parts[1]);
+                }
+                fac__alloc_fail_at(0);
+                fac_dataset_free(images);
+                fac_dataset_free(rows);
+                done = batches == 3 && !fac_error();
+                if (done) break;
+                assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
+                fac_clear_error();
             }
-            fac__alloc_fail_at(0);
-            fac_dataset_free(images);
-            fac_dataset_free(rows);
-            done = batches == 3 && !fac_error();
-            if (done) break;
-            assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
-            fac_clear_error();
-        }
     }
 }
 
@@ -556,8 +572,8 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(recorded),      cmocka_unit_test(memory_of_batches), cmocka_unit_test(for_batch),
-        cmocka_unit_test(own_dataset),   cmocka_unit_test(bad_arguments),     cmocka_unit_test(images),
+        cmocka_unit_test(recorded),        cmocka_unit_test(memory_of_batches),  cmocka_unit_test(for_batch),
+        cmocka_unit_test(own_dataset),     cmocka_unit_test(bad_arguments),      cmocka_unit_test(images),
         cmocka_unit_test(idx_directories), cmocka_unit_test(failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

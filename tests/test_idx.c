@@ -101,13 +101,14 @@ static void dtypes(void **state)
         {FAC_FLOAT32, 16, {0, 0, 0x0d, 1, 0, 0, 0, 2, 0x3f, 0xc0, 0, 0, 0xc0, 0, 0, 0}, {1.5, -2}},
         {FAC_FLOAT64, 24, {0, 0, 0x0e, 1, 0, 0, 0, 2, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0, 0xc0}, {1.5, -2}},
     };
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) fac_scope {
-        write_plain("typed", files[i].bytes, (size_t)files[i].n);
-        fac_tensor *t = fac_idx_read(path_of("typed"));
-        assert_non_null(t);
-        assert_int_equal(fac_dtype_of(t), files[i].dtype);
-        assert_true(fac_at(t, FAC_DIMS(0)) == files[i].values[0] && fac_at(t, FAC_DIMS(1)) == files[i].values[1]);
-    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        fac_scope {
+            write_plain("typed", files[i].bytes, (size_t)files[i].n);
+            fac_tensor *t = fac_idx_read(path_of("typed"));
+            assert_non_null(t);
+            assert_int_equal(fac_dtype_of(t), files[i].dtype);
+            assert_true(fac_at(t, FAC_DIMS(0)) == files[i].values[0] && fac_at(t, FAC_DIMS(1)) == files[i].values[1]);
+        }
     fac_scope {
         write_plain("scalar", "\0\0\x08\0\x07", 5);
         fac_tensor *t = fac_idx_read(path_of("scalar"));
@@ -123,16 +124,18 @@ static void large(void **state)
 {
     size_t n = 300000;
     unsigned char *bytes = malloc(n + 8);
-    memcpy(bytes, (unsigned char[]){0, 0, 8, 1, 0, (unsigned char)(n >> 16), (unsigned char)(n >> 8), (unsigned char)n}, 8);
+    memcpy(bytes, (unsigned char[]){0, 0, 8, 1, 0, (unsigned char)(n >> 16), (unsigned char)(n >> 8), (unsigned char)n},
+           8);
     for (size_t i = 0; i < n; i++)
         bytes[8 + i] = (unsigned char)(i * i >> 3 ^ i);
     write_plain("large", bytes, n + 8);
     write_gzip("large2.gz", bytes, n + 8);
-    for (int k = 0; k < 2; k++) fac_scope {
-        fac_tensor *t = fac_idx_read(path_of(k ? "large2.gz" : "large"));
-        assert_true(t && fac_numel(t) == (int64_t)n);
-        assert_memory_equal(fac_data(t), bytes + 8, n);
-    }
+    for (int k = 0; k < 2; k++)
+        fac_scope {
+            fac_tensor *t = fac_idx_read(path_of(k ? "large2.gz" : "large"));
+            assert_true(t && fac_numel(t) == (int64_t)n);
+            assert_memory_equal(fac_data(t), bytes + 8, n);
+        }
     free(bytes);
 }
 
@@ -150,13 +153,18 @@ static void bad_files(void **state)
         int at, value;
         const char *what;
     } changes[] = {
-        {0, 1, "not an idx file"},           {1, 1, "not an idx file"},
-        {2, 0x0a, "unknown type 0x0a"},      {2, 0x0f, "unknown type 0x0f"},
-        {3, 13, "of 13 dimensions"},         {3, 255, "of 255 dimensions"},
-        {3, 5, "truncated in its header"},   {3, 3, "too short for shape [2, 3, 16909060]"},
+        {0, 1, "not an idx file"},
+        {1, 1, "not an idx file"},
+        {2, 0x0a, "unknown type 0x0a"},
+        {2, 0x0f, "unknown type 0x0f"},
+        {3, 13, "of 13 dimensions"},
+        {3, 255, "of 255 dimensions"},
+        {3, 5, "truncated in its header"},
+        {3, 3, "too short for shape [2, 3, 16909060]"},
         {4, 255, "too short for shape [4278190082, 3]"},
         {7, 3, "7 of 9 bytes"}, /* the limit of a plain file counts its header: this is found while reading */
-        {7, 1, "data go on after 3 bytes"},  {2, 0x0e, "truncated"},
+        {7, 1, "data go on after 3 bytes"},
+        {2, 0x0e, "truncated"},
     };
     for (int packed = 0; packed < 2; packed++) {
         void (*write)(const char *, const void *, size_t) = packed ? write_gzip : write_plain;
@@ -230,15 +238,16 @@ static void failed_allocations(void **state)
     write_gzip("packed.gz", matrix, sizeof matrix);
     for (int packed = 0; packed < 2; packed++) {
         fac_tensor *t = NULL;
-        for (int64_t n = 1; !t; n++) fac_scope {
-            assert_true(n < 20);
-            fac__alloc_fail_at(n);
-            t = fac_idx_read(path_of(packed ? "packed.gz" : "plain"));
-            fac__alloc_fail_at(0);
-            if (t) break;
-            assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
-            fac_clear_error();
-        }
+        for (int64_t n = 1; !t; n++)
+            fac_scope {
+                assert_true(n < 20);
+                fac__alloc_fail_at(n);
+                t = fac_idx_read(path_of(packed ? "packed.gz" : "plain"));
+                fac__alloc_fail_at(0);
+                if (t) break;
+                assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
+                fac_clear_error();
+            }
     }
     assert_null(fac_idx_read(NULL));
     assert_string_equal(fac_error(), "argument 'path' must not be NULL");
@@ -261,8 +270,12 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),        cmocka_unit_test(dtypes), cmocka_unit_test(large),
-        cmocka_unit_test(bad_files),    cmocka_unit_test(damaged_gzip), cmocka_unit_test(bombs),
+        cmocka_unit_test(names),
+        cmocka_unit_test(dtypes),
+        cmocka_unit_test(large),
+        cmocka_unit_test(bad_files),
+        cmocka_unit_test(damaged_gzip),
+        cmocka_unit_test(bombs),
         cmocka_unit_test(failed_allocations),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -110,7 +110,10 @@ static fac_optimizer *make(const char *kind, fac_tensor_list params, const char 
     static const struct {
         const char *name;
         fac_optimizer *(*make)(fac_tensor_list, fac_optimizer_options);
-    } kinds[] = {{"SGD", fac_sgd_with}, {"Adam", fac_adam_with}, {"AdamW", fac_adamw_with}, {"RMSprop", fac_rmsprop_with},
+    } kinds[] = {{"SGD", fac_sgd_with},
+                 {"Adam", fac_adam_with},
+                 {"AdamW", fac_adamw_with},
+                 {"RMSprop", fac_rmsprop_with},
                  {"Adagrad", fac_adagrad_with}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(kinds[i].name, kind)) return kinds[i].make(params, o);
@@ -154,24 +157,25 @@ static void recorded_steps(void **state)
         assert_int_equal(sscanf(colon, " : %d%n", &steps, &bits), 1);
         *colon = 0;
         fac_dtype dtype = fac_dtype_from_name(dtype_name);
-        for (int how = 0; how < 3; how++) fac_scope {
-            fac_tensor *p = how ? strided(dtype, how) : leaf(dtype, 1, (int64_t[]){N});
-            fac_optimizer *optimizer = make(kind, LIST(p), line + used);
-            assert_non_null(optimizer);
-            for (int step = 1; step <= steps; step++) {
-                give_gradient(p, step);
-                assert_true(fac_step(optimizer));
+        for (int how = 0; how < 3; how++)
+            fac_scope {
+                fac_tensor *p = how ? strided(dtype, how) : leaf(dtype, 1, (int64_t[]){N});
+                fac_optimizer *optimizer = make(kind, LIST(p), line + used);
+                assert_non_null(optimizer);
+                for (int step = 1; step <= steps; step++) {
+                    give_gradient(p, step);
+                    assert_true(fac_step(optimizer));
+                }
+                if (!equal_bits(p, colon + bits, true)) fail_msg("%s, %d steps, layout %d", line, steps, how);
+                if (how) {
+                    double others = 0; /* what lies between the elements is left alone */
+                    const char *data = p->storage->data;
+                    for (int64_t i = 0; i < 3 * N + 5; i++)
+                        others += fac__load_double(dtype, data + i * (int64_t)fac_dtype_size(dtype)) == 42;
+                    assert_true(others == 2 * N + 5);
+                }
+                fac_optimizer_free(optimizer);
             }
-            if (!equal_bits(p, colon + bits, true)) fail_msg("%s, %d steps, layout %d", line, steps, how);
-            if (how) {
-                double others = 0; /* what lies between the elements is left alone */
-                const char *data = p->storage->data;
-                for (int64_t i = 0; i < 3 * N + 5; i++)
-                    others += fac__load_double(dtype, data + i * (int64_t)fac_dtype_size(dtype)) == 42;
-                assert_true(others == 2 * N + 5);
-            }
-            fac_optimizer_free(optimizer);
-        }
         lines++;
     }
     fclose(f);
@@ -218,8 +222,8 @@ static void parameters(void **state)
         give_gradient(c, 1);
         int64_t version = fac_version_of(a);
         assert_true(fac_step(sgd));
-        assert_true(fac_version_of(a) > version);        /* a tensor saved for backward is now known to have changed */
-        assert_true(fac_item(b) == value(7));            /* without a gradient nothing happens */
+        assert_true(fac_version_of(a) > version); /* a tensor saved for backward is now known to have changed */
+        assert_true(fac_item(b) == value(7));     /* without a gradient nothing happens */
         assert_true(fac_requires_grad(a) && fac_is_leaf(a));
         assert_true(fac_at(a, FAC_DIMS(1, 1)) == (float)(value(11) - 0.5 * gradient(1, 4)));
         assert_true(fac_at(a, FAC_DIMS(1, 2)) == (float)(value(12) - 0.5 * gradient(1, 5)));
@@ -235,7 +239,8 @@ static void parameters(void **state)
     }
     /* The optimiser holds what it was given. */
     fac_optimizer *adam = NULL;
-    fac_scope adam = fac_adam(LIST(leaf(FAC_FLOAT32, 1, (int64_t[]){3})));
+    fac_scope
+        adam = fac_adam(LIST(leaf(FAC_FLOAT32, 1, (int64_t[]){3})));
     assert_true(fac_step(adam));
     fac_optimizer_free(adam);
 }
@@ -307,50 +312,49 @@ static void resumed(void **state)
         const char *kind, *options;
         int entries; /* after a step, with two parameters */
     } all[] = {
-        {"SGD", "lr=0.1", 9},
-        {"SGD", "lr=0.1 momentum=0.9 dampening=0.5", 11},
-        {"Adam", "amsgrad=1", 16},
-        {"AdamW", "", 14},
-        {"RMSprop", "centered=1 momentum=0.3", 16},
-        {"Adagrad", "lr_decay=0.1", 11},
+        {"SGD", "lr=0.1", 9}, {"SGD", "lr=0.1 momentum=0.9 dampening=0.5", 11}, {"Adam", "amsgrad=1", 16},
+        {"AdamW", "", 14},    {"RMSprop", "centered=1 momentum=0.3", 16},       {"Adagrad", "lr_decay=0.1", 11},
     };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) fac_scope {
-        fac_tensor *a = leaf(FAC_FLOAT32, 1, (int64_t[]){N}), *b = strided(FAC_FLOAT64, 1);
-        fac_tensor *c = leaf(FAC_FLOAT32, 1, (int64_t[]){N}), *d = leaf(FAC_FLOAT64, 1, (int64_t[]){N});
-        fac_optimizer *first = make(all[i].kind, LIST(a, b), all[i].options), *second = NULL;
-        fac_state *s = NULL;
-        for (int step = 1; step <= 6; step++) {
-            give_gradient(a, step);
-            if (step != 2) give_gradient(b, step); /* so that their steps are not the same */
-            else fac_set_grad(b, NULL);
-            assert_true(fac_set_lr(first, 0.1 / step));
-            if (step == 4) {
-                s = fac_optimizer_state_dict(first);
-                assert_non_null(s);
-                assert_int_equal(fac_state_count(s), all[i].entries);
-                second = make(all[i].kind, LIST(c, d), "lr=7");
-                assert_true(fac_optimizer_load_state_dict(second, s));
-                assert_true(fac_lr(second) == 0.1 / 4);
-                for (int64_t k = 0; k < N; k++) {
-                    set(c, k, ((float *)fac_data(a))[k]);
-                    set(d, k, fac_at(b, FAC_DIMS(k)));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        fac_scope {
+            fac_tensor *a = leaf(FAC_FLOAT32, 1, (int64_t[]){N}), *b = strided(FAC_FLOAT64, 1);
+            fac_tensor *c = leaf(FAC_FLOAT32, 1, (int64_t[]){N}), *d = leaf(FAC_FLOAT64, 1, (int64_t[]){N});
+            fac_optimizer *first = make(all[i].kind, LIST(a, b), all[i].options), *second = NULL;
+            fac_state *s = NULL;
+            for (int step = 1; step <= 6; step++) {
+                give_gradient(a, step);
+                if (step != 2)
+                    give_gradient(b, step); /* so that their steps are not the same */
+                else
+                    fac_set_grad(b, NULL);
+                assert_true(fac_set_lr(first, 0.1 / step));
+                if (step == 4) {
+                    s = fac_optimizer_state_dict(first);
+                    assert_non_null(s);
+                    assert_int_equal(fac_state_count(s), all[i].entries);
+                    second = make(all[i].kind, LIST(c, d), "lr=7");
+                    assert_true(fac_optimizer_load_state_dict(second, s));
+                    assert_true(fac_lr(second) == 0.1 / 4);
+                    for (int64_t k = 0; k < N; k++) {
+                        set(c, k, ((float *)fac_data(a))[k]);
+                        set(d, k, fac_at(b, FAC_DIMS(k)));
+                    }
                 }
+                if (second) {
+                    give_gradient(c, step);
+                    give_gradient(d, step);
+                    assert_true(fac_set_lr(second, 0.1 / step) && fac_step(second));
+                }
+                assert_true(fac_step(first));
             }
-            if (second) {
-                give_gradient(c, step);
-                give_gradient(d, step);
-                assert_true(fac_set_lr(second, 0.1 / step) && fac_step(second));
+            for (int64_t k = 0; k < N; k++) {
+                assert_true(fac_at(a, FAC_DIMS(k)) == fac_at(c, FAC_DIMS(k)));
+                assert_true(fac_at(b, FAC_DIMS(k)) == fac_at(d, FAC_DIMS(k)));
             }
-            assert_true(fac_step(first));
+            fac_state_free(s);
+            fac_optimizer_free(first);
+            fac_optimizer_free(second);
         }
-        for (int64_t k = 0; k < N; k++) {
-            assert_true(fac_at(a, FAC_DIMS(k)) == fac_at(c, FAC_DIMS(k)));
-            assert_true(fac_at(b, FAC_DIMS(k)) == fac_at(d, FAC_DIMS(k)));
-        }
-        fac_state_free(s);
-        fac_optimizer_free(first);
-        fac_optimizer_free(second);
-    }
 }
 
 static void bad_states(void **state)
@@ -420,7 +424,8 @@ static void bad_states(void **state)
 static void clipping(void **state)
 {
     fac_scope {
-        fac_tensor *a = leaf(FAC_FLOAT32, 1, (int64_t[]){2}), *b = strided(FAC_FLOAT32, 1), *none = leaf(FAC_FLOAT32, 0, NULL);
+        fac_tensor *a = leaf(FAC_FLOAT32, 1, (int64_t[]){2}), *b = strided(FAC_FLOAT32, 1),
+                   *none = leaf(FAC_FLOAT32, 0, NULL);
         fac_tensor *p[] = {a, none, b};
         fac_tensor_list list = {p, 3};
         assert_true(fac_clip_grad_norm_(list, 1) == 0); /* there is none */
@@ -444,7 +449,8 @@ static void clipping(void **state)
 
         set(fac_grad(a), 0, INFINITY);
         assert_true(isnan(fac_clip_grad_norm_(list, 1, .error_if_nonfinite = true)));
-        assert_non_null(strstr(fac_error(), "The total norm of order 2.0 for gradients from `parameters` is non-finite"));
+        assert_non_null(
+            strstr(fac_error(), "The total norm of order 2.0 for gradients from `parameters` is non-finite"));
         fac_clear_error();
         assert_true(fac_at(fac_grad(a), FAC_DIMS(1)) == -2.5);
         assert_true(isinf(fac_clip_grad_norm_(list, 1)));
@@ -543,32 +549,33 @@ static void refused(void **state)
 static void failed_allocations(void **state)
 {
     bool failed = true;
-    for (int64_t n = 1; failed; n++) fac_scope {
-        assert_true(n < 100);
-        fac_tensor *a = leaf(FAC_FLOAT32, 1, (int64_t[]){N}), *b = leaf(FAC_FLOAT32, 1, (int64_t[]){N});
-        give_gradient(a, 1);
-        give_gradient(b, 1);
-        fac__alloc_fail_at(n);
-        fac_optimizer *adam = fac_adam(LIST(a), .amsgrad = true);
-        bool ok = adam && fac_add_param_group(adam, LIST(b)) && fac_step(adam);
-        fac__alloc_fail_at(0);
-        failed = !ok;
-        if (failed) {
-            assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
-            fac_clear_error();
+    for (int64_t n = 1; failed; n++)
+        fac_scope {
+            assert_true(n < 100);
+            fac_tensor *a = leaf(FAC_FLOAT32, 1, (int64_t[]){N}), *b = leaf(FAC_FLOAT32, 1, (int64_t[]){N});
+            give_gradient(a, 1);
+            give_gradient(b, 1);
+            fac__alloc_fail_at(n);
+            fac_optimizer *adam = fac_adam(LIST(a), .amsgrad = true);
+            bool ok = adam && fac_add_param_group(adam, LIST(b)) && fac_step(adam);
+            fac__alloc_fail_at(0);
+            failed = !ok;
+            if (failed) {
+                assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
+                fac_clear_error();
+            }
+            if (failed && adam) assert_true(fac_step(adam));
+            fac_optimizer_free(adam);
         }
-        if (failed && adam) assert_true(fac_step(adam));
-        fac_optimizer_free(adam);
-    }
 }
 
 int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(recorded_steps), cmocka_unit_test(large_parameter), cmocka_unit_test(parameters),
-        cmocka_unit_test(steady_state),   cmocka_unit_test(groups),          cmocka_unit_test(refused),
-        cmocka_unit_test(failed_allocations), cmocka_unit_test(resumed), cmocka_unit_test(bad_states),
+        cmocka_unit_test(recorded_steps),     cmocka_unit_test(large_parameter), cmocka_unit_test(parameters),
+        cmocka_unit_test(steady_state),       cmocka_unit_test(groups),          cmocka_unit_test(refused),
+        cmocka_unit_test(failed_allocations), cmocka_unit_test(resumed),         cmocka_unit_test(bad_states),
         cmocka_unit_test(clipping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

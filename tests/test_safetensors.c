@@ -189,7 +189,8 @@ static void round_trips(void **state)
 
         /* Views, a column among them, are saved as what they show. Saving overwrites. */
         fac_tensor *base = counting(FAC_FLOAT32, 2, (int64_t[]){40, 50});
-        assert_true(fac_state_set(s, "z", fac__own(fac__new_view(base, 2, (int64_t[]){50, 40}, (int64_t[]){1, 50}, 0))));
+        assert_true(
+            fac_state_set(s, "z", fac__own(fac__new_view(base, 2, (int64_t[]){50, 40}, (int64_t[]){1, 50}, 0))));
         assert_true(fac_state_set(s, "a", fac__own(fac__new_view(base, 1, (int64_t[]){3}, (int64_t[]){50}, 7))));
         base->requires_grad = true;
         assert_true(fac_state_set(s, "p", base));
@@ -250,7 +251,8 @@ static void refused(const char *what)
     fac_clear_error();
 }
 
-#define T(name, dtype, shape, begin, end) "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" begin "," end "]}"
+#define T(name, dtype, shape, begin, end)                                                                              \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" begin "," end "]}"
 
 static void bad_headers(void **state)
 {
@@ -262,7 +264,7 @@ static void bad_headers(void **state)
         {"{" T("a", "F32", "[2]", "0", "8") "}", 8, NULL},
         {"{" T("b", "F32", "[1]", "4", "8") "," T("a", "F32", "[1]", "0", "4") "}", 8, NULL},
         {"{" T("b", "F32", "[0]", "4", "4") "," T("a", "F32", "[1]", "0", "4") "}", 4, NULL},
-        {"{" T("a", "F32", "[9223372036854775807,9223372036854775807,0]", "0", "0") "}", 0, NULL},
+        {"{" T("a", "F32", "[2305843009213693951,0]", "0", "0") "}", 0, NULL},
         {"{\"__metadata__\":{}}", 0, NULL},
         {"{\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1],\"extra\":[1]}}  ", 1, NULL},
 
@@ -276,7 +278,8 @@ static void bad_headers(void **state)
         {"{\"a\\u0000b\":{}}", 0, "\\u0000"},
         {"{\"a\":1}", 0, "tensor 'a' lacks dtype, shape or data_offsets"},
         {"{\"a\":{\"shape\":[],\"data_offsets\":[0,1]}}", 1, "tensor 'a' lacks dtype, shape or data_offsets"},
-        {"{\"a\":{\"dtype\":7,\"shape\":[],\"data_offsets\":[0,1]}}", 1, "tensor 'a' lacks dtype, shape or data_offsets"},
+        {"{\"a\":{\"dtype\":7,\"shape\":[],\"data_offsets\":[0,1]}}", 1,
+         "tensor 'a' lacks dtype, shape or data_offsets"},
         {"{\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0]}}", 1, "lacks dtype, shape or data_offsets"},
         {"{\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1,2]}}", 1, "lacks dtype, shape or data_offsets"},
         {"{" T("a", "C64", "[1]", "0", "8") "}", 8, "tensor 'a' is of unknown dtype 'C64'"},
@@ -287,18 +290,22 @@ static void bad_headers(void **state)
         {"{" T("a", "F32", "[99999999999999999999]", "0", "4") "}", 4, "too big integer"},
         {"{" T("a", "U8", "[1,1,1,1,1,1,1,1,1,1,1,1,1]", "0", "1") "}", 1, "tensor 'a' has 13 dimensions (at most 12)"},
         {"{" T("a", "F32", "[4294967296,4294967296]", "0", "4") "}", 4, "does not fill bytes 0 to 4"},
+        {"{" T("a", "F32", "[4294967296,4294967296,0]", "0", "0") "}", 0, "does not fill bytes 0 to 0"},
         {"{" T("a", "F32", "[2]", "0", "4") "}", 4, "of shape [2] and dtype F32 does not fill bytes 0 to 4"},
         {"{" T("a", "F32", "[1]", "0", "8") "}", 8, "of shape [1] and dtype F32 does not fill bytes 0 to 8"},
         {"{" T("a", "F32", "[1]", "4", "0") "}", 4, "data_offsets are not two whole numbers, the first no larger"},
         {"{" T("a", "F32", "[1]", "-4", "0") "}", 4, "data_offsets are not two whole numbers, the first no larger"},
         {"{" T("a", "F32", "[1]", "0", "4.0") "}", 4, "data_offsets are not two whole numbers, the first no larger"},
         {"{" T("a", "F32", "[1]", "0", "4") "}", 3, "truncated: tensor 'a' ends at byte 4 of 3"},
-        {"{" T("a", "U8", "[4611686018427387904]", "0", "4611686018427387904") "}", 3, "ends at byte 4611686018427387904 of 3"},
+        {"{" T("a", "U8", "[4611686018427387904]", "0", "4611686018427387904") "}", 3,
+         "ends at byte 4611686018427387904 of 3"},
         {"{" T("a", "F32", "[1]", "0", "4") "}", 5, "too long: its tensors end at byte 4 of 5"},
         {"{}", 1, "too long: its tensors end at byte 0 of 1"},
         {"{" T("a", "F32", "[1]", "4", "8") "}", 8, "tensor 'a' begins at byte 4, which leaves a gap"},
-        {"{" T("a", "F32", "[1]", "0", "4") "," T("b", "F32", "[1]", "8", "12") "}", 12, "'b' begins at byte 8, which leaves a gap"},
-        {"{" T("a", "F32", "[2]", "0", "8") "," T("b", "F32", "[1]", "4", "8") "}", 8, "'b' begins at byte 4, which another tensor has"},
+        {"{" T("a", "F32", "[1]", "0", "4") "," T("b", "F32", "[1]", "8", "12") "}", 12,
+         "'b' begins at byte 8, which leaves a gap"},
+        {"{" T("a", "F32", "[2]", "0", "8") "," T("b", "F32", "[1]", "4", "8") "}", 8,
+         "'b' begins at byte 4, which another tensor has"},
         {"{" T("a", "F32", "[1]", "0", "4") "," T("b", "F32", "[1]", "0", "4") "}", 4, "which another tensor has"},
         {"{\"__metadata__\":[]}", 0, "__metadata__ is not an object"},
         {"{\"__metadata__\":{\"a\":1}}", 0, "__metadata__ 'a' is not a text"},
@@ -333,7 +340,7 @@ static void bad_sizes(void **state)
     write_file("bad", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10);
     refused("its header is too large: 18446744073709551615 bytes");
     write_with("{" T("a", "BOOL", "[3]", "0", "3") "}", strlen("{" T("a", "BOOL", "[3]", "0", "3") "}"), 0);
-    f = fopen("bad", "ab");
+    FILE *f = fopen("bad", "ab");
     fwrite("\0\1\2", 1, 3, f);
     fclose(f);
     refused("tensor 'a' of dtype BOOL holds 2 at 2");
@@ -398,7 +405,8 @@ static void failed_writes(void **state)
         assert_int_equal(symlink("old", "link"), 0);
         assert_true(fac_save(s, "link"));
         assert_true(lstat("link", &info) == 0 && S_ISLNK(info.st_mode));
-        assert_true(lstat("old", &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 0777) == 0640 && info.st_size > 20000);
+        assert_true(lstat("old", &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 0777) == 0640 &&
+                    info.st_size > 20000);
         assert_int_equal(files_here(), before + 1);
         fac_state_free(s);
     }
@@ -452,8 +460,12 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(states),    cmocka_unit_test(pythons_file), cmocka_unit_test(round_trips),
-        cmocka_unit_test(bad_headers), cmocka_unit_test(bad_sizes),  cmocka_unit_test(failed_writes),
+        cmocka_unit_test(states),
+        cmocka_unit_test(pythons_file),
+        cmocka_unit_test(round_trips),
+        cmocka_unit_test(bad_headers),
+        cmocka_unit_test(bad_sizes),
+        cmocka_unit_test(failed_writes),
         cmocka_unit_test(failed_allocations),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

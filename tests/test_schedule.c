@@ -1,5 +1,5 @@
-/* Learning-rate schedules against PyTorch's (tests/data/schedule.txt, made by tests/record/record_optim.py), saving them in
- * the middle, errors. */
+/* Learning-rate schedules against PyTorch's (tests/data/schedule.txt, made by tests/record/record_optim.py), saving
+ * them in the middle, errors. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,6 +44,8 @@ static fac_optimizer *two_groups(const char *kind)
 
 /* ---- against PyTorch ----------------------------------------------------------------------------------------- */
 
+#define POSITIONAL(X) X(step_size) X(T_max) X(T_0) X(max_lr) X(total_steps)
+
 /* What stands in a line, by name. */
 typedef struct arguments {
     fac_schedule_options options;
@@ -65,11 +67,10 @@ static void parse(char *text, arguments *a)
                 a->milestones[a->n_milestones++] = strtoll(v, &v, 10);
 #define NUMBER(name)                                                                                                   \
     if (!strcmp(word, #name)) a->name = atof(value);
-        NUMBER(step_size) NUMBER(T_max) NUMBER(T_0) NUMBER(max_lr) NUMBER(total_steps)
+        POSITIONAL(NUMBER)
 #define OPTION(name)                                                                                                   \
     if (!strcmp(word, #name)) a->options.name = atof(value);
-        FAC_SCHEDULE_OPTIONS(OPTION)
-        if (!strcmp(word, "mode")) a->options.mode = strcpy(a->texts[0], value);
+        FAC_SCHEDULE_OPTIONS(OPTION) if (!strcmp(word, "mode")) a->options.mode = strcpy(a->texts[0], value);
         if (!strcmp(word, "threshold_mode")) a->options.threshold_mode = strcpy(a->texts[1], value);
         if (!strcmp(word, "anneal_strategy")) a->options.anneal_strategy = strcpy(a->texts[2], value);
     }
@@ -229,7 +230,8 @@ static void refused(void **state)
     fac_clear_error();
     fac_scheduler_free(NULL);
 
-    fac_scheduler *plateau = fac_reduce_lr_on_plateau(o), *linear = fac_linear_lr(o, .start_factor = 0, .total_iters = 3);
+    fac_scheduler *plateau = fac_reduce_lr_on_plateau(o),
+                  *linear = fac_linear_lr(o, .start_factor = 0, .total_iters = 3);
     assert_false(fac_scheduler_step(plateau));
     expect_error(FAC_ERROR_TYPE,
                  "ReduceLROnPlateau.step() missing 1 required positional argument: 'metrics' (call fac_plateau_step)");

@@ -19,10 +19,10 @@ FAC_BEGIN
 
 /* ---- idx files ---------------------------------------------------------------------------------------------- */
 
-/* The tensor in an idx file (uint8, int8, int16, int32, float32 or float64 of any shape), plain or compressed with gzip.
- * When there is no file of that name, the name with ".gz" added, or without it, is tried. A file that is shorter or longer
- * than its header says, of unknown type, or damaged, gives NULL and an error that says where; no more memory is asked
- * for than the file can fill. Format: http://yann.lecun.com/exdb/mnist/ */
+/* The tensor in an idx file (uint8, int8, int16, int32, float32 or float64 of any shape), plain or compressed with
+ * gzip. When there is no file of that name, the name with ".gz" added, or without it, is tried. A file that is shorter
+ * or longer than its header says, of unknown type, or damaged, gives NULL and an error that says where; no more memory
+ * is asked for than the file can fill. Format: http://yann.lecun.com/exdb/mnist/ */
 FAC_API fac_tensor *fac_idx_read(const char *path);
 
 /* ---- datasets ----------------------------------------------------------------------------------------------- */
@@ -43,8 +43,8 @@ typedef struct fac_dataset_spec {
     int64_t count;
     int n_fields;
     fac_field fields[FAC_MAX_FIELDS];
-    /* Writes item `index`: out[i] has room for the elements of field i, in a row. False, after fac_raise, when it cannot.
-     * A loader with prefetch calls it in another thread. */
+    /* Writes item `index`: out[i] has room for the elements of field i, in a row. False, after fac_raise, when it
+     * cannot. A loader with prefetch calls it in another thread. */
     bool (*get)(void *context, int64_t index, void *const *out);
     void (*drop)(void *context); /* frees the context; may be NULL */
     void *context;
@@ -78,8 +78,8 @@ FAC_API bool fac_random_split(fac_dataset *dataset, const double *lengths, int n
                               fac_dataset **parts);
 
 typedef struct fac_image_options {
-    bool scale;       /* true: float32 in [0, 1], as torchvision's ToTensor; false: uint8 as they are */
-    double mean, std; /* scaled images become (x - mean) / std, as torchvision's Normalize; 0 and 1 */
+    bool scale;                 /* true: float32 in [0, 1], as torchvision's ToTensor; false: uint8 as they are */
+    double mean, std;           /* scaled images become (x - mean) / std, as torchvision's Normalize; 0 and 1 */
     const double *means, *stds; /* the same for each channel; NULL: mean and std for all */
 } fac_image_options;
 static inline fac_image_options fac_image_options_defaults(void)

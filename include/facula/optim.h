@@ -1,5 +1,5 @@
-/* Floor 6: optimisers and learning-rate schedules, after torch.optim: the same names, defaults and formulas; for float32
- * and float64 parameters the same bits.
+/* Floor 6: optimisers and learning-rate schedules, after torch.optim: the same names, defaults and formulas; for
+ * float32 and float64 parameters the same bits.
  *
  *     fac_optimizer *sgd = fac_sgd(fac_parameters(model), .lr = 0.01, .momentum = 0.9);
  *     ...
@@ -25,7 +25,8 @@ typedef struct fac_optimizer fac_optimizer;
 /* ---- options ------------------------------------------------------------------------------------------------ */
 
 /* The keywords of all optimisers; each takes some of them, see below. What is not given (NAN) has the optimiser's
- * default; in fac_add_param_group, the value that the first group began with. Yes and no are 1 and 0: .nesterov = true. */
+ * default; in fac_add_param_group, the value that the first group began with. Yes and no are 1 and 0, or true
+ * and false. */
 #define FAC_OPTIMIZER_OPTIONS(X)                                                                                       \
     X(lr)                                                                                                              \
     X(momentum)                                                                                                        \
@@ -58,8 +59,8 @@ static inline fac_optimizer_options fac_optimizer_options_defaults(void)
 /* ---- optimisers --------------------------------------------------------------------------------------------- */
 
 /* Each returns an optimiser to be freed with fac_optimizer_free, or NULL: on an empty list ("optimizer got an empty
- * parameter list"), a tensor that is no leaf ("can't optimize a non-leaf Tensor"), the same tensor twice, a keyword that
- * it does not take, or a bad value ("Invalid learning rate: -1.0"). g is the gradient, negated with maximize, plus
+ * parameter list"), a tensor that is no leaf ("can't optimize a non-leaf Tensor"), the same tensor twice, a keyword
+ * that it does not take, or a bad value ("Invalid learning rate: -1.0"). g is the gradient, negated with maximize, plus
  * weight_decay * p (AdamW shrinks p by 1 - lr * weight_decay instead). */
 
 /* lr (must be given), momentum=0, dampening=0, weight_decay=0, nesterov=false, maximize=false.
@@ -113,8 +114,8 @@ FAC_API bool fac_add_param_group_with(fac_optimizer *optimizer, fac_tensor_list 
     fac_add_param_group_with(optimizer, params, FAC_OPTIONS(fac_optimizer_options, __VA_ARGS__))
 FAC_API int fac_param_group_count(const fac_optimizer *optimizer);
 
-/* torch's optimizer.param_groups[group]["lr"]: any option by its name. An option that this optimiser does not have, or a
- * group that is not there, is an error (NAN, false). */
+/* torch's optimizer.param_groups[group]["lr"]: any option by its name. An option that this optimiser does not have, or
+ * a group that is not there, is an error (NAN, false). */
 FAC_API double fac_group_option(const fac_optimizer *optimizer, int group, const char *name);
 FAC_API bool fac_set_group_option(fac_optimizer *optimizer, int group, const char *name, double value);
 /* The learning rate of the first group; of all groups. */
@@ -122,7 +123,8 @@ FAC_API double fac_lr(const fac_optimizer *optimizer);
 FAC_API bool fac_set_lr(fac_optimizer *optimizer, double lr);
 
 /* All there is to resume training bit for bit: "state.0.momentum_buffer" (of parameter 0, counted through all groups),
- * "state.0.step", "param_groups.0.lr"… The tensors are the optimiser's own, not copies. The caller's to fac_state_free. */
+ * "state.0.step", "param_groups.0.lr"… The tensors are the optimiser's own, not copies. To be freed with
+ * fac_state_free. */
 FAC_API fac_state *fac_optimizer_state_dict(fac_optimizer *optimizer);
 /* Takes copies of such a state, cast to the parameters' dtypes. The optimiser must have the same groups; after an error
  * (groups, shapes or names that do not fit) it is as before. */
@@ -141,8 +143,8 @@ static inline fac_clip_grad_norm_options fac_clip_grad_norm_options_defaults(voi
     o.error_if_nonfinite = false;
     return o;
 }
-/* torch.nn.utils.clip_grad_norm_: scales the gradients of params so that their norm, all taken as one vector, is at most
- * max_norm. Returns the norm before; 0 when there are no gradients, NAN after an error. */
+/* torch.nn.utils.clip_grad_norm_: scales the gradients of params so that their norm, all taken as one vector, is at
+ * most max_norm. Returns the norm before; 0 when there are no gradients, NAN after an error. */
 FAC_API double fac_clip_grad_norm__with(fac_tensor_list params, double max_norm, fac_clip_grad_norm_options options);
 #define fac_clip_grad_norm_(params, max_norm, ...)                                                                     \
     fac_clip_grad_norm__with(params, max_norm, FAC_OPTIONS(fac_clip_grad_norm_options, __VA_ARGS__))
@@ -151,8 +153,8 @@ FAC_API bool fac_clip_grad_value_(fac_tensor_list params, double clip_value);
 
 /* ---- learning-rate schedules -------------------------------------------------------------------------------- */
 
-/* A schedule sets the learning rates of an optimiser's groups: at once, and at each fac_scheduler_step, usually after an
- * epoch of fac_step.
+/* A schedule sets the learning rates of an optimiser's groups: at once, and at each fac_scheduler_step, usually after
+ * an epoch of fac_step.
  *
  *     fac_scheduler *schedule = fac_step_lr(sgd, 30, .gamma = 0.1);
  *     ...
@@ -225,7 +227,8 @@ FAC_API fac_scheduler *fac_polynomial_lr_with(fac_optimizer *optimizer, fac_sche
     fac_polynomial_lr_with(optimizer, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
 /* eta_min=0: from lr down to eta_min in T_max epochs along half a cosine, and up again. Loshchilov and Hutter 2016
  * (arXiv:1608.03983). */
-FAC_API fac_scheduler *fac_cosine_annealing_lr_with(fac_optimizer *optimizer, int64_t T_max, fac_schedule_options options);
+FAC_API fac_scheduler *fac_cosine_annealing_lr_with(fac_optimizer *optimizer, int64_t T_max,
+                                                    fac_schedule_options options);
 #define fac_cosine_annealing_lr(optimizer, T_max, ...)                                                                 \
     fac_cosine_annealing_lr_with(optimizer, T_max, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
 /* T_mult=1, eta_min=0: half a cosine again and again, first T_0 epochs long, each next one T_mult times as long. */
@@ -240,8 +243,8 @@ FAC_API fac_scheduler *fac_multiplicative_lr(fac_optimizer *optimizer, fac_lr_la
 
 /* pct_start=0.3, anneal_strategy="cos" ("linear"), cycle_momentum=true, base_momentum=0.85, max_momentum=0.95,
  * div_factor=25, final_div_factor=1e4, three_phase=false. From max_lr / div_factor up to max_lr, then down to that
- * divided by final_div_factor, in total_steps steps, one after every batch; momentum (or beta1) goes the other way. Smith
- * and Topin 2017 (arXiv:1708.07120). */
+ * divided by final_div_factor, in total_steps steps, one after every batch; momentum (or beta1) goes the other way.
+ * Smith and Topin 2017 (arXiv:1708.07120). */
 FAC_API fac_scheduler *fac_one_cycle_lr_with(fac_optimizer *optimizer, double max_lr, int64_t total_steps,
                                              fac_schedule_options options);
 #define fac_one_cycle_lr(optimizer, max_lr, total_steps, ...)                                                          \
@@ -255,7 +258,7 @@ FAC_API fac_scheduler *fac_reduce_lr_on_plateau_with(fac_optimizer *optimizer, f
     fac_reduce_lr_on_plateau_with(optimizer, FAC_OPTIONS(fac_schedule_options, __VA_ARGS__))
 FAC_API bool fac_plateau_step(fac_scheduler *scheduler, double metric);
 
-/* false, and nothing has changed, where PyTorch raises: after the end of a one-cycle schedule, on a division by zero. */
+/* false, with nothing changed, where PyTorch raises: behind the end of a one-cycle schedule, on division by zero. */
 FAC_API bool fac_scheduler_step(fac_scheduler *scheduler);
 /* What the last step set for a group; NAN where there is no such group. */
 FAC_API double fac_last_lr(const fac_scheduler *scheduler, int group);

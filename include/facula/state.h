@@ -27,7 +27,7 @@ FAC_API bool fac_state_set_int(fac_state *state, const char *name, int64_t value
 
 /* The tensor of that name, which belongs to the state; NULL, without an error, when there is none. */
 FAC_API fac_tensor *fac_state_get(const fac_state *state, const char *name);
-/* The number of that name, a tensor of one element. false, without an error and *value as before, when there is none. */
+/* The number of that name, a tensor of one element. When there is none: false, no error, and *value as before. */
 FAC_API bool fac_state_get_float(const fac_state *state, const char *name, double *value);
 FAC_API bool fac_state_get_int(const fac_state *state, const char *name, int64_t *value);
 

@@ -24,9 +24,12 @@ static inline void fac__swap_bytes(void *data, int64_t n, size_t size)
         v = __builtin_bswap##bits(v);                                                                                  \
         memcpy(p, &v, sizeof v);                                                                                       \
     }
-    if (size == 2) FAC__SWAP(16)
-    else if (size == 4) FAC__SWAP(32)
-    else if (size == 8) FAC__SWAP(64)
+    if (size == 2)
+        FAC__SWAP(16)
+    else if (size == 4)
+        FAC__SWAP(32)
+    else if (size == 8)
+        FAC__SWAP(64)
 #undef FAC__SWAP
 }
 

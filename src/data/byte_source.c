@@ -161,7 +161,8 @@ static int64_t read_gzip(fac__source *s, char *out, int64_t n)
         s->stream_ended = code == Z_STREAM_END;
         if (code == Z_MEM_ERROR) return fac__memory_error(0), -1;
         if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
-            return fac__io_error("%s: the compressed data are damaged (%s)", s->path, s->z.msg ? s->z.msg : "not gzip"), -1;
+            return fac__io_error("%s: the compressed data are damaged (%s)", s->path, s->z.msg ? s->z.msg : "not gzip"),
+                   -1;
     }
     return done;
 }

@@ -24,7 +24,8 @@ static bool check_spec(const fac_dataset_spec *spec)
         const fac_field *f = &spec->fields[i];
         if (!fac_dtype_size(f->dtype)) return fac__type_error("field %d of the dataset needs a dtype", i), false;
         if (f->shape.n >= FAC_MAX_DIMS)
-            return fac__value_error("field %d has %d dimensions, which leaves no room for that of a batch", i, f->shape.n),
+            return fac__value_error("field %d has %d dimensions, which leaves no room for that of a batch", i,
+                                    f->shape.n),
                    false;
         if (fac__shape_numel(f->shape.n, f->shape.d) < 0) return false;
     }
@@ -89,7 +90,8 @@ bool fac__dataset_fill(fac_dataset *d, const int64_t *indices, int64_t n, fac_te
         int64_t index = indices[i];
         if (index < -d->spec.count || index >= d->spec.count)
             return fac__index_error("index %lld is out of range for a dataset of %lld items", (long long)index,
-                                    (long long)d->spec.count), false;
+                                    (long long)d->spec.count),
+                   false;
         if (index < 0) index += d->spec.count;
         if (!d->spec.get(d->spec.context, index, out))
             return fac__runtime_error("the dataset could not give item %lld", (long long)index), false;
@@ -154,7 +156,9 @@ static void drop_rows(void *context)
 fac_tensor *fac__rows_of(fac_tensor *t, fac_dtype dtype)
 {
     fac_tensor *rows = NULL;
-    fac_no_grad fac_scope rows = fac_keep(fac_contiguous(fac_to(t, dtype)));
+    fac_no_grad
+        fac_scope
+            rows = fac_keep(fac_contiguous(fac_to(t, dtype)));
     return rows;
 }
 

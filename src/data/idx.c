@@ -1,10 +1,10 @@
 /* Floor 7. The idx format: two zero bytes, a type, a number of dimensions, their sizes, the elements; big-endian. */
+#include "idx.h"
 #include "byte_order.h"
 #include "byte_source.h"
 #include "core/error.h"
 #include "core/tensor_impl.h"
 #include "facula/data.h"
-#include "idx.h"
 
 static fac_dtype dtype_of(unsigned char code)
 {
@@ -26,11 +26,13 @@ static fac_tensor *read_idx(fac__source *s)
     unsigned char head[4 + 4 * FAC_MAX_DIMS];
     int64_t shape[FAC_MAX_DIMS], got = fac__source_read(s, head, 4);
     if (got < 0) return NULL;
-    if (got < 4 || head[0] || head[1]) return fac__io_error("%s: not an idx file: it does not begin with two zero bytes", path);
+    if (got < 4 || head[0] || head[1])
+        return fac__io_error("%s: not an idx file: it does not begin with two zero bytes", path);
     fac_dtype dtype = dtype_of(head[2]);
     int ndim = head[3];
     if (!dtype) return fac__io_error("%s: idx file of unknown type 0x%02x", path, head[2]);
-    if (ndim > FAC_MAX_DIMS) return fac__io_error("%s: idx file of %d dimensions (at most %d)", path, ndim, FAC_MAX_DIMS);
+    if (ndim > FAC_MAX_DIMS)
+        return fac__io_error("%s: idx file of %d dimensions (at most %d)", path, ndim, FAC_MAX_DIMS);
     got = fac__source_read(s, head + 4, 4 * ndim);
     if (got < 0) return NULL;
     if (got < 4 * ndim) return fac__io_error("%s: idx file truncated in its header", path);
@@ -43,7 +45,8 @@ static fac_tensor *read_idx(fac__source *s)
         fits &= !__builtin_mul_overflow(bytes, shape[d], &bytes);
     }
     if (!fits || bytes > fac__source_limit(s))
-        return fac__io_error("%s: idx file truncated: it is too short for shape %s", path, fac__shape_text(ndim, shape));
+        return fac__io_error("%s: idx file truncated: it is too short for shape %s", path,
+                             fac__shape_text(ndim, shape));
     fac_tensor *t = fac__new(dtype, ndim, shape);
     if (!t) return NULL;
     got = fac__source_read(s, t->storage->data, bytes);

@@ -1,5 +1,5 @@
-/* Floor 7. fac_idx_read for the library itself: the reference is the caller's, and with `quiet` a file that is not there
- * gives NULL without an error. */
+/* Floor 7. fac_idx_read for the library itself: the reference is the caller's, and with `quiet` a file that is not
+ * there gives NULL without an error. */
 #ifndef FACULA_IDX_H
 #define FACULA_IDX_H
 

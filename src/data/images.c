@@ -50,7 +50,8 @@ static bool make_tables(images *m, const fac_image_options *o)
     for (int64_t c = 0; c < m->channels; c++) {
         float mean = (float)(o->means ? o->means[c] : o->mean), std = (float)(o->stds ? o->stds[c] : o->std);
         if (std == 0)
-            return fac__value_error("std evaluated to zero after conversion to torch.float32, leading to division by zero."),
+            return fac__value_error(
+                       "std evaluated to zero after conversion to torch.float32, leading to division by zero."),
                    false;
         for (int i = 0; i < 256; i++)
             m->tables[c][i] = ((float)i / 255 - mean) / std;
@@ -64,9 +65,10 @@ fac_dataset *fac_image_dataset_with(fac_tensor *pixels, fac_tensor *labels, fac_
     FAC__NEED(pixels);
     FAC__NEED(labels);
     if (pixels->dtype != FAC_UINT8 || (pixels->ndim != 3 && pixels->ndim != 4))
-        return fac__type_error("images must be uint8 of shape [n, height, width] or [n, channels, height, width], but are "
-                               "%s of shape %s",
-                               fac_dtype_name((fac_dtype)pixels->dtype), fac__shape_text(pixels->ndim, pixels->shape));
+        return fac__type_error(
+            "images must be uint8 of shape [n, height, width] or [n, channels, height, width], but are "
+            "%s of shape %s",
+            fac_dtype_name((fac_dtype)pixels->dtype), fac__shape_text(pixels->ndim, pixels->shape));
     if (!fac_dtype_is_integral((fac_dtype)labels->dtype) || labels->ndim != 1)
         return fac__type_error("labels must be integers of shape [n], but are %s of shape %s",
                                fac_dtype_name((fac_dtype)labels->dtype), fac__shape_text(labels->ndim, labels->shape));
@@ -117,8 +119,8 @@ static fac_tensor *read_part(const char *directory, const char *part, const char
         return NULL;
     }
     if (!t && !fac__self()->error)
-        fac__io_error("%s: there is no %s-%s-idx%d-ubyte or %s-%s-idx%d-ubyte.gz", directory, part, what, ndim, part, what,
-                      ndim);
+        fac__io_error("%s: there is no %s-%s-idx%d-ubyte or %s-%s-idx%d-ubyte.gz", directory, part, what, ndim, part,
+                      what, ndim);
     return t;
 }
 

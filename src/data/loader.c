@@ -1,7 +1,7 @@
 /* Floor 7. The loader: which items make a batch, whose memory they go to, and the thread that fetches ahead.
  *
- * There are two sets of tensors. Without prefetch only the first is used. With it, the loader's thread fills one while the
- * caller has the other. Tensors are made in the caller's thread only, so that their memory is found again there. */
+ * There are two sets of tensors. Without prefetch only the first is used. With it, the loader's thread fills one while
+ * the caller has the other. Tensors are made in the caller's thread only, so that their memory is found again there. */
 #include <pthread.h>
 #include <string.h>
 
@@ -59,7 +59,8 @@ static void *fetch(void *loader)
         }
         pthread_mutex_unlock(&f->lock);
         bool ok = false;
-        fac_scope ok = fill(l, l->fetched, l->fetch_size, l->set);
+        fac_scope
+            ok = fill(l, l->fetched, l->fetch_size, l->set);
         pthread_mutex_lock(&f->lock);
         f->ok = ok;
         if (!ok) {
@@ -83,7 +84,7 @@ static void tell(fetcher *f, phase p)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* Waits for the batch that was asked for. The error has been shown by the handler there, and only becomes pending here. */
+/* Waits for the batch that was asked for. An error was shown by the handler there; here it only becomes pending. */
 static bool collect(fac_loader *l)
 {
     fetcher *f = &l->fetcher;
@@ -180,8 +181,8 @@ int64_t fac_loader_count(const fac_loader *l)
 /* Nobody but the loader holds the tensor or looks at its memory, and it is as it was made. */
 static bool unused(const fac_tensor *t, int64_t n)
 {
-    return t && t->shape[0] == n && atomic_load(&t->refs) == 1 && atomic_load(&t->storage->refs) == 1 && !t->requires_grad &&
-           !t->grad && !t->grad_fn && !t->accumulator;
+    return t && t->shape[0] == n && atomic_load(&t->refs) == 1 && atomic_load(&t->storage->refs) == 1 &&
+           !t->requires_grad && !t->grad && !t->grad_fn && !t->accumulator;
 }
 
 /* Tensors for n items; those of former batches where they may be written over. */
@@ -214,8 +215,8 @@ static bool send(fac_loader *l, int64_t batch)
     return true;
 }
 
-/* PyTorch's sampler draws once more when it runs dry: on the way to the last batch, if that is not a full one, else when
- * one more is asked for. */
+/* PyTorch's sampler draws once more when it runs dry: on the way to the last batch, if that is not a full one, else
+ * when one more is asked for. */
 static void draw_end(fac_loader *l)
 {
     if (!l->end_drawn) fac__random_loader_end(l->options.generator, l->options.shuffle, l->dataset->spec.count);
@@ -281,7 +282,8 @@ bool fac__epoch_next(fac__epoch *epoch, fac_tensor **x, fac_tensor **y)
     fac_batch batch;
     if (epoch->loader && epoch->loader->dataset->spec.n_fields != 2)
         return fac__value_error("fac_for_batch is for datasets with 2 fields, this one has %d",
-                                epoch->loader->dataset->spec.n_fields), false;
+                                epoch->loader->dataset->spec.n_fields),
+               false;
     if (!fac_loader_next(epoch->loader, &batch)) return false;
     *x = batch.items[0];
     *y = batch.items[1];

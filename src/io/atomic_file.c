@@ -83,7 +83,7 @@ bool fac__file_write(fac__file *f, const void *data, size_t n)
     return true;
 }
 
-/* The new name is on the disk when its directory is. Some file systems cannot do that; the file is whole in any case. */
+/* The new name is on the disk when its directory is. Where a file system cannot do that, the file is whole anyway. */
 static void sync_directory(const char *path)
 {
     char *end = strrchr(path, '/');

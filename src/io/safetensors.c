@@ -1,5 +1,5 @@
-/* Floor 7. States in files: the safetensors format. Eight bytes, the length of the header; the header, a JSON object from
- * names to {"dtype", "shape", "data_offsets"}; the tensors' bytes, little-endian, without gaps. */
+/* Floor 7. States in files: the safetensors format. Eight bytes, the length of the header; the header, a JSON object
+ * from names to {"dtype", "shape", "data_offsets"}; the tensors' bytes, little-endian, without gaps. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -29,8 +29,8 @@ static const struct {
     const char *name;
     fac_dtype dtype;
 } dtypes[] = {
-    {"I64", FAC_INT64}, {"F64", FAC_FLOAT64}, {"F32", FAC_FLOAT32}, {"I32", FAC_INT32}, {"BF16", FAC_BFLOAT16},
-    {"F16", FAC_FLOAT16}, {"I16", FAC_INT16}, {"I8", FAC_INT8},     {"U8", FAC_UINT8},  {"BOOL", FAC_BOOL},
+    {"I64", FAC_INT64},   {"F64", FAC_FLOAT64}, {"F32", FAC_FLOAT32}, {"I32", FAC_INT32}, {"BF16", FAC_BFLOAT16},
+    {"F16", FAC_FLOAT16}, {"I16", FAC_INT16},   {"I8", FAC_INT8},     {"U8", FAC_UINT8},  {"BOOL", FAC_BOOL},
 };
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
@@ -93,8 +93,8 @@ static json_t *describe(const fac_state *state, const piece *pieces)
         json_t *shape = json_array();
         for (int d = 0; d < p->tensor->ndim; d++)
             ok = ok && json_array_append_new(shape, json_integer(p->tensor->shape[d])) == 0;
-        json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[p->dtype].name, "shape", shape, "data_offsets",
-                                  (json_int_t)p->begin, (json_int_t)p->end);
+        json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[p->dtype].name, "shape", shape,
+                                  "data_offsets", (json_int_t)p->begin, (json_int_t)p->end);
         ok = json_object_set_new(header, p->name, entry) == 0 && ok;
     }
     if (ok) return header;
@@ -124,8 +124,10 @@ static bool write_header(fac__file *f, json_t *header)
     ok = ok && !text.failed;
     for (int i = 0; ok && i < 8; i++)
         text.p[i] = (char)((text.n - 8) >> 8 * i);
-    if (ok) ok = fac__file_write(f, text.p, text.n);
-    else fac__file_abandon(f);
+    if (ok)
+        ok = fac__file_write(f, text.p, text.n);
+    else
+        fac__file_abandon(f);
     fac__text_drop(&text);
     return ok;
 }
@@ -134,13 +136,16 @@ static bool write_tensor(fac__file *f, fac_tensor *t)
 {
     bool ok = false;
     size_t size = fac_dtype_size((fac_dtype)t->dtype);
-    fac_no_grad fac_scope {
-        bool swap = size > 1 && fac__machine_is_big_endian();
-        fac_tensor *row = swap ? fac_clone(fac_contiguous(t)) : fac_contiguous(t);
-        if (row && swap) fac__swap_bytes(fac__data(row), row->numel, size);
-        if (row) ok = fac__file_write(f, fac__data(row), (size_t)row->numel * size);
-        else fac__file_abandon(f);
-    }
+    fac_no_grad
+        fac_scope {
+            bool swap = size > 1 && fac__machine_is_big_endian();
+            fac_tensor *row = swap ? fac_clone(fac_contiguous(t)) : fac_contiguous(t);
+            if (row && swap) fac__swap_bytes(fac__data(row), row->numel, size);
+            if (row)
+                ok = fac__file_write(f, fac__data(row), (size_t)row->numel * size);
+            else
+                fac__file_abandon(f);
+        }
     return ok;
 }
 
@@ -195,17 +200,20 @@ static bool read_header(reader *r)
     if (!S_ISREG(info.st_mode)) return fac__io_error("%s: not a regular file", r->path), false;
     int64_t size = (int64_t)info.st_size;
     unsigned char head[8];
-    if (size < 8) return fac__io_error("%s: safetensors file truncated: it has only %lld bytes", r->path, (long long)size), false;
+    if (size < 8)
+        return fac__io_error("%s: safetensors file truncated: it has only %lld bytes", r->path, (long long)size), false;
     if (!read_exactly(r, head, 8)) return false;
     uint64_t length = 0;
     for (int i = 0; i < 8; i++)
         length |= (uint64_t)head[i] << 8 * i;
     if (length > LARGEST_HEADER)
         return fac__io_error("%s: not a safetensors file, or its header is too large: %llu bytes (at most %d)", r->path,
-                             (unsigned long long)length, LARGEST_HEADER), false;
+                             (unsigned long long)length, LARGEST_HEADER),
+               false;
     if ((int64_t)length > size - 8)
         return fac__io_error("%s: safetensors file truncated: a header of %llu bytes does not fit into %lld", r->path,
-                             (unsigned long long)length, (long long)size), false;
+                             (unsigned long long)length, (long long)size),
+               false;
     r->data_size = size - 8 - (int64_t)length;
     char *text = fac__alloc(length);
     if (!text) return false;
@@ -226,10 +234,8 @@ static bool read_metadata(reader *r, json_t *texts)
     if (!json_is_object(texts)) return fac__io_error("%s: " METADATA " is not an object", r->path), false;
     const char *key;
     json_t *text;
-    json_object_foreach(texts, key, text)
-    {
-        if (!json_is_string(text))
-            return fac__io_error("%s: " METADATA " '%s' is not a text", r->path, key), false;
+    json_object_foreach(texts, key, text) {
+        if (!json_is_string(text)) return fac__io_error("%s: " METADATA " '%s' is not a text", r->path, key), false;
         if (!fac_state_set_metadata(r->state, key, json_string_value(text))) return false;
     }
     return true;
@@ -240,14 +246,17 @@ static bool read_metadata(reader *r, json_t *texts)
 static bool read_piece(const reader *r, piece *p, json_t *entry)
 {
     json_t *dtype = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
-    json_t *offsets = json_object_get(entry, "data_offsets"), *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
+    json_t *offsets = json_object_get(entry, "data_offsets"), *begin = json_array_get(offsets, 0),
+           *end = json_array_get(offsets, 1);
     if (!json_is_string(dtype) || !json_is_array(shape) || json_array_size(offsets) != 2)
         return BAD("%s: tensor '%s' lacks dtype, shape or data_offsets", r->path, p->name);
     for (p->dtype = 0; p->dtype < DTYPES && strcmp(dtypes[p->dtype].name, json_string_value(dtype)) != 0;)
         p->dtype++;
-    if (p->dtype == DTYPES) return BAD("%s: tensor '%s' is of unknown dtype '%s'", r->path, p->name, json_string_value(dtype));
+    if (p->dtype == DTYPES)
+        return BAD("%s: tensor '%s' is of unknown dtype '%s'", r->path, p->name, json_string_value(dtype));
     if (json_array_size(shape) > FAC_MAX_DIMS)
-        return BAD("%s: tensor '%s' has %zu dimensions (at most %d)", r->path, p->name, json_array_size(shape), FAC_MAX_DIMS);
+        return BAD("%s: tensor '%s' has %zu dimensions (at most %d)", r->path, p->name, json_array_size(shape),
+                   FAC_MAX_DIMS);
     p->ndim = (int)json_array_size(shape);
     int64_t bytes = (int64_t)fac_dtype_size(dtypes[p->dtype].dtype);
     bool fits = true, empty = false;
@@ -256,8 +265,10 @@ static bool read_piece(const reader *r, piece *p, json_t *entry)
         if (!json_is_integer(n) || json_integer_value(n) < 0)
             return BAD("%s: tensor '%s': size %d is not a whole number from 0", r->path, p->name, d);
         p->shape[d] = json_integer_value(n);
-        if (p->shape[d] == 0) empty = true;
-        else fits = fits && !__builtin_mul_overflow(bytes, p->shape[d], &bytes);
+        if (p->shape[d] == 0)
+            empty = true;
+        else
+            fits = fits && !__builtin_mul_overflow(bytes, p->shape[d], &bytes);
     }
     if (empty) bytes = 0;
     if (!json_is_integer(begin) || !json_is_integer(end) || json_integer_value(begin) < 0 ||
@@ -265,7 +276,7 @@ static bool read_piece(const reader *r, piece *p, json_t *entry)
         return BAD("%s: tensor '%s': data_offsets are not two whole numbers, the first no larger", r->path, p->name);
     p->begin = json_integer_value(begin);
     p->end = json_integer_value(end);
-    if ((!fits && !empty) || bytes != p->end - p->begin)
+    if (!fits || bytes != p->end - p->begin)
         return BAD("%s: tensor '%s' of shape %s and dtype %s does not fill bytes %lld to %lld", r->path, p->name,
                    fac__shape_text(p->ndim, p->shape), dtypes[p->dtype].name, (long long)p->begin, (long long)p->end);
     if (p->end > r->data_size)
@@ -288,8 +299,7 @@ static bool read_pieces(reader *r)
     if (!r->pieces) return false;
     const char *name;
     json_t *entry;
-    json_object_foreach(r->header, name, entry)
-    {
+    json_object_foreach(r->header, name, entry) {
         if (!strcmp(name, METADATA)) {
             if (!read_metadata(r, entry)) return false;
             continue;

@@ -30,7 +30,11 @@ fac_optimizer *fac_adagrad_with(fac_tensor_list params, fac_optimizer_options op
     static const fac__optimizer_kind adagrad = {
         .name = "Adagrad",
         .slots = {"sum"},
-        .options = {{"lr", 1e-2}, {"lr_decay", 0}, {"weight_decay", 0}, {"initial_accumulator_value", 0}, {"eps", 1e-10},
+        .options = {{"lr", 1e-2},
+                    {"lr_decay", 0},
+                    {"weight_decay", 0},
+                    {"initial_accumulator_value", 0},
+                    {"eps", 1e-10},
                     {"maximize", 0}},
         .initial = initial,
         .write = write,

@@ -13,8 +13,8 @@ static bool check_list(fac_tensor_list params)
     return true;
 }
 
-/* The norm of the norms of all gradients; a tensor of the first one's dtype, the scope's. *count tells how many gradients
- * there are. */
+/* The norm of the norms of all gradients; a tensor of the first one's dtype, the scope's. *count tells how many
+ * gradients there are. */
 static fac_tensor *total_norm(fac_tensor_list params, double p, int64_t *count)
 {
     *count = 0;
@@ -53,24 +53,26 @@ double fac_clip_grad_norm__with(fac_tensor_list params, double max_norm, fac_cli
     FAC__OP("clip_grad_norm_");
     if (!check_list(params)) return NAN;
     double result = NAN;
-    fac_no_grad fac_scope {
-        int64_t count;
-        fac_tensor *norm = total_norm(params, options.norm_type, &count);
-        if (!norm) {
-            if (count == 0 && !fac__self()->error) result = 0;
-            break;
+    fac_no_grad
+        fac_scope {
+            int64_t count;
+            fac_tensor *norm = total_norm(params, options.norm_type, &count);
+            if (!norm) {
+                if (count == 0 && !fac__self()->error) result = 0;
+                break;
+            }
+            double total = fac_item(norm);
+            if (options.error_if_nonfinite && !isfinite(total)) {
+                char text[48];
+                fac__runtime_error(
+                    "The total norm of order %s for gradients from `parameters` is non-finite, so it cannot be "
+                    "clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+                    "`error_if_nonfinite=False`",
+                    fac__float_text(options.norm_type, text));
+                break;
+            }
+            if (scale_all(params, clip_factor((fac_dtype)norm->dtype, total, max_norm))) result = total;
         }
-        double total = fac_item(norm);
-        if (options.error_if_nonfinite && !isfinite(total)) {
-            char text[48];
-            fac__runtime_error("The total norm of order %s for gradients from `parameters` is non-finite, so it cannot be "
-                               "clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
-                               "`error_if_nonfinite=False`",
-                               fac__float_text(options.norm_type, text));
-            break;
-        }
-        if (scale_all(params, clip_factor((fac_dtype)norm->dtype, total, max_norm))) result = total;
-    }
     return result;
 }
 
@@ -79,8 +81,9 @@ bool fac_clip_grad_value_(fac_tensor_list params, double clip_value)
     FAC__OP("clip_grad_value_");
     if (!check_list(params)) return false;
     bool ok = true;
-    fac_no_grad fac_scope for (int64_t i = 0; ok && i < params.count; i++)
-        if (params.items[i]->grad)
-            ok = fac_clamp_(params.items[i]->grad, -clip_value, clip_value) != NULL;
+    fac_no_grad
+        fac_scope
+            for (int64_t i = 0; ok && i < params.count; i++)
+                if (params.items[i]->grad) ok = fac_clamp_(params.items[i]->grad, -clip_value, clip_value) != NULL;
     return ok;
 }

@@ -1,5 +1,5 @@
-/* Floor 6. The one-cycle schedule, as torch.optim.lr_scheduler.OneCycleLR: phases, through each of which learning rate and
- * momentum go from one value to another. */
+/* Floor 6. The one-cycle schedule, as torch.optim.lr_scheduler.OneCycleLR: phases, through each of which learning rate
+ * and momentum go from one value to another. */
 #include <math.h>
 
 #include "scheduler.h"
@@ -38,14 +38,16 @@ static double now(const fac_scheduler *s, bool momentum)
     double step = (double)s->last_epoch, begin = 0;
     while (i < count - 1 && step > phases[i].end)
         begin = phases[i++].end;
-    return anneal(s->n.linear != 0, momentum ? phases[i].momentum : phases[i].lr, (step - begin) / (phases[i].end - begin));
+    return anneal(s->n.linear != 0, momentum ? phases[i].momentum : phases[i].lr,
+                  (step - begin) / (phases[i].end - begin));
 }
 
 static bool advance(fac_scheduler *s)
 {
     if ((double)s->last_epoch <= s->n.total_steps) return true;
     return fac__value_error("Tried to step %lld times. The specified number of total steps is %lld",
-                            (long long)s->last_epoch + 1, (long long)s->n.total_steps), false;
+                            (long long)s->last_epoch + 1, (long long)s->n.total_steps),
+           false;
 }
 
 static double lr(const fac_scheduler *s, double lr, double base_lr)
@@ -60,15 +62,21 @@ static double momentum(const fac_scheduler *s)
 
 static const fac__schedule_kind kind = {
     .name = "OneCycleLR",
-    .options = {{"pct_start", 0.3}, {"cycle_momentum", 1}, {"base_momentum", 0.85}, {"max_momentum", 0.95},
-                {"div_factor", 25}, {"final_div_factor", 1e4}, {"three_phase", 0}},
+    .options = {{"pct_start", 0.3},
+                {"cycle_momentum", 1},
+                {"base_momentum", 0.85},
+                {"max_momentum", 0.95},
+                {"div_factor", 25},
+                {"final_div_factor", 1e4},
+                {"three_phase", 0}},
     .takes_strategy = true,
     .advance = advance,
     .lr = lr,
     .momentum = momentum,
 };
 
-fac_scheduler *fac_one_cycle_lr_with(fac_optimizer *optimizer, double max_lr, int64_t total_steps, fac_schedule_options options)
+fac_scheduler *fac_one_cycle_lr_with(fac_optimizer *optimizer, double max_lr, int64_t total_steps,
+                                     fac_schedule_options options)
 {
     FAC__OP("OneCycleLR");
     fac_scheduler *s = fac__scheduler_new(&kind, optimizer, options);

@@ -31,7 +31,8 @@ static const struct {
 static bool check_range(const char *option, double v)
 {
     for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) {
-        if (strcmp(ranges[k].option, option) != 0 || (v >= 0 && (v < ranges[k].limit || isinf(ranges[k].limit)))) continue;
+        if (strcmp(ranges[k].option, option) != 0 || (v >= 0 && (v < ranges[k].limit || isinf(ranges[k].limit))))
+            continue;
         char text[48];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -112,18 +113,20 @@ static bool check_params(const fac_optimizer *optimizer, fac_tensor_list params)
     if (params.count < 1 || !params.items) return fac__value_error("optimizer got an empty parameter list"), false;
     for (int64_t i = 0; i < params.count; i++) {
         const fac_tensor *t = params.items[i];
-        if (!t)
-            return fac__type_error("optimizer can only optimize Tensors, but one of the params is NoneType"), false;
+        if (!t) return fac__type_error("optimizer can only optimize Tensors, but one of the params is NoneType"), false;
         if (!fac_is_leaf(t) && !t->retains_grad) return fac__value_error("can't optimize a non-leaf Tensor"), false;
         for (int d = 0; d < t->ndim; d++)
             if (t->strides[d] == 0 && t->shape[d] > 1)
-                return fac__runtime_error("unsupported operation: more than one element of the written-to tensor refers to "
-                                          "a single memory location. Please clone() the tensor before performing the "
-                                          "operation."), false;
+                return fac__runtime_error(
+                           "unsupported operation: more than one element of the written-to tensor refers to "
+                           "a single memory location. Please clone() the tensor before performing the "
+                           "operation."),
+                       false;
         for (int64_t k = 0; k < i; k++)
             if (params.items[k] == t)
                 return fac__value_error("optimizer contains a parameter group with duplicate parameters"), false;
-        if (held(optimizer, t)) return fac__value_error("some parameters appear in more than one parameter group"), false;
+        if (held(optimizer, t))
+            return fac__value_error("some parameters appear in more than one parameter group"), false;
     }
     return true;
 }
@@ -133,8 +136,8 @@ bool fac_add_param_group_with(fac_optimizer *optimizer, fac_tensor_list params, 
     FAC__OP("add_param_group");
     FAC__NEED_OR(optimizer, false);
     if (!check_params(optimizer, params) ||
-        !fac__options_complete(fac__option(&options, 0), fac__option(&optimizer->defaults, 0), fac__option_names, FAC__OPTIONS,
-                               optimizer->kind->name) ||
+        !fac__options_complete(fac__option(&options, 0), fac__option(&optimizer->defaults, 0), fac__option_names,
+                               FAC__OPTIONS, optimizer->kind->name) ||
         !check(optimizer->kind, &options))
         return false;
     int n = optimizer->n_groups;
@@ -158,7 +161,8 @@ int fac_param_group_count(const fac_optimizer *optimizer)
     return optimizer ? optimizer->n_groups : 0;
 }
 
-fac_optimizer *fac__optimizer_new(const fac__optimizer_kind *kind, fac_tensor_list params, fac_optimizer_options options)
+fac_optimizer *fac__optimizer_new(const fac__optimizer_kind *kind, fac_tensor_list params,
+                                  fac_optimizer_options options)
 {
     FAC__OP(kind->name);
     fac_optimizer *optimizer = fac__calloc(sizeof *optimizer);
@@ -230,7 +234,8 @@ static void compute_numbers(const fac_optimizer *optimizer, fac__group *group, i
 
 static void run(const fac__group *group, const fac__param_state *state, bool first)
 {
-    fac_tensor *p = state->param, *places[FAC__PLACES] = {p, p->grad, state->slots[0], state->slots[1], state->slots[2]};
+    fac_tensor *p = state->param,
+               *places[FAC__PLACES] = {p, p->grad, state->slots[0], state->slots[1], state->slots[2]};
     const fac__step_code *code = &group->code[first];
     fac__pointwise_args args;
     args.program = code->program;

@@ -28,7 +28,8 @@ typedef struct fac__optimizer_kind {
 } fac__optimizer_kind;
 
 /* Makes one with a first group. */
-fac_optimizer *fac__optimizer_new(const fac__optimizer_kind *kind, fac_tensor_list params, fac_optimizer_options options);
+fac_optimizer *fac__optimizer_new(const fac__optimizer_kind *kind, fac_tensor_list params,
+                                  fac_optimizer_options options);
 
 /* ---- writing a step ----------------------------------------------------------------------------------------- */
 

@@ -37,7 +37,8 @@ static bool save_group(fac_state *s, fac__group *group, int g, int64_t first)
         double v = *fac__option(&group->options, i);
         if (!isnan(v) && !fac_state_set_float(s, group_name(name, g, fac__option_names[i]), v)) return false;
     }
-    if (!isnan(group->initial_lr) && !fac_state_set_float(s, group_name(name, g, "initial_lr"), group->initial_lr)) return false;
+    if (!isnan(group->initial_lr) && !fac_state_set_float(s, group_name(name, g, "initial_lr"), group->initial_lr))
+        return false;
     fac_tensor *indices = fac__new(FAC_INT64, 1, &group->count);
     if (!indices) return false;
     for (int64_t i = 0; i < group->count; i++)
@@ -83,7 +84,8 @@ static bool load_param(const fac_state *s, const fac__optimizer_kind *kind, cons
         if (!from) continue;
         if (!fac__same_shape(from, param))
             return fac__value_error("loaded state dict has %s of shape %s for a parameter of shape %s", name,
-                                    fac__shape_text(from->ndim, from->shape), fac__shape_text(param->ndim, param->shape)),
+                                    fac__shape_text(from->ndim, from->shape),
+                                    fac__shape_text(param->ndim, param->shape)),
                    false;
         into->slots[k] = fac__new_like(param, (fac_dtype)param->dtype);
         if (!into->slots[k] || !fac__copy_into(into->slots[k], from)) return false;
@@ -97,7 +99,8 @@ static bool load_group(const fac_state *s, const fac_optimizer *optimizer, int g
     name_text name;
     fac_tensor *indices = fac_state_get(s, group_name(name, g, "params"));
     if (!indices || indices->numel != group->count)
-        return fac__value_error("loaded state dict contains a parameter group that doesn't match the size of optimizer's group"),
+        return fac__value_error(
+                   "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"),
                false;
     into->options = group->options;
     for (int i = 0; i < FAC__OPTIONS; i++) {

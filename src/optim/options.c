@@ -20,11 +20,13 @@ void fac__options_preset(double *values, const char *const *names, int n, const 
 bool fac__options_complete(double *values, const double *presets, const char *const *names, int n, const char *owner)
 {
     for (int i = 0; i < n; i++) {
-        if (isnan(values[i])) values[i] = presets[i];
+        if (isnan(values[i]))
+            values[i] = presets[i];
         else if (isnan(presets[i]))
             return fac__type_error("%s.__init__() got an unexpected keyword argument '%s'", owner, names[i]), false;
         if (isinf(presets[i]) && isinf(values[i]))
-            return fac__value_error("parameter group didn't specify a value of required optimization parameter %s", names[i]),
+            return fac__value_error("parameter group didn't specify a value of required optimization parameter %s",
+                                    names[i]),
                    false;
     }
     return true;

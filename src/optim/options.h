@@ -13,8 +13,8 @@ typedef struct fac__preset {
 
 /* Presets by name, up to one without a name, as n numbers in the order of names. */
 void fac__options_preset(double *values, const char *const *names, int n, const fac__preset *presets);
-/* Gives what is NAN in `values` its preset; refuses what there is no preset for in the words of Python ("SGD.__init__() got
- * an unexpected keyword argument 'eps'"), and what must be given and is not. */
+/* Gives what is NAN in `values` its preset; refuses what there is no preset for in the words of Python ("SGD.__init__()
+ * got an unexpected keyword argument 'eps'"), and what must be given and is not. */
 bool fac__options_complete(double *values, const double *presets, const char *const *names, int n, const char *owner);
 /* Python's repr of a float, into text, which has room for 48 bytes. */
 const char *fac__float_text(double v, char *text);

@@ -24,7 +24,8 @@ fac_scheduler *fac_reduce_lr_on_plateau_with(fac_optimizer *optimizer, fac_sched
 
 static bool is_better(const fac__schedule_numbers *n, double metric)
 {
-    if (n->mode_max == 0) return metric < (n->threshold_abs != 0 ? n->best - n->threshold : n->best * (1. - n->threshold));
+    if (n->mode_max == 0)
+        return metric < (n->threshold_abs != 0 ? n->best - n->threshold : n->best * (1. - n->threshold));
     return metric > (n->threshold_abs != 0 ? n->best + n->threshold : n->best * (n->threshold + 1.));
 }
 

@@ -43,7 +43,12 @@ fac_optimizer *fac_rmsprop_with(fac_tensor_list params, fac_optimizer_options op
     static const fac__optimizer_kind rmsprop = {
         .name = "RMSprop",
         .slots = {"square_avg", "momentum_buffer", "grad_avg"},
-        .options = {{"lr", 1e-2}, {"alpha", 0.99}, {"eps", 1e-8}, {"weight_decay", 0}, {"momentum", 0}, {"centered", 0},
+        .options = {{"lr", 1e-2},
+                    {"alpha", 0.99},
+                    {"eps", 1e-8},
+                    {"weight_decay", 0},
+                    {"momentum", 0},
+                    {"centered", 0},
                     {"maximize", 0}},
         .write = write,
         .numbers = numbers,

@@ -29,7 +29,8 @@ static bool check_texts(const fac__schedule_kind *kind, const fac_schedule_optio
                         : o->mode && !kind->takes_modes             ? "mode"
                         : o->threshold_mode && !kind->takes_modes   ? "threshold_mode"
                                                                     : NULL;
-    if (extra) return fac__type_error("%s.__init__() got an unexpected keyword argument '%s'", kind->name, extra), false;
+    if (extra)
+        return fac__type_error("%s.__init__() got an unexpected keyword argument '%s'", kind->name, extra), false;
     if (kind->takes_strategy) {
         const char *text = o->anneal_strategy ? o->anneal_strategy : "cos";
         n->linear = !strcmp(text, "linear");
@@ -47,7 +48,8 @@ static bool check_texts(const fac__schedule_kind *kind, const fac_schedule_optio
     return true;
 }
 
-fac_scheduler *fac__scheduler_new(const fac__schedule_kind *kind, fac_optimizer *optimizer, fac_schedule_options options)
+fac_scheduler *fac__scheduler_new(const fac__schedule_kind *kind, fac_optimizer *optimizer,
+                                  fac_schedule_options options)
 {
     FAC__OP(kind->name);
     FAC__NEED(optimizer);
@@ -89,7 +91,8 @@ static bool compute(fac_scheduler *s)
     for (int g = 0; g < s->n_groups; g++) {
         s->next_lrs[g] = s->kind->lr(s, s->optimizer->groups[g].options.lr, s->base_lrs[g]);
         if (!isfinite(s->next_lrs[g]))
-            return fac__value_error("%s has no finite learning rate for epoch %lld", s->kind->name, (long long)s->last_epoch),
+            return fac__value_error("%s has no finite learning rate for epoch %lld", s->kind->name,
+                                    (long long)s->last_epoch),
                    false;
     }
     return true;
@@ -146,7 +149,8 @@ bool fac_scheduler_step(fac_scheduler *scheduler)
     FAC__NEED_OR(scheduler, false);
     if (!scheduler->kind->lr)
         return fac__type_error("%s.step() missing 1 required positional argument: 'metrics' (call fac_plateau_step)",
-                               scheduler->kind->name), false;
+                               scheduler->kind->name),
+               false;
     return step(scheduler);
 }
 
@@ -198,13 +202,15 @@ static bool load(const fac_state *state, const fac_scheduler *s, fac_scheduler *
         return fac__value_error("loaded state dict has a different number of parameter groups"), false;
     if (fac_numel(milestones) != s->n_milestones)
         return fac__value_error("loaded state dict has %lld milestones, not %lld", (long long)fac_numel(milestones),
-                                (long long)s->n_milestones), false;
+                                (long long)s->n_milestones),
+               false;
     for (int i = 0; i < NUMBERS; i++)
         if (!isnan(numbers_of(s)[i]) && !fac_state_get_float(state, names[i], &numbers_of(into)[i]))
             return fac__value_error("loaded state dict lacks the number '%s'", names[i]), false;
     /* None of these can fail any more. */
     return (!milestones || fac_to_array(milestones, FAC_INT64, s->milestones, s->n_milestones)) &&
-           fac_to_array(base, FAC_FLOAT64, s->base_lrs, s->n_groups) && fac_to_array(last, FAC_FLOAT64, s->last_lrs, s->n_groups);
+           fac_to_array(base, FAC_FLOAT64, s->base_lrs, s->n_groups) &&
+           fac_to_array(last, FAC_FLOAT64, s->last_lrs, s->n_groups);
 }
 
 bool fac_scheduler_load_state_dict(fac_scheduler *scheduler, const fac_state *state)

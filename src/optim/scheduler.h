@@ -5,8 +5,8 @@
 
 #include "optimizer.h"
 
-/* Every number of every schedule: keywords, positional arguments, and what it remembers from step to step. NAN: it has no
- * such number. Saving and loading go through this list. */
+/* Every number of every schedule: keywords, positional arguments, and what it remembers from step to step. NAN: it has
+ * no such number. Saving and loading go through this list. */
 #define FAC__SCHEDULE_NUMBERS(X)                                                                                       \
     FAC_SCHEDULE_OPTIONS(X)                                                                                            \
     X(step_size)                                                                                                       \
@@ -52,9 +52,10 @@ struct fac_scheduler {
     void *context;
 };
 
-/* A schedule with its keywords filled in. The constructor sets its other numbers, and ends with fac__scheduler_start, which
- * takes the first step; after an error it returns NULL and frees the schedule, as `ok` false makes it do. NULL is fine. */
-fac_scheduler *fac__scheduler_new(const fac__schedule_kind *kind, fac_optimizer *optimizer, fac_schedule_options options);
+/* A schedule with its keywords filled in. The constructor sets its other numbers, and ends with fac__scheduler_start,
+ * which takes the first step; after an error, or if not ok, it frees the schedule and returns NULL. NULL is fine. */
+fac_scheduler *fac__scheduler_new(const fac__schedule_kind *kind, fac_optimizer *optimizer,
+                                  fac_schedule_options options);
 fac_scheduler *fac__scheduler_start(fac_scheduler *s, bool ok);
 
 #endif

@@ -1,5 +1,5 @@
-/* Floor 6. The schedules that are a formula, as torch.optim.lr_scheduler has them: e is the epoch, lr what the last step
- * set, base_lr the learning rate at first. */
+/* Floor 6. The schedules that are a formula, as torch.optim.lr_scheduler has them: e is the epoch, lr what the last
+ * step set, base_lr the learning rate at first. */
 #include <math.h>
 #include <string.h>
 
@@ -10,7 +10,8 @@
 
 static bool between_0_and_1(double v, const char *what)
 {
-    return (v >= 0 && v <= 1) || (fac__value_error("%s multiplicative factor expected to be between 0 and 1.", what), false);
+    return (v >= 0 && v <= 1) ||
+           (fac__value_error("%s multiplicative factor expected to be between 0 and 1.", what), false);
 }
 
 static bool positive(int64_t v, const char *what)
@@ -42,7 +43,8 @@ static double multi_step_lr(const fac_scheduler *s, double lr, double base_lr)
 }
 KIND(multi_step_lr, "MultiStepLR", .options = {{"gamma", 0.1}});
 
-fac_scheduler *fac_multi_step_lr_with(fac_optimizer *optimizer, const int64_t *milestones, int n, fac_schedule_options options)
+fac_scheduler *fac_multi_step_lr_with(fac_optimizer *optimizer, const int64_t *milestones, int n,
+                                      fac_schedule_options options)
 {
     FAC__OP("MultiStepLR");
     if (n < 0) return fac__value_error("there cannot be %d milestones", n);
@@ -143,9 +145,11 @@ static double warm_restarts(const fac_scheduler *s, double lr, double base_lr)
 {
     return s->n.eta_min + (base_lr - s->n.eta_min) * (1 + cos(M_PI * s->n.T_cur / s->n.T_i)) / 2;
 }
-KIND(warm_restarts, "CosineAnnealingWarmRestarts", .advance = advance_restarts, .options = {{"T_mult", 1}, {"eta_min", 0}});
+KIND(warm_restarts, "CosineAnnealingWarmRestarts", .advance = advance_restarts,
+     .options = {{"T_mult", 1}, {"eta_min", 0}});
 
-fac_scheduler *fac_cosine_annealing_warm_restarts_with(fac_optimizer *optimizer, int64_t T_0, fac_schedule_options options)
+fac_scheduler *fac_cosine_annealing_warm_restarts_with(fac_optimizer *optimizer, int64_t T_0,
+                                                       fac_schedule_options options)
 {
     fac_scheduler *s = fac__scheduler_new(&warm_restarts_kind, optimizer, options);
     bool ok = s && positive(T_0, "T_0");
@@ -173,7 +177,8 @@ static double multiplicative_lr(const fac_scheduler *s, double lr, double base_l
 }
 KIND(multiplicative_lr, "MultiplicativeLR", .options = {{NULL, 0}});
 
-static fac_scheduler *with_lambda(const fac__schedule_kind *kind, fac_optimizer *optimizer, fac_lr_lambda factor, void *context)
+static fac_scheduler *with_lambda(const fac__schedule_kind *kind, fac_optimizer *optimizer, fac_lr_lambda factor,
+                                  void *context)
 {
     FAC__OP(kind->name);
     FAC__NEED(factor);

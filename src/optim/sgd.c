@@ -40,7 +40,11 @@ fac_optimizer *fac_sgd_with(fac_tensor_list params, fac_optimizer_options option
     static const fac__optimizer_kind sgd = {
         .name = "SGD",
         .slots = {"momentum_buffer"},
-        .options = {{"lr", INFINITY}, {"momentum", 0}, {"dampening", 0}, {"weight_decay", 0}, {"nesterov", 0},
+        .options = {{"lr", INFINITY},
+                    {"momentum", 0},
+                    {"dampening", 0},
+                    {"weight_decay", 0},
+                    {"nesterov", 0},
                     {"maximize", 0}},
         .check = check,
         .write = write,
