@@ -6,6 +6,7 @@
 
 FAC__ISA_DECLARE(bool, fac__correlate, FAC__CORRELATE_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__spread, FAC__CORRELATE_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__conv_weight_dots, FAC__CORRELATE_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__conv_weight_sums, FAC__CONV_WEIGHT_PARAMETERS);
 
 static int64_t volume(const int64_t size[3])
@@ -151,11 +152,16 @@ static void input_axis(const fac__conv_args *a, int i, int64_t residue, fac__con
     x->max_shift = last;
 }
 
+static bool has_one_slice(const fac__conv_args *a)
+{
+    return a->in[0] == 1 && a->kernel[0] == 1 && a->out[0] == 1 && a->pad[0] == 0;
+}
+
 /* Gathering multiplies a margin of zeros around dy; spreading pays for each product of a tap with reading and writing
  * its sum, about five steps of the sum over dy's channels. */
 static bool better_spread(const fac__conv_args *a)
 {
-    if (a->in[0] != 1 || a->kernel[0] != 1 || a->out[0] != 1 || a->pad[0] != 0) return false;
+    if (!has_one_slice(a)) return false;
     double gather = 1, spread = 1;
     for (int i = 1; i < 3; i++) {
         int64_t reach = (a->kernel[i] - 1) * a->dilation[i] / a->stride[i];
@@ -204,6 +210,23 @@ static bool input_by_gathering(const fac__conv_args *a)
     return true;
 }
 
+static bool weight_by_dots(const fac__conv_args *a)
+{
+    fac__correlation c;
+    if (!plan_forward(a, &c)) return false;
+    c.source = a->x;
+    c.w = a->dw;
+    c.out = (void *)a->dy;
+    return FAC__ISA_PICK(fac__conv_weight_dots)(&c);
+}
+
+static bool weight_quickly(const fac__conv_args *a)
+{
+    if (a->n * a->k * a->c * volume(a->out) == 0) return false; /* zeros */
+    if (a->c == a->groups && a->k <= 2 * a->groups && has_one_slice(a)) return weight_by_dots(a);
+    return FAC__ISA_PICK(fac__conv_weight_sums)(a);
+}
+
 static void run_forward(const void *args)
 {
     const fac__conv_args *a = args;
@@ -221,7 +244,7 @@ static void run_input(const void *args)
 static void run_weight(const void *args)
 {
     const fac__conv_args *a = args;
-    if (a->n * a->k * a->c * volume(a->out) != 0 && FAC__ISA_PICK(fac__conv_weight_sums)(a)) return;
+    if (weight_quickly(a)) return;
     (a->dtype == FAC_FLOAT64 ? weight_double : weight_float)(a);
 }
 

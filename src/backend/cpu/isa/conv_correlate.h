@@ -118,6 +118,16 @@ INLINE T *NAME(put_row)(T *to, const T *from, int64_t n, int64_t step)
     return to + n;
 }
 
+/* Rows of outputs as lines, with gaps of zeros between them and after the last. */
+static void NAME(put_lines)(const NAME(correlating) * s, const T *from, T *to)
+{
+    const fac__conv_axis *h = &s->c->axis[1], *w = &s->c->axis[2];
+    for (int64_t y = 0; y < h->outputs; y++, from += w->outputs) {
+        NAME(put_row)(to, from, w->outputs, 1);
+        to = NAME(put_zeros)(to + w->outputs, y + 1 < h->outputs ? w->max_shift : 2 * L);
+    }
+}
+
 /* How many i >= 0 have i * step + first < bound. */
 INLINE int64_t NAME(count_below)(int64_t bound, int64_t first, int64_t step)
 {

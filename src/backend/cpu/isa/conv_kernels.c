@@ -5,11 +5,13 @@
 
 #define T float
 #include "backend/cpu/isa/conv_correlate.h"
+#include "backend/cpu/isa/conv_dots.h"
 #include "backend/cpu/isa/conv_spread.h"
 #include "backend/cpu/isa/conv_weight.h"
 #undef T
 #define T double
 #include "backend/cpu/isa/conv_correlate.h"
+#include "backend/cpu/isa/conv_dots.h"
 #include "backend/cpu/isa/conv_spread.h"
 #include "backend/cpu/isa/conv_weight.h"
 #undef T
@@ -22,6 +24,11 @@ bool FAC__ISA(fac__correlate) FAC__CORRELATE_PARAMETERS
 bool FAC__ISA(fac__spread) FAC__CORRELATE_PARAMETERS
 {
     return c->dtype == FAC_FLOAT64 ? spread_out_double(c) : spread_out_float(c);
+}
+
+bool FAC__ISA(fac__conv_weight_dots) FAC__CORRELATE_PARAMETERS
+{
+    return c->dtype == FAC_FLOAT64 ? dot_weights_double(c) : dot_weights_float(c);
 }
 
 bool FAC__ISA(fac__conv_weight_sums) FAC__CONV_WEIGHT_PARAMETERS

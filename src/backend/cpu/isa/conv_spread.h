@@ -132,14 +132,8 @@ static void NAME(spread_items)(void *context, int64_t begin, int64_t end)
     for (int64_t q = begin; q < end; q++) {
         int64_t ng = q / p->parts;
         NAME(part) part = NAME(part_of)(p, q % p->parts);
-        const T *dy = (const T *)c->out + ng * c->rows * dy_plane;
-        for (int64_t k = 0; k < c->rows; k++) { /* rows of dy with gaps of zeros */
-            T *to = given + k * p->given;
-            for (int64_t y = 0; y < h->outputs; y++, dy += w->outputs) {
-                NAME(put_row)(to, dy, w->outputs, 1);
-                to = NAME(put_zeros)(to + w->outputs, y + 1 < h->outputs ? w->max_shift : 2 * L);
-            }
-        }
+        for (int64_t k = 0; k < c->rows; k++)
+            NAME(put_lines)(&p->s, (const T *)c->out + (ng * c->rows + k) * dy_plane, given + k * p->given);
         memset(sums, 0, (size_t)(part.channels * p->plane) * sizeof(T));
         const T *a = p->s.weights + (ng % c->groups * c->depth + part.first) * taps * c->rows;
         const int32_t *offsets = p->s.offsets + part.first * taps;
