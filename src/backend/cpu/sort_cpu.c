@@ -159,11 +159,14 @@ static int64_t place(const fac__search_args *a, const char *row, const int64_t *
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
         const char *at = row + (size_t)(sorter ? sorter[middle] : middle) * size;
-        bool stop; /* whether the value goes before this element; false where it is NaN */
-        if (floating)
-            stop = a->right ? fac__load_double(a->dtype, at) > f : fac__load_double(a->dtype, at) >= f;
-        else
-            stop = a->right ? fac__load_int(a->dtype, at) > v : fac__load_int(a->dtype, at) >= v;
+        bool stop; /* whether the value goes before this element: NaN goes behind all */
+        if (floating) {
+            double e = fac__load_double(a->dtype, at);
+            stop = (a->right ? e > f : e >= f) || (e != e && f == f);
+        } else {
+            int64_t e = fac__load_int(a->dtype, at);
+            stop = a->right ? e > v : e >= v;
+        }
         if (stop)
             high = middle;
         else
