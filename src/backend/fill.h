@@ -17,7 +17,7 @@ typedef struct fac__range_args {
         int64_t i;
         double f;
     } start, step, end;
-    double base;
+    double base, given; /* of logspace; given: start as it was, which a single element takes */
     void *out;
 } fac__range_args;
 extern const fac__kernel fac__k_range;

@@ -44,7 +44,7 @@ bool fac__scalar_fits(fac_scalar s, fac_dtype dtype)
     bool fits = true;
     if (fac_dtype_is_integral(dtype)) {
         if (s.kind == FAC_FLOAT64) fits = s.v.f >= limits[dtype].low && trunc(s.v.f) < limits[dtype].high;
-        else if (dtype == FAC_UINT8) fits = s.v.i > -256 && s.v.i < 256; /* small negative numbers wrap around */
+        else if (dtype == FAC_UINT8) fits = s.v.i > -256 && s.v.i < 256; /* small negative ones wrap around */
         else if (dtype != FAC_INT64) fits = (double)s.v.i >= limits[dtype].low && (double)s.v.i < limits[dtype].high;
     } else if (fac_dtype_is_floating(dtype)) {
         double v = fabs(fac_scalar_to_double(s));
@@ -174,7 +174,8 @@ fac_tensor *fac_arange_with(fac_scalar start, fac_scalar end, fac_scalar step, f
     if (dtype == FAC_BOOL) return fac__runtime_error("\"arange_cpu\" not implemented for 'Bool'");
     double from = fac_scalar_to_double(start), to = fac_scalar_to_double(end), by = fac_scalar_to_double(step);
     if (!isfinite(from) || !isfinite(to)) return fac__runtime_error("unsupported range: %g -> %g", from, to);
-    if (!fac__scalar_fits(start, dtype) || !fac__scalar_fits(end, dtype) || !fac__scalar_fits(step, dtype)) return NULL;
+    fac_dtype wide = fac_dtype_is_floating(dtype) ? FAC_FLOAT64 : FAC_INT64; /* what it is computed in */
+    if (!fac__scalar_fits(start, wide) || !fac__scalar_fits(end, wide) || !fac__scalar_fits(step, wide)) return NULL;
     fac__range_args args = {.kind = FAC__ARANGE, .dtype = dtype};
     if (fac_dtype_is_floating(dtype)) {
         args.start.f = from;
@@ -197,7 +198,9 @@ static bool range_ends(fac__range_args *args, fac_scalar start, fac_scalar end, 
 {
     if (args->n < 0) return fac__runtime_error("number of steps must be non-negative"), false;
     if (args->dtype == FAC_BOOL) return fac__runtime_error("\"%s\" not implemented for 'Bool'", kernel), false;
-    if (!fac__scalar_fits(start, args->dtype) || !fac__scalar_fits(end, args->dtype)) return false;
+    bool single = args->n == 1 && args->kind == FAC__LINSPACE; /* what is not used is not looked at either */
+    if ((args->n > 1 || single) && !fac__scalar_fits(start, args->dtype)) return false;
+    if (args->n > 1 && !fac__scalar_fits(end, args->dtype)) return false;
     args->start.f = fac_scalar_to_double(start);
     args->end.f = fac_scalar_to_double(end);
     if (fac_dtype_is_floating(args->dtype)) return true;
@@ -218,7 +221,7 @@ fac_tensor *fac_logspace_with(fac_scalar start, fac_scalar end, int64_t steps, d
 {
     FAC__OP("logspace");
     fac__range_args args = {.kind = FAC__LOGSPACE, .n = steps, .dtype = options.dtype ? options.dtype : fac_get_default_dtype(),
-                            .base = base};
+                            .base = base, .given = fac_scalar_to_double(start)};
     return range_ends(&args, start, end, "logspace_cpu") ? launch_range(&args, options) : NULL;
 }
 

@@ -228,7 +228,8 @@ fac_tensor *fac_randint_like_with(fac_tensor *self, int64_t low, int64_t high, f
 /* Random results carry no gradient back: it is zero, as in PyTorch. */
 static void zero_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
-    (void)n, (void)gy, (void)gx;
+    for (int i = 0; i < n->n_in; i++)
+        if (fac__wants(n, i)) gx[i] = fac_zeros_like(gy[0]);
 }
 
 static bool probabilities(const fac_tensor *p)

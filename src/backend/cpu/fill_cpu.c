@@ -11,7 +11,7 @@
 
 /* PyTorch computes floating ranges in groups of two vectors of 32 bytes: each vector's first element is rounded to the
  * dtype, then steps are added to it; what is left after the last group goes one by one. The same values need the same
- * rounding (RangeFactoriesKernel.cpp with Vectorized<T>::arange, observed on x86-64 with AVX2). */
+ * rounding, fused multiply-adds included (RangeFactoriesKernel.cpp with Vectorized<T>::arange, observed on x86-64 with AVX2). */
 static inline int64_t vector_of(const fac__range_args *a, int64_t i)
 {
     int64_t lanes = 32 / (int64_t)fac_dtype_size(a->dtype), group = 2 * lanes;
@@ -40,20 +40,20 @@ static void arange(void *context, int64_t begin, int64_t end)
             continue;
         }
         int64_t v = vector_of(a, i);
-        double value = v < 0 ? a->start.f + a->step.f * (double)i
-                             : rounded(a->dtype, a->start.f + a->step.f * (double)v) + (double)(i - v) * a->step.f;
+        double value = v < 0 ? fma(a->step.f, (double)i, a->start.f)
+                             : fma(a->step.f, (double)(i - v), rounded(a->dtype, fma(a->step.f, (double)v, a->start.f)));
         fac__store_double(a->dtype, out, value);
     }
 }
 
-/* Steps up from start in the first half, down from end in the second. Where the compiler of PyTorch fuses, so do we. */
+/* Steps up from start in the first half, down from end in the second. */
 static float linspace_float(const fac__range_args *a, int64_t i)
 {
     float start = (float)a->start.f, end = (float)a->end.f, step = (end - start) / (float)(a->n - 1);
     int64_t v = vector_of(a, i), half = a->n / 2;
     if (v < 0) return i < half ? fmaf(step, (float)i, start) : fmaf(-step, (float)(a->n - i - 1), end);
-    float first = v < half ? start + step * (float)v : end - step * (float)(a->n - v - 1);
-    return fmaf((float)(i - v), step, first);
+    float first = v < half ? fmaf(step, (float)v, start) : fmaf(-step, (float)(a->n - v - 1), end);
+    return first + (float)(i - v) * step;
 }
 
 static double linspace_double(const fac__range_args *a, int64_t i)
@@ -61,8 +61,8 @@ static double linspace_double(const fac__range_args *a, int64_t i)
     double step = (a->end.f - a->start.f) / (double)(a->n - 1);
     int64_t v = vector_of(a, i), half = a->n / 2;
     if (v < 0) return i < half ? fma(step, (double)i, a->start.f) : fma(-step, (double)(a->n - i - 1), a->end.f);
-    double first = v < half ? a->start.f + step * (double)v : a->end.f - step * (double)(a->n - v - 1);
-    return fma((double)(i - v), step, first);
+    double first = v < half ? fma(step, (double)v, a->start.f) : fma(-step, (double)(a->n - v - 1), a->end.f);
+    return first + (double)(i - v) * step;
 }
 
 /* float16 and bfloat16 round after every operation. */
@@ -72,7 +72,7 @@ static double linspace_half(const fac__range_args *a, int64_t i)
     double start = R(a->start.f), end = R(a->end.f), step = R((float)R(end - start) / (float)R((double)(a->n - 1)));
     int64_t v = vector_of(a, i), half = a->n / 2, at = v < 0 ? i : v;
     double first = at < half ? R(start + R(step * R((double)at))) : R(end - R(step * R((double)(a->n - at - 1))));
-    return v < 0 ? first : R(first + (double)(i - v) * step);
+    return v < 0 ? first : R(first + R((double)(i - v) * step));
 #undef R
 }
 
@@ -101,23 +101,22 @@ static void linspace(void *context, int64_t begin, int64_t end)
     }
 }
 
+/* The exponents are rounded to the dtype at every operation; integer dtypes have them in double. */
 static void logspace(void *context, int64_t begin, int64_t end)
 {
     const fac__range_args *a = context;
     size_t size = fac_dtype_size(a->dtype);
-    bool single = a->dtype != FAC_FLOAT64 && fac_dtype_is_floating(a->dtype), integral = !fac_dtype_is_floating(a->dtype);
-    double from = integral ? (double)a->start.i : a->start.f, to = integral ? (double)a->end.i : a->end.f;
-    double step = (to - from) / (double)(a->n - 1);
-    float step_f = ((float)to - (float)from) / (float)(a->n - 1);
+    bool integral = !fac_dtype_is_floating(a->dtype);
+#define R(v) (integral ? (v) : rounded(a->dtype, v))
+    double from = integral ? (double)a->start.i : R(a->start.f), to = integral ? (double)a->end.i : R(a->end.f), base = R(a->base);
+    double step = R(R(to - from) / R((double)(a->n - 1)));
     for (int64_t i = begin; i < end; i++) {
-        char *out = (char *)a->out + (size_t)i * size;
         bool low = i < a->n / 2;
-        int64_t k = low ? i : a->n - i - 1;
-        if (single)
-            fac__store_double(a->dtype, out, powf((float)a->base, low ? (float)from + step_f * (float)k : (float)to - step_f * (float)k));
-        else
-            fac__store_double(a->dtype, out, pow(a->base, low ? from + step * (double)k : to - step * (double)k));
+        double by = R(step * R((double)(low ? i : a->n - i - 1))), power = R(low ? from + by : to - by);
+        bool wide = integral || a->dtype == FAC_FLOAT64;
+        fac__store_double(a->dtype, (char *)a->out + (size_t)i * size, wide ? pow(base, power) : powf((float)base, (float)power));
     }
+#undef R
 }
 
 static void run_range(const void *args)
@@ -125,8 +124,8 @@ static void run_range(const void *args)
     fac__range_args a = *(const fac__range_args *)args;
     static const fac__range_body bodies[] = {arange, linspace, logspace};
     if (a.n == 1 && a.kind != FAC__ARANGE) {
-        if (fac_dtype_is_floating(a.dtype)) fac__store_double(a.dtype, a.out, a.kind == FAC__LOGSPACE ? pow(a.base, a.start.f) : a.start.f);
-        else if (a.kind == FAC__LOGSPACE) fac__store_double(a.dtype, a.out, pow(a.base, (double)a.start.i));
+        if (a.kind == FAC__LOGSPACE) fac__store_double(a.dtype, a.out, pow(a.base, a.given));
+        else if (fac_dtype_is_floating(a.dtype)) fac__store_double(a.dtype, a.out, a.start.f);
         else fac__store_int(a.dtype, a.out, a.start.i);
         return;
     }
