@@ -61,7 +61,8 @@ static void test_steady_state(void **state)
         }
         if (i == 4) before = fac_memory().system_allocations;
     }
-    assert_int_equal(fac_memory().system_allocations, before);
+    if (fac_memory().cached) /* under a sanitizer nothing is kept for reuse */
+        assert_int_equal(fac_memory().system_allocations, before);
     check_values(fac_grad(w), "[[80., 80., 80.], [80., 80., 80.]]");
     check_values(fac_grad(b), "[80., 80.]");
     fac_release(x);
