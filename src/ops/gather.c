@@ -292,11 +292,12 @@ static fac_tensor *put(fac_tensor *self, fac_tensor *index, fac_tensor *source, 
     if (source->numel != index->numel)
         return fac__index_error("put_(): Expected source and index to have the same number of elements, but got source.numel() = %lld, "
                                 "index.numel() = %lld", (long long)source->numel, (long long)index->numel);
-    fac_tensor *values = fac__own(fac__copy_of(source)); /* in index's shape */
-    fac_tensor *seen = NULL, *y = values ? fac__target(self, inplace) : NULL;
-    if (!y) return NULL;
     fac__node *n = fac__record("PutBackward0", put_backward, 1, 1, sizeof(gather_params), self, source);
     keep(n, accumulate, source, index);
+    fac_tensor *values = fac__own(fac__copy_of(source)); /* in index's shape */
+    fac_tensor *seen = NULL, *y = NULL;
+    if ((index = fac__apart(self, index, inplace)) && values) y = fac__target(self, inplace);
+    if (!y) return fac__finish(n, y, inplace, false);
     fac_tensor *whole = y->contiguous ? y : fac__own(fac__copy_of(y));
     int64_t strides[FAC_MAX_DIMS];
     fac__contiguous_strides(index->ndim, index->shape, strides);

@@ -339,7 +339,10 @@ static bool put_into(fac_tensor *table, fac_index_parts parts, fac_tensor *value
     fac_scope {
         fac_no_grad {
             selection s;
-            if (select_parts(&s, table, parts) && result_shape(&s) && values_fit(&s, values)) {
+            bool ready = select_parts(&s, table, parts) && result_shape(&s) && values_fit(&s, values);
+            for (int d = 0; ready && d < s.view->ndim; d++)
+                if (s.index[d]) ready = (s.index[d] = fac__apart(table, s.index[d], true)) != NULL;
+            if (ready) {
                 int64_t numel = 1;
                 for (int i = 0; i < s.ndim; i++)
                     numel *= s.shape[i];

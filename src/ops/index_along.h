@@ -17,7 +17,7 @@ fac_tensor *fac__copy_of(fac_tensor *x);
 fac_tensor *fac__target(fac_tensor *self, bool inplace);
 /* The end of both: y is what fac__target gave. ok false: something failed, and NULL is returned. */
 fac_tensor *fac__finish(fac__node *n, fac_tensor *y, bool inplace, bool ok);
-/* src, or where it shares self's memory a copy of it; the scope's. */
+/* src, values or an index: a copy of it, the scope's, where it shares the memory of self, which is written to. */
 fac_tensor *fac__apart(fac_tensor *self, fac_tensor *src, bool inplace);
 /* A 0-d tensor of that dtype, the scope's; NULL when the number does not fit. */
 fac_tensor *fac__number(fac_scalar value, fac_dtype dtype);

@@ -285,6 +285,7 @@ fac_tensor *fac_combinations(fac_tensor *self, int64_t r, bool with_replacement)
     FAC__NEED(self);
     if (self->ndim != 1) return fac__runtime_error("Expect a 1D vector, but got shape %s", fac__shape_text(self->ndim, self->shape));
     if (r < 0) return fac__runtime_error("Expect a non-negative number, but got %lld", (long long)r);
+    if (r > 1 << 24) return fac__runtime_error("too many combinations");
     if (r == 0) return fac_empty(FAC_SHAPE(0), .dtype = (fac_dtype)self->dtype);
     int64_t n = self->numel, count = 1;
     if (!with_replacement && r > n) count = 0;

@@ -39,6 +39,9 @@ static bool pad_length(const fac_tensor *x, fac_dims pad)
     if (!fac__dims_fit(pad)) return false;
     if (pad.n % 2) return fac__runtime_error("Padding length must be divisible by 2"), false;
     if (pad.n / 2 > x->ndim) return fac__runtime_error("Padding length too large"), false;
+    for (int i = 0; i < pad.n; i++)
+        if (pad.d[i] > INT64_MAX / 16 || pad.d[i] < INT64_MIN / 16)
+            return fac__runtime_error("padding by %lld is too much", (long long)pad.d[i]), false;
     return true;
 }
 

@@ -110,9 +110,11 @@ static bool roll_args(const fac_tensor *x, fac_dims *shifts, fac_dims *dims, int
     if (!fac__wrap_dims(dims, x->ndim, NULL)) return false;
     memset(shift, 0, FAC_MAX_DIMS * sizeof *shift);
     for (int i = 0; i < dims->n; i++) {
-        int64_t size = x->shape[dims->d[i]], by = size ? shifts->d[i] % size : 0;
-        shift[dims->d[i]] = size ? (shift[dims->d[i]] + by + size) % size : 0;
+        int64_t size = x->shape[dims->d[i]];
+        shifts->d[i] = size ? shifts->d[i] % size : 0;
+        shift[dims->d[i]] = size ? (shift[dims->d[i]] + shifts->d[i] + size) % size : 0;
     }
+    if (!dims->n) shifts->d[0] = x->numel ? shifts->d[0] % x->numel : 0;
     return true;
 }
 
@@ -169,10 +171,11 @@ fac_tensor *fac_rot90(fac_tensor *self, int64_t k, fac_dims dims)
     FAC__NEED(self);
     if (!rot_args(self, dims)) return NULL;
     int64_t a = dims.d[0], b = dims.d[1];
+    k = (k % 4 + 4) % 4;
     fac_tensor *y = NULL;
     fac_scope {
         fac_no_grad {
-            switch ((k % 4 + 4) % 4) {
+            switch (k) {
             case 0: y = fac_clone(self); break;
             case 1: y = fac_transpose(fac_flip(self, FAC_DIMS(b)), (int)a, (int)b); break;
             case 2: y = fac_flip(self, dims); break;

@@ -100,7 +100,8 @@ static fac_tensor *scatter(fac_tensor *self, int dim, fac_tensor *index, fac_ten
     if (!scatter_args(self, &dim, index, src)) return NULL;
     fac__node *n = record(add ? "ScatterAddBackward0" : "ScatterBackward0", add ? scatter_add_backward : scatter_backward, 1, dim, self,
                           index, src);
-    fac_tensor *values = fac__apart(self, src, inplace), *y = values ? fac__target(self, inplace) : NULL;
+    fac_tensor *values = fac__apart(self, src, inplace), *y = NULL;
+    if ((index = fac__apart(self, index, inplace)) && values) y = fac__target(self, inplace);
     if (y) write_by_element(add ? FAC__INDEX_ADD : FAC__INDEX_PUT, y, dim, index, values);
     return fac__finish(n, y, inplace, y != NULL);
 }
@@ -109,7 +110,8 @@ static fac_tensor *scatter_number(fac_tensor *self, int dim, fac_tensor *index, 
 {
     if (!scatter_args(self, &dim, index, NULL)) return NULL;
     fac__node *n = record("ScatterBackward1", scatter_backward, 1, dim, self, index, NULL);
-    fac_tensor *number = fac__number(value, (fac_dtype)self->dtype), *y = number ? fac__target(self, inplace) : NULL;
+    fac_tensor *number = fac__number(value, (fac_dtype)self->dtype), *y = NULL;
+    if ((index = fac__apart(self, index, inplace)) && number) y = fac__target(self, inplace);
     if (y) write_by_element(FAC__INDEX_PUT, y, dim, index, number);
     return fac__finish(n, y, inplace, y != NULL);
 }
@@ -280,7 +282,8 @@ static fac_tensor *reduce(const char *name, fac_tensor *self, int dim, fac_tenso
             fac__save(n, 2, src);
         }
     }
-    fac_tensor *values = fac__apart(self, src, inplace), *y = values ? fac__target(self, inplace) : NULL;
+    fac_tensor *values = fac__apart(self, src, inplace), *y = NULL;
+    if ((index = fac__apart(self, index, inplace)) && values) y = fac__target(self, inplace);
     bool ok = y && reduce_into(y, dim, index, values, reduce, include_self);
     bool keeps_result = ok && n && n->params && strcmp(reduce, "sum") && strcmp(reduce, "mean");
     if (inplace) return ok ? fac__inplace_end(y, n, keeps_result ? 3 : -1) : (fac__node_release(n), NULL);
@@ -367,7 +370,8 @@ static fac_tensor *index_add(fac_tensor *self, int dim, fac_tensor *index, fac_t
     if (n && n->params) ((scatter_params *)n->params)->alpha = alpha;
     fac_tensor *values = fac__apart(self, source, inplace);
     if (values) values = scaled(values, alpha);
-    fac_tensor *y = values ? fac__target(self, inplace) : NULL;
+    fac_tensor *y = NULL;
+    if ((index = fac__apart(self, index, inplace)) && values) y = fac__target(self, inplace);
     if (y && source->numel) fac__by_slice(FAC__INDEX_ADD, y, dim, index, values);
     return fac__finish(n, y, inplace, y != NULL);
 }
@@ -433,7 +437,8 @@ static fac_tensor *index_copy(fac_tensor *self, int dim, fac_tensor *index, fac_
 {
     if (!index_copy_args(self, &dim, index, source)) return NULL;
     fac__node *n = record("IndexCopyBackward0", index_copy_backward, 1, dim, self, index, source);
-    fac_tensor *values = fac__apart(self, source, inplace), *y = values ? fac__target(self, inplace) : NULL;
+    fac_tensor *values = fac__apart(self, source, inplace), *y = NULL;
+    if ((index = fac__apart(self, index, inplace)) && values) y = fac__target(self, inplace);
     if (y && source->numel) fac__by_slice(FAC__INDEX_PUT, y, dim, index, values);
     return fac__finish(n, y, inplace, y != NULL);
 }
@@ -463,7 +468,7 @@ static fac_tensor *index_fill(const char *name, fac_tensor *self, int dim, fac_t
     if (!in_range(self, dim, index, true)) return NULL;
     fac__node *n = record(name, index_fill_backward, 1, dim, self, index, value);
     fac_tensor *cast = fac__own(fac__new((fac_dtype)self->dtype, 0, NULL)), *y = NULL;
-    if (cast && fac__copy_into(cast, value)) y = fac__target(self, inplace);
+    if (cast && fac__copy_into(cast, value) && (index = fac__apart(self, index, inplace))) y = fac__target(self, inplace);
     if (y && y->numel && index->numel) fac__by_slice(FAC__INDEX_PUT, y, dim, index, cast);
     return fac__finish(n, y, inplace, y != NULL);
 }

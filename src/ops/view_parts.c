@@ -283,10 +283,10 @@ typedef struct strided_params {
 static int64_t last_of(const fac__layout *l)
 {
     int64_t last = l->offset;
-    for (int i = 0; i < l->ndim; i++) {
+    for (int i = 0; i < l->ndim; i++)
         if (l->shape[i] == 0) return l->offset - 1;
+    for (int i = 0; i < l->ndim; i++)
         last += (l->shape[i] - 1) * l->strides[i];
-    }
     return last;
 }
 
