@@ -227,28 +227,36 @@ static void compute_numbers(const fac_optimizer *optimizer, fac__group *group, i
     if (group->numbers_of == step) return;
     double numbers[FAC__PW_CONST] = {0};
     optimizer->kind->numbers(&group->options, (double)step, numbers);
-    for (int i = 0; i < FAC__PW_CONST; i++)
-        group->numbers[i] = fac_scalar_float(numbers[i]);
+    for (int first = 0; first < 2; first++)
+        for (int i = 0; i < group->args[first].program.n_const; i++)
+            group->args[first].constants[i] = fac_scalar_float(numbers[i]);
     group->numbers_of = step;
 }
 
-static void run(const fac__group *group, const fac__param_state *state, bool first)
+/* Field by field: operands that are made elsewhere and copied cost more than a small step's arithmetic. */
+static void set_operand(fac__operand *o, const fac_tensor *t)
 {
-    fac_tensor *p = state->param,
-               *places[FAC__PLACES] = {p, p->grad, state->slots[0], state->slots[1], state->slots[2]};
+    o->data = fac__data(t);
+    o->dtype = (fac_dtype)t->dtype;
+    for (int d = 0; d < t->ndim; d++)
+        o->strides[d] = t->strides[d];
+}
+
+static void run(fac__group *group, const fac__param_state *state, bool first)
+{
+    fac_tensor *p = state->param;
+    const fac_tensor *places[] = {p, p->grad, state->slots[0], state->slots[1], state->slots[2]};
     const fac__step_code *code = &group->code[first];
-    fac__pointwise_args args;
-    args.program = code->program;
-    args.compute = fac__compute_type((fac_dtype)p->dtype);
-    args.ndim = p->ndim;
+    fac__pointwise_args *args = &group->args[first];
+    args->compute = fac__compute_type((fac_dtype)p->dtype);
+    args->ndim = p->ndim;
     for (int d = 0; d < p->ndim; d++)
-        args.shape[d] = p->shape[d];
-    memcpy(args.constants, group->numbers, sizeof args.constants);
-    for (int i = 0; i < code->program.n_in; i++)
-        args.in[i] = fac__operand_of(places[code->in[i]]);
-    for (int i = 0; i < code->program.n_out; i++)
-        args.out[i] = fac__operand_of(places[code->out[i]]);
-    FAC__LAUNCH(fac__k_pointwise, args);
+        args->shape[d] = p->shape[d];
+    for (int i = 0; i < code->n_in; i++)
+        set_operand(&args->in[i], places[code->in[i]]);
+    for (int i = 0; i < code->n_out; i++)
+        set_operand(&args->out[i], places[code->out[i]]);
+    FAC__LAUNCH(fac__k_pointwise, *args);
     p->storage->version++;
 }
 

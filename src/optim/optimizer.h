@@ -54,8 +54,8 @@ fac__reg fac__decayed_gradient(fac__step_code *s, const fac_optimizer_options *o
 enum { FAC__AT_PARAM, FAC__AT_GRADIENT, FAC__AT_SLOT, FAC__PLACES = FAC__AT_SLOT + FAC__SLOTS };
 
 struct fac__step_code {
-    fac__program program;
-    uint8_t in[FAC__PW_IN], out[FAC__PW_OUT]; /* the places that the program's inputs and outputs are */
+    fac__program *program;                                 /* in the group's args, while it is written */
+    uint8_t n_in, n_out, in[FAC__PW_IN], out[FAC__PW_OUT]; /* the places that the program's inputs and outputs are */
     bool too_long;
 };
 
@@ -71,9 +71,9 @@ typedef struct fac__group {
     int64_t count;
     fac__param_state *params;
     fac__step_code code[2]; /* [first] */
+    fac__pointwise_args args[2];
     bool uses[FAC__SLOTS];
-    int64_t numbers_of; /* the step that the numbers were computed for; 0: none */
-    fac_scalar numbers[FAC__PW_CONST];
+    int64_t numbers_of; /* the step that the constants in args were computed for; 0: none */
 } fac__group;
 
 struct fac_optimizer {

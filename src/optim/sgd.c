@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { DECAY, MOMENTUM, UNDAMPED, MINUS_LR };
+enum { MINUS_LR, MOMENTUM, UNDAMPED, DECAY };
 
 static bool check(const fac_optimizer_options *o)
 {

@@ -8,10 +8,10 @@ enum { INPUT = 0x00, NUMBER = 0x40, CODE = 0x80, KIND = 0xc0 };
 
 static fac__reg place(fac__step_code *s, int at)
 {
-    for (int i = 0; i < s->program.n_in; i++)
+    for (int i = 0; i < s->program->n_in; i++)
         if (s->in[i] == at) return (fac__reg)(INPUT | i);
-    s->in[s->program.n_in] = (uint8_t)at;
-    return (fac__reg)(INPUT | s->program.n_in++);
+    s->in[s->program->n_in] = (uint8_t)at;
+    return (fac__reg)(INPUT | s->program->n_in++);
 }
 
 fac__reg fac__the_param(fac__step_code *s)
@@ -32,27 +32,27 @@ fac__reg fac__the_slot(fac__step_code *s, int i)
 fac__reg fac__the_number(fac__step_code *s, int i)
 {
     if (i >= FAC__PW_CONST) s->too_long = true;
-    if (i >= s->program.n_const) s->program.n_const = (uint8_t)(i + 1);
+    if (i >= s->program->n_const) s->program->n_const = (uint8_t)(i + 1);
     return (fac__reg)(NUMBER | i);
 }
 
 fac__reg fac__emit_row(fac__step_code *s, fac__row row, const fac__reg *in)
 {
-    if (s->program.n_code == FAC__PW_CODE) return s->too_long = true, 0;
-    fac__instr *instr = &s->program.code[s->program.n_code];
+    if (s->program->n_code == FAC__PW_CODE) return s->too_long = true, 0;
+    fac__instr *instr = &s->program->code[s->program->n_code];
     instr->row = (uint16_t)row;
     memcpy(instr->in, in, sizeof instr->in);
-    return (fac__reg)(CODE | s->program.n_code++);
+    return (fac__reg)(CODE | s->program->n_code++);
 }
 
 static void set(fac__step_code *s, int at, fac__reg value)
 {
-    if (s->program.n_out == FAC__PW_OUT) {
+    if (s->program->n_out == FAC__PW_OUT) {
         s->too_long = true;
         return;
     }
-    s->out[s->program.n_out] = (uint8_t)at;
-    s->program.out[s->program.n_out++] = value;
+    s->out[s->program->n_out] = (uint8_t)at;
+    s->program->out[s->program->n_out++] = value;
 }
 
 void fac__set_param(fac__step_code *s, fac__reg value)
@@ -85,16 +85,20 @@ bool fac__group_write(const fac_optimizer *optimizer, fac__group *group)
     memset(group->uses, 0, sizeof group->uses);
     for (int first = 0; first < 2; first++) {
         fac__step_code *s = &group->code[first];
-        memset(s, 0, sizeof *s);
+        *s = (fac__step_code){.program = &group->args[first].program};
+        *s->program = (fac__program){.n_code = 0};
         optimizer->kind->write(s, &group->options, first);
+        s->n_in = s->program->n_in;
+        s->n_out = s->program->n_out;
         if (s->too_long) return fac__runtime_error("the step of %s is too long", optimizer->kind->name), false;
-        for (int i = 0; i < s->program.n_code; i++)
-            for (int k = 0; k < fac__row_arity((fac__row)s->program.code[i].row); k++)
-                fix(&s->program.code[i].in[k], &s->program);
-        for (int i = 0; i < s->program.n_out; i++) {
-            fix(&s->program.out[i], &s->program);
+        for (int i = 0; i < s->program->n_code; i++)
+            for (int k = 0; k < fac__row_arity((fac__row)s->program->code[i].row); k++)
+                fix(&s->program->code[i].in[k], s->program);
+        for (int i = 0; i < s->program->n_out; i++) {
+            fix(&s->program->out[i], s->program);
             if (s->out[i] >= FAC__AT_SLOT) group->uses[s->out[i] - FAC__AT_SLOT] = true;
         }
+        s->program = NULL; /* groups move when there come more */
     }
     return true;
 }

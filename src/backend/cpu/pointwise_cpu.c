@@ -12,6 +12,7 @@ enum {
     OPERANDS = FAC__PW_IN + FAC__PW_OUT,
     SCRATCH = 32 * 1024, /* bytes of all buffers of a thread */
     MOST = 2048,         /* elements of a box */
+    SMALL = 256,         /* elements for which there is no plan */
     GRAIN = 32 * 1024    /* cheap rows' elements that are worth another thread */
 };
 
@@ -164,6 +165,49 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
         run_simple(&s, 0, numel);
     else
         fac__parallel(numel, GRAIN / row_cost((fac__row)code->row) / 64 * 64, run_simple, &s);
+    return true;
+}
+
+/* Runs a short program over little plain memory, for which a plan would cost more than the work: every register in one
+ * piece on the stack, and the outputs copied from there at the end. */
+static bool try_small(const fac__pointwise_args *args, int64_t numel)
+{
+    const fac__program *p = &args->program;
+    fac__compute type = compute_of(args->compute);
+    size_t size = type == FAC__F32 ? 4 : 8, piece = ((size_t)numel * size + 63) / 64 * 64;
+    int first = p->n_in + p->n_const;
+    if (numel > SMALL || p->n_code == 0 || piece * (size_t)(first + p->n_code) > SCRATCH) return false;
+    for (int o = 0; o < p->n_out; o++)
+        if (p->out[o] < p->n_in || args->out[o].dtype != args->compute ||
+            layout_of(&args->out[o], args->ndim, args->shape) != 1)
+            return false;
+    const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
+    char scratch[SCRATCH] __attribute__((aligned(64)));
+    const char *registers[REGISTERS];
+    for (int k = 0; k < p->n_in; k++) {
+        int layout = layout_of(&args->in[k], args->ndim, args->shape);
+        if (args->in[k].dtype != args->compute || layout < 0) return false;
+        registers[k] = layout == 1 ? args->in[k].data : scratch + piece * (size_t)k;
+        if (layout == 0)
+            table->load[type][args->compute](scratch + piece * (size_t)k, 0, 1, args->in[k].data, 0, 0, 1, numel);
+    }
+    for (int r = p->n_in; r < first; r++) {
+        double number;
+        set_number(&number, type, args->constants[r - p->n_in]);
+        registers[r] = scratch + piece * (size_t)r;
+        table->load[type][args->compute](scratch + piece * (size_t)r, 0, 1, &number, 0, 0, 1, numel);
+    }
+    for (int i = 0; i < p->n_code; i++) {
+        const fac__instr *instr = &p->code[i];
+        const char *in[4] = {NULL};
+        for (int j = 0; j < row_info[instr->row].arity; j++)
+            in[j] = registers[instr->in[j]];
+        char *to = scratch + piece * (size_t)(first + i);
+        table->rows[type][instr->row](to, in[0], in[1], in[2], in[3], numel);
+        registers[first + i] = to;
+    }
+    for (int o = 0; o < p->n_out; o++)
+        memcpy(args->out[o].data, registers[p->out[o]], (size_t)numel * size);
     return true;
 }
 
@@ -552,7 +596,7 @@ static void run_pointwise(const void *args_)
     int64_t numel = 1;
     for (int d = 0; d < args->ndim; d++)
         numel *= args->shape[d];
-    if (numel == 0 || try_simple(args, numel) || try_copy(args, numel)) return;
+    if (numel == 0 || try_simple(args, numel) || try_copy(args, numel) || try_small(args, numel)) return;
     plan p;
     make_plan(&p, args);
     int64_t grain = 1;
