@@ -5,9 +5,14 @@
 #include "kernel.h"
 
 /* C[b] = alpha * A[b] B[b] + beta * C[b], for each of batch. Strides in elements; a batch stride may be 0. beta 0 does not
- * read C. All ten dtypes: float16 and bfloat16 multiply and add in float and round once; integers wrap; bool is
- * (or of and). Each element of C sums over k in increasing order with fused multiply-add where the machine has one,
- * from 0, in blocks of k of a fixed size, and beta*C (PyTorch's bias) is added to the finished sum. */
+ * read C, alpha 0 reads neither A nor B. All ten dtypes: float16 and bfloat16 multiply and add in float and round once;
+ * integers wrap; bool is (or of and).
+ *
+ * Rounding of float32 and float64: an element of C adds up its products in increasing order of k, from 0, with fused
+ * multiply-add where the machine has one; k above 640 is cut into blocks of 320, and what is then left above 320 into
+ * halves; alpha times a block's sum is added to beta * C, one block after the other. This is the order of OpenBLAS, so
+ * that results are PyTorch's, mostly to the bit. Only a vector times a matrix that lies the other way (contiguous along
+ * k, 16384 elements and more) is summed in lanes. Nothing depends on the number of threads. */
 typedef struct fac__gemm_args {
     fac_dtype dtype;
     int64_t batch, m, n, k;

@@ -154,8 +154,22 @@ static void blocks(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* A block this large pays for handing it out; a whole problem below two of them stays on its thread. */
-enum { BLOCK_WORK = 1 << 19 };
+/* Halves the longer side of a block, or the other, in steps that suit the tiles. */
+static bool halve(grid *s)
+{
+    int64_t rows = (s->rows / 2 + 83) / 84 * 84, columns = (s->columns / 2 + 31) / 32 * 32;
+    bool down = rows < s->rows && (s->rows > s->columns || columns >= s->columns);
+    if (down)
+        s->rows = rows;
+    else if (columns < s->columns)
+        s->columns = columns;
+    else
+        return false;
+    return true;
+}
+
+/* Multiply-adds: a problem of less than 50 us stays on its thread, and no block is worth less than 15 us. */
+enum { SHARED_WORK = 3 << 20, BLOCK_WORK = 3 << 18 };
 
 static void run(const void *args)
 {
@@ -171,25 +185,20 @@ static void run(const void *args)
         g = &turned;
     }
     double work = (double)g->m * (double)g->n * (double)(g->k + 1);
-    if (g->batch == 1 && work < 2 * BLOCK_WORK) {
+    if (!fac_dtype_is_floating(g->dtype)) work *= 16; /* plain loops are that much slower */
+    if (g->batch == 1 && work < SHARED_WORK) {
         one(g);
         return;
     }
     grid s = {g, g->m, g->n, 1, 1};
-    if (work >= 2 * BLOCK_WORK && fac__threads() > 1) { /* halve the longer side, in steps that suit the tiles */
-        while (s.down * s.across * g->batch < 4 * fac__threads() &&
-               work / (double)(s.down * s.across) >= 2 * BLOCK_WORK) {
-            bool rows = s.rows > s.columns;
-            int64_t *side = rows ? &s.rows : &s.columns, step = rows ? 84 : 32,
-                    half = (*side / 2 + step - 1) / step * step;
-            if (half >= *side) break;
-            *side = half;
-            s.down = (g->m + s.rows - 1) / s.rows;
-            s.across = (g->n + s.columns - 1) / s.columns;
-        }
+    while (work >= SHARED_WORK && s.down * s.across * g->batch < 4 * fac__threads() && fac__threads() > 1 &&
+           work / (double)(s.down * s.across) >= 2 * BLOCK_WORK && halve(&s)) {
+        s.down = (g->m + s.rows - 1) / s.rows;
+        s.across = (g->n + s.columns - 1) / s.columns;
     }
-    int64_t grain = work >= 2 * BLOCK_WORK ? 1 : 1 + (int64_t)(BLOCK_WORK / work);
-    fac__parallel(g->batch * s.down * s.across, grain, blocks, &s);
+    int64_t items = g->batch * s.down * s.across,
+            grain = 1 + (int64_t)(BLOCK_WORK * (double)(s.down * s.across) / work);
+    fac__parallel(items, work * (double)g->batch < SHARED_WORK ? items : grain, blocks, &s);
 }
 
 const fac__kernel fac__k_gemm = {"gemm", {run}};

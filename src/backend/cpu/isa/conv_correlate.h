@@ -292,6 +292,7 @@ static bool NAME(correlation)(const fac__correlation *c)
     s.own = shared + offsets_bytes + weights_bytes;
     NAME(offsets)(&s, lines, (int32_t *)(void *)shared);
     fac__parallel(c->groups * s.panels, 1 + (1 << 16) / (s.k * MR_MAX + 1), NAME(pack_panels), &s);
-    fac__parallel(items * s.splits, 1 + (int64_t)((1 << 19) * s.splits / (work + 1)), NAME(correlate_items), &s);
+    items *= s.splits;
+    fac__parallel(items, fac__conv_grain(items, work / (double)s.splits), NAME(correlate_items), &s);
     return true;
 }

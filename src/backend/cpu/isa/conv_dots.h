@@ -94,7 +94,8 @@ static bool NAME(dot_weights)(const fac__correlation *c)
     p.s.own = shared + offsets_bytes + sums_bytes;
     NAME(offsets)(&p.s, lines, (int32_t *)(void *)shared);
     double work = (double)c->n / (double)p.image_groups * (double)(c->rows * p.s.k * h->outputs * p.s.line);
-    fac__parallel(p.image_groups * c->groups, 1 + (int64_t)((1 << 18) / (work + 1)), NAME(dot_items), &p);
+    int64_t items = p.image_groups * c->groups;
+    fac__parallel(items, fac__conv_grain(items, 2 * work), NAME(dot_items), &p);
     for (int64_t i = 0; i < sums; i++) {
         T sum = p.sums[i];
         for (int64_t ig = 1; ig < p.image_groups; ig++)

@@ -179,6 +179,7 @@ static bool NAME(spread_out)(const fac__correlation *c)
     p.s.weights = (T *)(void *)(shared + offsets_bytes);
     p.s.own = shared + offsets_bytes + weights_bytes;
     fac__parallel(c->groups * p.parts, 1 + (1 << 16) / (channels * taps * c->rows + 1), NAME(pack_spread), &p);
-    fac__parallel(items * p.parts, 1 + (int64_t)((1 << 19) * (double)p.parts / (work + 1)), NAME(spread_items), &p);
+    items *= p.parts;
+    fac__parallel(items, fac__conv_grain(items, work / (double)p.parts), NAME(spread_items), &p);
     return true;
 }

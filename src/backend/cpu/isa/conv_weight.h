@@ -212,7 +212,7 @@ static bool NAME(conv_weight)(const fac__conv_args *a)
     s.partial = (T *)(void *)shared;
     s.own = shared + partial_bytes;
     int64_t items = s.image_groups * a->groups * s.splits;
-    fac__parallel(items, 1 + (int64_t)((1 << 19) * (double)items / (work + 1)), NAME(weigh_items), &s);
+    fac__parallel(items, fac__conv_grain(items, work / (double)items), NAME(weigh_items), &s);
     fac__parallel(a->k, 1 + (1 << 16) / (s.image_groups * s.cg * taps), NAME(weigh_finish), &s);
     return true;
 }
