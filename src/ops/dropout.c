@@ -11,23 +11,6 @@ typedef struct way {
     bool feature, alpha;
 } way;
 
-/* Undefined contents, laid out as x is if x has no holes: noise is drawn in the order of memory. The scope's. */
-static fac_tensor *empty_as(const fac_tensor *x)
-{
-    int64_t step = 1;
-    bool done[FAC_MAX_DIMS] = {false};
-    for (int k = 0; k < x->ndim; k++) {
-        int next = -1;
-        for (int i = 0; i < x->ndim && next < 0; i++)
-            if (!done[i] && (x->shape[i] == 1 || x->strides[i] == step)) next = i;
-        if (next < 0) return fac__own(fac__new_like(x, (fac_dtype)x->dtype));
-        done[next] = true;
-        step *= x->shape[next];
-    }
-    fac_tensor *row = fac__own(fac__new((fac_dtype)x->dtype, 1, &x->numel));
-    return row ? fac__own(fac__new_view(row, x->ndim, x->shape, x->strides, 0)) : NULL;
-}
-
 static fac_tensor *empty_features(const fac_tensor *x)
 {
     if (x->ndim < 2) return fac__runtime_error("Feature dropout requires at least 2 dimensions in the input");
@@ -50,7 +33,7 @@ static fac_tensor *drop(fac_tensor *x, fac_dropout_options o, way w)
         return fac__runtime_error("result type Float can't be cast to the desired output type %s",
                                   fac__dtype_word((fac_dtype)x->dtype));
     if (o.p == 1) return times(x, fac_zeros(FAC_DIMS(), .dtype = (fac_dtype)x->dtype), o.inplace);
-    fac_tensor *noise = w.feature ? empty_features(x) : empty_as(x), *shift = NULL;
+    fac_tensor *noise = w.feature ? empty_features(x) : fac__own(fac__new_like(x, (fac_dtype)x->dtype)), *shift = NULL;
     fac_no_grad
     {
         noise = fac_bernoulli_(noise, 1 - o.p);

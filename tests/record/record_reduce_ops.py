@@ -22,6 +22,7 @@ f64, f32, f16, bf16, i64, u8, i32 = (torch.float64, torch.float32, torch.float16
                                      torch.int32)
 inf, nan = float("inf"), float("nan")
 out = None
+operators = {}  # those that are functions of Python, by name
 
 
 def R(*shape, dtype=f64):
@@ -87,9 +88,9 @@ def total(tensors):
     return sum((t * weights(t)).sum() for t in tensors)
 
 
-def case(name, *args, grad=True, second=True, **kwargs):
+def case(name, *args, grad=True, second=True, only=None, **kwargs):
     base, _, overload = name.partition(".")
-    operator = getattr(getattr(torch.ops.aten, base), overload or "default")
+    operator = operators.get(name) or getattr(getattr(torch.ops.aten, base), overload or "default")
     leaves = []
 
     def leaf(v):
@@ -100,7 +101,7 @@ def case(name, *args, grad=True, second=True, **kwargs):
             leaves.append(v)
         return v
 
-    args = [leaf(v) for v in args]
+    args = [leaf(v) if only is None or i in only else v for i, v in enumerate(args)]
     print("case", name, file=out)
     for v in args:
         value(v)
@@ -352,6 +353,12 @@ def convolutions():
     case("col2im", R(1, 8, 6), [3, 4], [2, 2], [1, 1], [0, 0], [1, 1])
 
 
-for name, record in (("reduce", reductions), ("matmul", products), ("sort", orders), ("conv", convolutions)):
-    with open(data / f"{name}_ops.txt", "w") as out:
-        record()
+def record_all(**families):
+    global out
+    for name, record in families.items():
+        with open(data / f"{name}_ops.txt", "w") as out:
+            record()
+
+
+if __name__ == "__main__":
+    record_all(reduce=reductions, matmul=products, sort=orders, conv=convolutions)
