@@ -77,7 +77,8 @@ static double number(struct argp_state *state, const char *text, double least)
 {
     char *end;
     double v = strtod(text, &end);
-    if (end == text || *end || !(v >= least) || v > 1e15) argp_error(state, "'%s' is not a number from %g up", text, least);
+    if (end == text || *end || !(v >= least) || v > 1e15)
+        argp_error(state, "'%s' is not a number from %g up", text, least);
     return v;
 }
 
@@ -126,8 +127,10 @@ static void show_progress(long epoch, int64_t done, int64_t all, double loss, do
         char bar[31] = "..............................";
         memset(bar, '#', (size_t)(30 * part));
         double left = (t - started) * (1 - part) / part;
-        if (terminal) printf("\repoch %ld [%s] %3.0f %%  loss %.4f  %.0f s left \033[K", epoch, bar, 100 * part, loss, left);
-        else printf("epoch %ld  %3.0f %%  loss %.4f  %.0f s left\n", epoch, 100 * part, loss, left);
+        if (terminal)
+            printf("\repoch %ld [%s] %3.0f %%  loss %.4f  %.0f s left \033[K", epoch, bar, 100 * part, loss, left);
+        else
+            printf("epoch %ld  %3.0f %%  loss %.4f  %.0f s left\n", epoch, 100 * part, loss, left);
         fflush(stdout);
     }
     last = t;
@@ -152,13 +155,13 @@ typedef struct tally {
 } tally;
 
 /* One round through the training images; false when the limit of steps is reached or something failed. */
-static bool train_epoch(long epoch, fac_module *model, fac_optimizer *optimizer, fac_loader *loader, tally *sum, long *step)
+static bool train_epoch(long epoch, fac_module *model, fac_optimizer *optimizer, fac_loader *loader, tally *sum,
+                        long *step)
 {
     double started = now();
     fac_train(model, true);
     *sum = (tally){0};
-    fac_for_batch(loader, x, y)
-    {
+    fac_for_batch(loader, x, y) {
         fac_tensor *logits = fac_forward(model, x);
         fac_tensor *loss = fac_cross_entropy(logits, y);
         fac_zero_grad(optimizer);
@@ -171,8 +174,10 @@ static bool train_epoch(long epoch, fac_module *model, fac_optimizer *optimizer,
         sum->right += count_right(logits, y);
         sum->images += fac_size(y, 0);
         sum->steps++;
-        if (options.log_every && *step % options.log_every == 0) printf("step %ld loss %.6f\n", *step, value);
-        else if (!options.log_every) show_progress(epoch, sum->steps, fac_loader_count(loader), value, started);
+        if (options.log_every && *step % options.log_every == 0)
+            printf("step %ld loss %.6f\n", *step, value);
+        else if (!options.log_every)
+            show_progress(epoch, sum->steps, fac_loader_count(loader), value, started);
         if (*step == options.steps) return false;
     }
     return !fac_error();
@@ -183,11 +188,11 @@ static double test_accuracy(fac_module *model, fac_loader *loader)
 {
     int64_t right = 0, images = 0;
     fac_eval(model);
-    fac_no_grad fac_for_batch(loader, x, y)
-    {
-        right += count_right(fac_forward(model, x), y);
-        images += fac_size(y, 0);
-    }
+    fac_no_grad
+        fac_for_batch(loader, x, y) {
+            right += count_right(fac_forward(model, x), y);
+            images += fac_size(y, 0);
+        }
     return images ? (double)right / (double)images : 0;
 }
 
@@ -217,15 +222,18 @@ static void save(fac_module *model)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {option_list, parse, NULL,
-                                     "Trains an image classifier on Fashion-MNIST, MNIST or files like theirs.", NULL, NULL, NULL};
+    static const struct argp argp = {
+        option_list, parse, NULL, "Trains an image classifier on Fashion-MNIST, MNIST or files like theirs.",
+        NULL,        NULL,  NULL};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     if (options.threads) fac_set_num_threads((int)options.threads);
 
     fac_dataset *train_set = fac_idx_dataset(options.data, true), *test_set = fac_idx_dataset(options.data, false);
     if (!train_set || !test_set)
-        fprintf(stderr, "There is no usable data in %s. On Debian and Ubuntu the package dataset-fashion-mnist has it;\n"
-                        "or say with --data where the four idx files are.\n", options.data);
+        fprintf(stderr,
+                "There is no usable data in %s. On Debian and Ubuntu the package dataset-fashion-mnist has it;\n"
+                "or say with --data where the four idx files are.\n",
+                options.data);
 
     fac_manual_seed(options.seed);
     fac_module *model = options.recipe->model();

@@ -55,7 +55,8 @@ static double number(struct argp_state *state, const char *text, double least)
 {
     char *end;
     double v = strtod(text, &end);
-    if (end == text || *end || !(v >= least) || v > 1e15) argp_error(state, "'%s' is not a number from %g up", text, least);
+    if (end == text || *end || !(v >= least) || v > 1e15)
+        argp_error(state, "'%s' is not a number from %g up", text, least);
     return v;
 }
 
@@ -67,10 +68,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'l': options.lr = number(state, arg, 0); break;
     case 'e': options.epochs = (int)number(state, arg, 1); break;
     case 'a':
-        if (!strcmp(arg, "relu")) options.activation = fac_relu;
-        else if (!strcmp(arg, "tanh")) options.activation = fac_tanh;
-        else if (!strcmp(arg, "sigmoid")) options.activation = fac_sigmoid;
-        else argp_error(state, "there is no activation '%s': relu, tanh or sigmoid", arg);
+        if (!strcmp(arg, "relu"))
+            options.activation = fac_relu;
+        else if (!strcmp(arg, "tanh"))
+            options.activation = fac_tanh;
+        else if (!strcmp(arg, "sigmoid"))
+            options.activation = fac_sigmoid;
+        else
+            argp_error(state, "there is no activation '%s': relu, tanh or sigmoid", arg);
         break;
     case ARGP_KEY_ARG: argp_error(state, "'%s' is not expected", arg); break;
     default: return ARGP_ERR_UNKNOWN;
@@ -89,7 +94,8 @@ static bool solved(fac_tensor *predicted, fac_tensor *y)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {option_list, parse, NULL, "Trains the lesson's small network on XOR.", NULL, NULL, NULL};
+    static const struct argp argp = {option_list, parse, NULL, "Trains the lesson's small network on XOR.",
+                                     NULL,        NULL,  NULL};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
 
     /* Create the model and the optimizer */
@@ -102,7 +108,8 @@ int main(int argc, char **argv)
     fac_tensor *y = fac_literal("[[0], [1], [1], [0]]", .dtype = FAC_FLOAT32);
 
     /* Training loop. A fac_scope frees what one round made. */
-    for (int epoch = 1; epoch <= options.epochs && !fac_error(); epoch++) fac_scope {
+    for (int epoch = 1; epoch <= options.epochs && !fac_error(); epoch++)
+        fac_scope {
             /* Forward pass */
             fac_tensor *outputs = fac_forward(model, X);
             fac_tensor *loss = fac_mse_loss(outputs, y);
@@ -121,9 +128,10 @@ int main(int argc, char **argv)
         printf("Final predictions:\n");
         fac_print(predicted);
         if (!fac_error())
-            printf("%s\n", solved(predicted, y) ? "XOR is solved: every prediction is on the right side of 0.5."
-                                                : "XOR is not solved: not every prediction is on the right side of 0.5. "
-                                                  "Try more epochs, a larger --lr or --hidden, or another --seed.");
+            printf("%s\n", solved(predicted, y)
+                               ? "XOR is solved: every prediction is on the right side of 0.5."
+                               : "XOR is not solved: not every prediction is on the right side of 0.5. "
+                                 "Try more epochs, a larger --lr or --hidden, or another --seed.");
     }
 
     fac_optimizer_free(optimizer);
