@@ -1,5 +1,6 @@
-/* Checks gradients of linear functions exactly: if y = f(x), the gradient g of sum(w * y) in x is the adjoint of f applied to
- * w, so sum(g * v) = sum(w * f(v)) for every v; and as g is linear in w, the gradient of sum(g * v) in w is f(v). */
+/* Checks gradients of linear functions exactly: if y = f(x), the gradient g of sum(w * y) in x is the adjoint of f
+ * applied to w, so sum(g * v) = sum(w * f(v)) for every v; and as g is linear in w, the gradient of sum(g * v) in w
+ * is f(v). */
 #ifndef FACULA_LINEAR_H
 #define FACULA_LINEAR_H
 
@@ -21,7 +22,8 @@ static inline void check_linear_in(const linear_case *c, fac_tensor *x, fac_tens
     if (!ok) fail_msg("%s: no gradient: %s", c->name, fac_error());
     fac_tensor *image = c->f(v);
     double left = fac_item(fac_sum(fac_mul(g, v))), right = fac_item(fac_sum(fac_mul(w, image)));
-    if (!(fabs(left - right) <= 1e-10 * (1 + fabs(right)))) fail_msg("%s: gradient: %.17g, not %.17g", c->name, left, right);
+    if (!(fabs(left - right) <= 1e-10 * (1 + fabs(right))))
+        fail_msg("%s: gradient: %.17g, not %.17g", c->name, left, right);
     fac_tensor *sum = fac_sum(fac_mul(g, v));
     if (fac_numel(y) == 0 && !fac_requires_grad(sum)) return; /* an empty result has nothing to do with w */
     if (!fac_autograd_grad(&sum, 1, &w, 1, &back)) fail_msg("%s: no second gradient: %s", c->name, fac_error());

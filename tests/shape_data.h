@@ -26,7 +26,8 @@ static inline int each_line(const char *kind, void (*check)(char **field))
             if (end) *end = 0;
             rest = end ? end + 3 : NULL;
         }
-        fac_scope check(field);
+        fac_scope
+            check(field);
         if (fac_error()) fail_msg("%s: %s", field[0], fac_error());
         count++;
     }

@@ -1,7 +1,7 @@
 /* Making tensors: constants, ranges, C arrays, random numbers. */
 #include "shape_data.h"
 
-/* ---- constants -------------------------------------------------------------------------------------------------- */
+/* ---- constants ----------------------------------------------------------------------------------------------- */
 
 static void test_constants(void **state)
 {
@@ -36,16 +36,22 @@ static void test_constant_errors(void **state)
 {
     (void)state;
     expect_error(fac_zeros(FAC_SHAPE(2, -1)), "Trying to create tensor with negative dimension -1: [2, -1]");
-    expect_error(fac_zeros(FAC_SHAPE(1ll << 62, 2)), "Storage size calculation overflowed with sizes=[4611686018427387904, 2]");
+    expect_error(fac_zeros(FAC_SHAPE(1ll << 62, 2)),
+                 "Storage size calculation overflowed with sizes=[4611686018427387904, 2]");
     expect_error(fac_zeros(FAC_SHAPE(1ll << 50)), "not enough memory");
-    expect_error(fac_zeros(FAC_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)), "tensors of 13 dimensions are not supported");
+    expect_error(fac_zeros(FAC_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)),
+                 "tensors of 13 dimensions are not supported");
     expect_error(fac_zeros(FAC_SHAPE(2), .dtype = FAC_INT64, .requires_grad = true),
                  "Only Tensors of floating point and complex dtype can require gradients");
-    expect_error(fac_full(FAC_SHAPE(2), 300, .dtype = FAC_UINT8), "value cannot be converted to type uint8_t without overflow");
-    expect_error(fac_full(FAC_SHAPE(2), 128, .dtype = FAC_INT8), "value cannot be converted to type int8_t without overflow");
-    expect_error(fac_full(FAC_SHAPE(2), NAN, .dtype = FAC_INT64), "value cannot be converted to type int64_t without overflow");
+    expect_error(fac_full(FAC_SHAPE(2), 300, .dtype = FAC_UINT8),
+                 "value cannot be converted to type uint8_t without overflow");
+    expect_error(fac_full(FAC_SHAPE(2), 128, .dtype = FAC_INT8),
+                 "value cannot be converted to type int8_t without overflow");
+    expect_error(fac_full(FAC_SHAPE(2), NAN, .dtype = FAC_INT64),
+                 "value cannot be converted to type int64_t without overflow");
     expect_error(fac_full(FAC_SHAPE(2), 1e40), "value cannot be converted to type float without overflow");
-    expect_error(fac_full(FAC_SHAPE(2), 1e6, .dtype = FAC_FLOAT16), "value cannot be converted to type at::Half without overflow");
+    expect_error(fac_full(FAC_SHAPE(2), 1e6, .dtype = FAC_FLOAT16),
+                 "value cannot be converted to type at::Half without overflow");
     check_values(fac_full(FAC_SHAPE(1), INFINITY), "[inf]");
     expect_error(fac_eye(-1, 2), "n must be greater or equal to 0, got -1");
     expect_error(fac_eye(2, -1), "m must be greater or equal to 0, got -1");
@@ -53,7 +59,7 @@ static void test_constant_errors(void **state)
     expect_error(fac_full_like(NULL, 1), "'self' must not be NULL");
 }
 
-/* ---- C arrays --------------------------------------------------------------------------------------------------- */
+/* ---- C arrays ------------------------------------------------------------------------------------------------ */
 
 static void count_drop(void *context)
 {
@@ -84,7 +90,7 @@ static void test_arrays(void **state)
     expect_error(fac_from_blob(data, FAC_FLOAT32, FAC_SHAPE(-2), NULL, NULL), "negative dimension -2");
 }
 
-/* ---- ranges ----------------------------------------------------------------------------------------------------- */
+/* ---- ranges -------------------------------------------------------------------------------------------------- */
 
 static uint64_t hash_of(const fac_tensor *t)
 {
@@ -159,7 +165,7 @@ static void test_range_errors(void **state)
     expect_error(fac_tril_indices(1, 3, 0, .dtype = FAC_FLOAT32), "\"tril_indices\" not implemented for 'Float'");
 }
 
-/* ---- random ----------------------------------------------------------------------------------------------------- */
+/* ---- random -------------------------------------------------------------------------------------------------- */
 
 static fac_tensor *halves(void)
 {
@@ -265,7 +271,8 @@ static void test_random_errors(void **state)
     fac_tensor *byte = fac_zeros(FAC_SHAPE(2), .dtype = FAC_UINT8);
     expect_error(fac_rand(FAC_SHAPE(2), .dtype = FAC_INT64), "\"check_uniform_bounds\" not implemented for 'Long'");
     expect_error(fac_randn(FAC_SHAPE(2), .dtype = FAC_INT64), "\"normal_kernel_cpu\" not implemented for 'Long'");
-    expect_error(fac_randint(3, 2, FAC_SHAPE(2)), "random_ expects 'from' to be less than 'to', but got from=3 >= to=2");
+    expect_error(fac_randint(3, 2, FAC_SHAPE(2)),
+                 "random_ expects 'from' to be less than 'to', but got from=3 >= to=2");
     expect_error(fac_randint(0, 300, FAC_SHAPE(2), .dtype = FAC_UINT8), "to - 1 is out of bounds for unsigned char");
     expect_error(fac_randint(-1, 3, FAC_SHAPE(2), .dtype = FAC_UINT8), "from is out of bounds for unsigned char");
     expect_error(fac_randint(0, 3, FAC_SHAPE(2), .dtype = FAC_BOOL), "to - 1 is out of bounds for bool");
@@ -273,18 +280,21 @@ static void test_random_errors(void **state)
     expect_error(fac_randperm(300, .dtype = FAC_UINT8), "value cannot be converted to type uint8_t without overflow");
     expect_error(fac_randperm(3000, .dtype = FAC_FLOAT16), "n cannot be greater than 2049 for Half type.");
     expect_error(fac_randperm(3, .dtype = FAC_BOOL), "\"randperm\" not implemented for 'Bool'");
-    expect_error(fac_bernoulli(fac_full(FAC_SHAPE(2), 2.0)), "Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
+    expect_error(fac_bernoulli(fac_full(FAC_SHAPE(2), 2.0)),
+                 "Expected p_in >= 0 && p_in <= 1 to be true, but got false.");
     expect_error(fac_bernoulli(i), "\"bernoulli_tensor_cpu_p_\" not implemented for 'Long'");
     expect_error(fac_bernoulli_(x, 2), "bernoulli_ expects p to be in [0, 1], but got p=2");
     expect_error(fac_bernoulli_p(x, -1), "bernoulli_ expects p to be in [0, 1], but got p=-1");
-    expect_error(fac_bernoulli_tensor_(x, fac_ones(FAC_SHAPE(3))), "The expanded size of the tensor (2) must match the existing size (3)");
+    expect_error(fac_bernoulli_tensor_(x, fac_ones(FAC_SHAPE(3))),
+                 "The expanded size of the tensor (2) must match the existing size (3)");
     expect_error(fac_uniform_(x, 2, 1), "uniform_ expects to return a [from, to) range, but found from=2 > to=1");
     expect_error(fac_uniform_(x, 0, 1e39), "to is out of bounds for float");
     expect_error(fac_uniform_(x, -3e38, 3e38), "result in to-from to exceed the limit");
     expect_error(fac_normal_(x, 0, -1), "normal expects std >= 0.0, but found std -1");
     expect_error(fac_normal_mean(i, 1), "\"normal_kernel_cpu\" not implemented for 'Long'");
     expect_error(fac_normal_std(0, fac_full(FAC_SHAPE(2), -1.0)), "normal expects all elements of std >= 0.0");
-    expect_error(fac_normal_tensor(x, fac_ones(FAC_SHAPE(3))), "The size of tensor a (2) must match the size of tensor b (3)");
+    expect_error(fac_normal_tensor(x, fac_ones(FAC_SHAPE(3))),
+                 "The size of tensor a (2) must match the size of tensor b (3)");
     expect_error(fac_random_(byte, 0, 300), "to - 1 is out of bounds for unsigned char");
     expect_error(fac_exponential_(x, -1), "exponential_ expects lambda >= 0.0, but found lambda=-1");
     expect_error(fac_exponential_(i, 1), "\"exponential_cpu\" not implemented for 'Long'");
@@ -296,10 +306,11 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constants),       cmocka_unit_test(test_constant_errors), cmocka_unit_test(test_arrays),
-        cmocka_unit_test(test_recorded_ranges), cmocka_unit_test(test_ranges),          cmocka_unit_test(test_range_errors),
-        cmocka_unit_test(test_recorded_random), cmocka_unit_test(test_generators),      cmocka_unit_test(test_random_gradients),
-        cmocka_unit_test(test_random_errors),
+        cmocka_unit_test(test_constants),        cmocka_unit_test(test_constant_errors),
+        cmocka_unit_test(test_arrays),           cmocka_unit_test(test_recorded_ranges),
+        cmocka_unit_test(test_ranges),           cmocka_unit_test(test_range_errors),
+        cmocka_unit_test(test_recorded_random),  cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_random_gradients), cmocka_unit_test(test_random_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

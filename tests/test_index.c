@@ -2,7 +2,7 @@
 #include "linear.h"
 #include "shape_data.h"
 
-/* ---- x[...], recorded -------------------------------------------------------------------------------------------- */
+/* ---- x[...], recorded ---------------------------------------------------------------------------------------- */
 
 static int read_parts(char *text, fac_index_part *parts)
 {
@@ -20,7 +20,8 @@ static int read_parts(char *text, fac_index_part *parts)
             parts[n] = FAC_SLICE(*start == '_' ? FAC_OPEN : atoll(start), *stop == '_' ? FAC_OPEN : atoll(stop), step);
             break;
         default:
-            parts[n] = fac__part_tensor(read_tensor(strchr(p, ':') + 1, *p == 'm' ? FAC_BOOL : FAC_INT64, read_shape(p + 1)));
+            parts[n] =
+                fac__part_tensor(read_tensor(strchr(p, ':') + 1, *p == 'm' ? FAC_BOOL : FAC_INT64, read_shape(p + 1)));
         }
     }
     return n;
@@ -71,7 +72,8 @@ static void check_put(char **field)
     *last = 0;
     fac_dims shape = read_shape(field[0]);
     fac_index_parts list = {parts, read_parts(space + 1, parts)};
-    fac_tensor *x = counted(shape), *v = fac_requires_grad_(fac_detach(fac_add_scalar(counted(read_shape(field[1])), 100)), true);
+    fac_tensor *x = counted(shape),
+               *v = fac_requires_grad_(fac_detach(fac_add_scalar(counted(read_shape(field[1])), 100)), true);
     fac_tensor *y = fac_clone(x);
     fac_tensor *changed = add ? fac_index_put_(y, list, v, true) : fac_index_set(y, list, v);
     assert_ptr_equal(changed, y);
@@ -90,7 +92,7 @@ static void test_recorded(void **state)
     assert_int_equal(each_line("put", check_put), 80);
 }
 
-/* ---- x[...], as it is written -------------------------------------------------------------------------------------- */
+/* ---- x[...], as it is written -------------------------------------------------------------------------------- */
 
 static void test_spelling(void **state)
 {
@@ -116,7 +118,8 @@ static void test_spelling(void **state)
     fac_tensor *p = fac_literal("[2, 0, 1]");
     fac_index_set(p, FAC_INDEX(p), fac_literal("[7, 8, 9]"));
     check_values(p, "[8, 9, 7]");
-    check_values(fac_index_put(fac_zeros(FAC_SHAPE(2), .dtype = FAC_INT64), FAC_INDEX(fac_literal("[1, 1, 0]")), fac_literal("[1, 2, 3]"), true),
+    check_values(fac_index_put(fac_zeros(FAC_SHAPE(2), .dtype = FAC_INT64), FAC_INDEX(fac_literal("[1, 1, 0]")),
+                               fac_literal("[1, 2, 3]"), true),
                  "[3, 3]");
 }
 
@@ -133,30 +136,38 @@ static void test_spelling_errors(void **state)
     expect_error(fac_index(x, FAC_SLICE(0, 1, 0)), "step must be greater than zero");
     expect_error(fac_index(x, fac_literal("[5]")), "index 5 is out of bounds for dimension 0 with size 2");
     expect_error(fac_index(x, fac_literal("[-3]")), "index -3 is out of bounds for dimension 0 with size 2");
-    expect_error(fac_index(x, fac_literal("[0, 1]"), fac_literal("[0, 1, 2]")), "shape mismatch: indexing tensors could not be broadcast "
-                                                                                "together with shapes [2], [3]");
-    expect_error(fac_index(x, fac_literal("[True, False, True]")), "The shape of the mask [3] at index 0 does not match the shape of the "
-                                                                   "indexed tensor [2, 3] at index 0");
+    expect_error(fac_index(x, fac_literal("[0, 1]"), fac_literal("[0, 1, 2]")),
+                 "shape mismatch: indexing tensors could not be broadcast "
+                 "together with shapes [2], [3]");
+    expect_error(fac_index(x, fac_literal("[True, False, True]")),
+                 "The shape of the mask [3] at index 0 does not match the shape of the "
+                 "indexed tensor [2, 3] at index 0");
     expect_error(fac_index(x, fac_literal("[1.]")), "tensors used as indices must be long, byte or bool tensors");
-    expect_error(fac_index(fac_zeros(FAC_SHAPE(0, 3)), fac_literal("[0]")), "index is out of bounds for dimension with size 0");
+    expect_error(fac_index(fac_zeros(FAC_SHAPE(0, 3)), fac_literal("[0]")),
+                 "index is out of bounds for dimension with size 0");
     expect_error(fac_index(x, (fac_tensor *)NULL), "'index' must not be NULL");
     expect_error(fac_index(NULL, 0), "'self' must not be NULL");
     expect_error(fac_index_put_(x, FAC_INDEX(fac_literal("[0]")), fac_zeros(FAC_SHAPE(2)), false),
                  "shape mismatch: value tensor of shape [2] cannot be broadcast to indexing result of shape [1, 3]");
     expect_error(fac_index_put_(x, FAC_INDEX(fac_literal("[0]")), fac_literal("[1]"), false),
-                 "Index put requires the source and destination dtypes match, got Float for the destination and Long for the source.");
-    expect_error(fac_index_set(x, FAC_INDEX(0), fac_zeros(FAC_SHAPE(2))), "The size of tensor a (3) must match the size of tensor b (2)");
+                 "Index put requires the source and destination dtypes match, got Float for the destination and Long "
+                 "for the source.");
+    expect_error(fac_index_set(x, FAC_INDEX(0), fac_zeros(FAC_SHAPE(2))),
+                 "The size of tensor a (3) must match the size of tensor b (2)");
     fac_tensor *leaf = fac_zeros(FAC_SHAPE(2), .requires_grad = true);
-    expect_error(fac_index_set_scalar(leaf, FAC_INDEX(0), 1), "a view of a leaf Variable that requires grad is being used in an in-place");
-    expect_error(fac_index_set_scalar(leaf, FAC_INDEX(fac_literal("[0]")), 1), "a leaf Variable that requires grad is being used in an in-place");
+    expect_error(fac_index_set_scalar(leaf, FAC_INDEX(0), 1),
+                 "a view of a leaf Variable that requires grad is being used in an in-place");
+    expect_error(fac_index_set_scalar(leaf, FAC_INDEX(fac_literal("[0]")), 1),
+                 "a leaf Variable that requires grad is being used in an in-place");
 }
 
-/* ---- along one dimension --------------------------------------------------------------------------------------------- */
+/* ---- along one dimension ------------------------------------------------------------------------------------- */
 
 static void test_along(void **state)
 {
     (void)state;
-    fac_tensor *x = fac_reshape(fac_arange(0., 6, 1), FAC_SHAPE(2, 3)), *i = fac_literal("[[0, 1, 1]]"), *rows = fac_literal("[1, 1, 0]");
+    fac_tensor *x = fac_reshape(fac_arange(0., 6, 1), FAC_SHAPE(2, 3)), *i = fac_literal("[[0, 1, 1]]"),
+               *rows = fac_literal("[1, 1, 0]");
     check_values(fac_gather(x, 0, i), "[[0., 4., 5.]]");
     check_values(fac_gather(fac_t(x), 1, fac_literal("[[1], [0], [1]]")), "[[3.], [1.], [5.]]");
     check_values(fac_index_select(x, 0, rows), "[[3., 4., 5.], [3., 4., 5.], [0., 1., 2.]]");
@@ -181,15 +192,20 @@ static void test_along(void **state)
     check_values(fac_index_fill_tensor(x, 0, fac_literal("1"), fac_literal("5")), "[[0., 1., 2.], [5., 5., 5.]]");
     check_values(fac_index_reduce(x, 0, fac_literal("[1, 1]"), src, "amax", true), "[[0., 1., 2.], [40., 50., 60.]]");
     check_values(fac_index_reduce(x, 0, fac_literal("[1, 1]"), src, "mean", false), "[[0., 1., 2.], [25., 35., 45.]]");
-    check_values(fac_put(x, fac_literal("[0, -1, 0]"), fac_literal("[1., 2., 3.]"), true), "[[4., 1., 2.], [3., 4., 7.]]");
+    check_values(fac_put(x, fac_literal("[0, -1, 0]"), fac_literal("[1., 2., 3.]"), true),
+                 "[[4., 1., 2.], [3., 4., 7.]]");
     check_values(x, "[[0., 1., 2.], [3., 4., 5.]]"); /* none of these changed it */
     fac_tensor *zero = fac_scalar_tensor(1);
     check_values(fac_gather(zero, 0, fac_literal("[0, 0]")), "[1., 1.]");
     check_values(fac_index_add(zero, 0, fac_literal("[0]"), fac_literal("[2.]"), 1), "3.");
     check_values(fac_index_select(zero, 0, fac_literal("[0]")), "1.");
-    check_values(fac_scatter_add(fac_literal("[True, False]"), 0, fac_literal("[1, 1]"), fac_literal("[True, True]")), "[True, True]");
-    check_values(fac_scatter_reduce(fac_literal("[7, 7]"), 0, fac_literal("[1, 1]"), fac_literal("[-3, 4]"), "mean", true), "[7, 2]");
-    check_values(fac_scatter_add(fac_zeros(FAC_SHAPE(1), .dtype = FAC_UINT8), 0, fac_literal("[0, 0]"), fac_literal("[200, 100]", .dtype = FAC_UINT8)),
+    check_values(fac_scatter_add(fac_literal("[True, False]"), 0, fac_literal("[1, 1]"), fac_literal("[True, True]")),
+                 "[True, True]");
+    check_values(
+        fac_scatter_reduce(fac_literal("[7, 7]"), 0, fac_literal("[1, 1]"), fac_literal("[-3, 4]"), "mean", true),
+        "[7, 2]");
+    check_values(fac_scatter_add(fac_zeros(FAC_SHAPE(1), .dtype = FAC_UINT8), 0, fac_literal("[0, 0]"),
+                                 fac_literal("[200, 100]", .dtype = FAC_UINT8)),
                  "[44]");
 }
 
@@ -230,7 +246,8 @@ static void test_masks(void **state)
     check_values(fac_masked_fill(fac_scalar_tensor(1), mask, 0), "[0., 1., 0.]");
     check_values(fac_masked_select(x, mask), "[0., 2., 3., 5.]");
     check_values(fac_masked_select(fac_t(x), fac_t(fac_gt_scalar(x, 2))), "[3., 4., 5.]");
-    check_values(fac_masked_scatter(x, mask, fac_literal("[10., 20., 30., 40., 50.]")), "[[10., 1., 20.], [30., 4., 40.]]");
+    check_values(fac_masked_scatter(x, mask, fac_literal("[10., 20., 30., 40., 50.]")),
+                 "[[10., 1., 20.], [30., 4., 40.]]");
     check_values(fac_nonzero(fac_literal("[[0., -0.], [0.5, nan]]")), "[[1, 0], [1, 1]]");
     check_values(fac_argwhere(fac_t(fac_literal("[[0, 1], [1, 0]]"))), "[[0, 1], [1, 0]]");
     assert_int_equal(fac_size(fac_nonzero(fac_scalar_tensor(3)), 0), 1);
@@ -239,7 +256,8 @@ static void test_masks(void **state)
     check_values(where.items[0], "[1, 1]");
     check_values(where.items[1], "[1, 2]");
     assert_int_equal(fac_where_true(fac_scalar_tensor(1)).count, 1);
-    static const fac_dtype dtypes[] = {FAC_BOOL, FAC_UINT8, FAC_INT8, FAC_INT16, FAC_INT32, FAC_FLOAT16, FAC_BFLOAT16, FAC_FLOAT64};
+    static const fac_dtype dtypes[] = {FAC_BOOL,  FAC_UINT8,   FAC_INT8,     FAC_INT16,
+                                       FAC_INT32, FAC_FLOAT16, FAC_BFLOAT16, FAC_FLOAT64};
     for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
         check_values(fac_nonzero(fac_literal("[0, 1, 0, 1]", .dtype = dtypes[i])), "[[1], [3]]");
 }
@@ -259,13 +277,14 @@ static void test_many(void **state)
     fac_tensor *one_hot = fac_scatter_scalar(fac_zeros(FAC_SHAPE(4000, 50)), 1, fac_unsqueeze(index, 1), 1);
     check_close(sums[0], fac_matmul(fac_t(one_hot), values), 1e-4);
     check_close(fac_index_select(sums[0], 0, index), fac_index(sums[0], index), 0);
-    check_close(fac_index_select(sums[0], 0, index), fac_gather(sums[0], 0, fac_expand(fac_unsqueeze(index, 1), FAC_SHAPE(4000, 33))), 0);
+    check_close(fac_index_select(sums[0], 0, index),
+                fac_gather(sums[0], 0, fac_expand(fac_unsqueeze(index, 1), FAC_SHAPE(4000, 33))), 0);
     fac_tensor *flat = fac_ravel(values), *big = fac_gt_scalar(flat, 1);
     check_close(fac_masked_select(flat, big), fac_index(flat, big), 0);
     fac_set_num_threads(threads);
 }
 
-/* ---- gradients --------------------------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
 
 #define LINEAR(name, expression)                                                                                       \
     static fac_tensor *name(fac_tensor *x)                                                                             \
@@ -304,12 +323,16 @@ LINEAR(mask_written, fac_masked_scatter(x, mask_of(x), fac_mul_scalar(x, 2)))
 static void test_gradients(void **state)
 {
     (void)state;
-#define CASE(f) {#f, f, FAC_SHAPE(2, 3)}
+#define CASE(f)                                                                                                        \
+    {                                                                                                                  \
+#f, f, FAC_SHAPE(2, 3)                                                                                         \
+    }
     const linear_case cases[] = {
-        CASE(by_parts), CASE(by_mask), CASE(put_parts), CASE(add_parts), CASE(gathered), CASE(selected), CASE(taken), CASE(along), CASE(written),
-        CASE(cleared), CASE(added), CASE(summed), CASE(averaged), CASE(slices_added), CASE(slices_copied), CASE(slices_averaged),
-        CASE(slices_filled), CASE(numbers_put), CASE(numbers_added), CASE(filled), CASE(filled_with), CASE(masked), CASE(masked_wide),
-        CASE(mask_written),
+        CASE(by_parts),        CASE(by_mask),       CASE(put_parts),   CASE(add_parts),     CASE(gathered),
+        CASE(selected),        CASE(taken),         CASE(along),       CASE(written),       CASE(cleared),
+        CASE(added),           CASE(summed),        CASE(averaged),    CASE(slices_added),  CASE(slices_copied),
+        CASE(slices_averaged), CASE(slices_filled), CASE(numbers_put), CASE(numbers_added), CASE(filled),
+        CASE(filled_with),     CASE(masked),        CASE(masked_wide), CASE(mask_written),
     };
     fac_manual_seed(4);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -320,7 +343,8 @@ static void test_gradients(void **state)
 static void test_reduced_gradients(void **state)
 {
     (void)state;
-    fac_tensor *x = fac_requires_grad_(fac_literal("[2., 3., 5.]"), true), *s = fac_requires_grad_(fac_literal("[4., 0., 5., 5.]"), true);
+    fac_tensor *x = fac_requires_grad_(fac_literal("[2., 3., 5.]"), true),
+               *s = fac_requires_grad_(fac_literal("[4., 0., 5., 5.]"), true);
     fac_tensor *i = fac_literal("[0, 0, 2, 2]");
     fac_tensor *y = fac_scatter_reduce(x, 0, i, s, "prod", true);
     check_values(fac_detach(y), "[0., 3., 125.]");
@@ -340,19 +364,21 @@ static void test_reduced_gradients(void **state)
     assert_string_equal(fac_grad_fn_name(y), "ScatterReduceBackward0");
 }
 
-/* ---- errors ------------------------------------------------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void test_errors(void **state)
 {
     (void)state;
-    fac_tensor *x = fac_zeros(FAC_SHAPE(2, 3)), *one = fac_literal("[1]"), *two = fac_literal("[[2]]"), *row = fac_zeros(FAC_SHAPE(1, 3));
+    fac_tensor *x = fac_zeros(FAC_SHAPE(2, 3)), *one = fac_literal("[1]"), *two = fac_literal("[[2]]"),
+               *row = fac_zeros(FAC_SHAPE(1, 3));
     fac_tensor *wrong = fac_literal("[1.]"), *wide = fac_zeros(FAC_SHAPE(1, 3), .dtype = FAC_FLOAT64);
     const char *outside = "index 2 is out of bounds for dimension 0 with size 2";
     expect_error(fac_gather(x, 0, two), outside);
     expect_error(fac_gather(x, 0, fac_literal("[[-1]]")), "index -1 is out of bounds for dimension 0 with size 2");
     expect_error(fac_gather(x, 0, one), "Index tensor must have the same number of dimensions as input tensor");
-    expect_error(fac_gather(x, 0, fac_literal("[[0, 1, 1, 0]]")), "Size does not match at dimension 1 expected index [1, 4] to be smaller than "
-                                                                  "self [2, 3] apart from dimension 0");
+    expect_error(fac_gather(x, 0, fac_literal("[[0, 1, 1, 0]]")),
+                 "Size does not match at dimension 1 expected index [1, 4] to be smaller than "
+                 "self [2, 3] apart from dimension 0");
     expect_error(fac_gather(x, 0, fac_literal("[[0.]]")), "gather(): Expected dtype int64 for index");
     expect_error(fac_gather(x, 2, two), "Dimension out of range");
     expect_error(fac_gather(x, 0, NULL), "'index' must not be NULL");
@@ -365,34 +391,47 @@ static void test_errors(void **state)
     expect_error(fac_put(x, one, fac_zeros(FAC_SHAPE(2)), false), "source.numel() = 2, index.numel() = 1");
     expect_error(fac_put(x, one, one, false), "put_(): self and source expected to have the same dtype");
     expect_error(fac_take_along_dim(x, one, 0), "input and indices should have the same number of dimensions");
-    expect_error(fac_take_along_dim(x, wrong, 0), "torch.take_along_dim(): dtype of indices should be Long but got Float");
+    expect_error(fac_take_along_dim(x, wrong, 0),
+                 "torch.take_along_dim(): dtype of indices should be Long but got Float");
     expect_error(fac_scatter(x, 0, two, x), outside);
     expect_error(fac_scatter(x, 0, one, x), "Index tensor must have the same number of dimensions as self tensor");
-    expect_error(fac_scatter(x, 0, fac_literal("[[0, 1]]"), fac_zeros(FAC_SHAPE(2, 1))), "Expected index [1, 2] to be smaller than self [2, 3] "
-                                                                                         "apart from dimension 0 and to be smaller size than "
-                                                                                         "src [2, 1]");
+    expect_error(fac_scatter(x, 0, fac_literal("[[0, 1]]"), fac_zeros(FAC_SHAPE(2, 1))),
+                 "Expected index [1, 2] to be smaller than self [2, 3] "
+                 "apart from dimension 0 and to be smaller size than "
+                 "src [2, 1]");
     expect_error(fac_scatter(x, 0, two, wide), "scatter(): Expected self.dtype to be equal to src.dtype");
-    expect_error(fac_scatter_scalar(fac_zeros(FAC_SHAPE(1), .dtype = FAC_INT8), 0, fac_literal("[0]"), 300), "cannot be converted to type int8_t");
-    expect_error(fac_scatter_reduce(x, 0, fac_literal("[[0]]"), x, "foo", true), "reduce argument must be either sum, prod, mean, amax or amin.");
+    expect_error(fac_scatter_scalar(fac_zeros(FAC_SHAPE(1), .dtype = FAC_INT8), 0, fac_literal("[0]"), 300),
+                 "cannot be converted to type int8_t");
+    expect_error(fac_scatter_reduce(x, 0, fac_literal("[[0]]"), x, "foo", true),
+                 "reduce argument must be either sum, prod, mean, amax or amin.");
     expect_error(fac_index_add(x, 0, fac_literal("[2]"), row, 1), "index out of range in self");
-    expect_error(fac_index_add(x, 0, one, x, 1), "index_add_(): Number of indices (1) should be equal to source.size(dim): (2), for dim: 0");
+    expect_error(fac_index_add(x, 0, one, x, 1),
+                 "index_add_(): Number of indices (1) should be equal to source.size(dim): (2), for dim: 0");
     expect_error(fac_index_add(x, 0, two, row, 1), "index_add_(): Index is supposed to be a vector");
-    expect_error(fac_index_add(x, 0, one, wide, 1), "index_add_(): self (Float) and source (Double) must have the same scalar type");
+    expect_error(fac_index_add(x, 0, one, wide, 1),
+                 "index_add_(): self (Float) and source (Double) must have the same scalar type");
     expect_error(fac_index_add(x, 0, one, fac_zeros(FAC_SHAPE(1, 2)), 1), "must match but in dimension 0");
     expect_error(fac_index_copy(x, 0, fac_literal("[2]"), row), outside);
-    expect_error(fac_index_copy(x, 0, one, x), "index_copy_(): Number of indices (1) should be equal to source.size(dim) (2)");
+    expect_error(fac_index_copy(x, 0, one, x),
+                 "index_copy_(): Number of indices (1) should be equal to source.size(dim) (2)");
     expect_error(fac_index_copy(x, 0, one, fac_zeros(FAC_SHAPE(3))), "their dimensionality must match");
     expect_error(fac_index_copy(x, 0, wrong, row), "index_copy_(): Expected a long tensor for index, but got Float");
     expect_error(fac_index_fill(x, 0, fac_literal("[2]"), 1), outside);
     expect_error(fac_index_fill_tensor(x, 0, one, one), "index_fill_ only supports a 0-dimensional value tensor");
-    expect_error(fac_index_reduce(x, 0, one, row, "sum", true), "index_reduce(): Expected reduce to be one of prod, mean, amax or amin");
-    expect_error(fac_masked_fill(x, fac_literal("[True, False]"), 1), "The size of tensor a (3) must match the size of tensor b (2)");
+    expect_error(fac_index_reduce(x, 0, one, row, "sum", true),
+                 "index_reduce(): Expected reduce to be one of prod, mean, amax or amin");
+    expect_error(fac_masked_fill(x, fac_literal("[True, False]"), 1),
+                 "The size of tensor a (3) must match the size of tensor b (2)");
     expect_error(fac_masked_fill(x, x, 1), "masked_fill only supports boolean masks, but got mask with dtype float32");
-    expect_error(fac_masked_fill_tensor(x, fac_literal("True"), one), "masked_fill_ only supports a 0-dimensional value tensor");
-    expect_error(fac_masked_fill_(row, fac_ones(FAC_SHAPE(2, 3), .dtype = FAC_BOOL), 1), "doesn't match the broadcast shape [2, 3]");
+    expect_error(fac_masked_fill_tensor(x, fac_literal("True"), one),
+                 "masked_fill_ only supports a 0-dimensional value tensor");
+    expect_error(fac_masked_fill_(row, fac_ones(FAC_SHAPE(2, 3), .dtype = FAC_BOOL), 1),
+                 "doesn't match the broadcast shape [2, 3]");
     expect_error(fac_masked_select(x, x), "masked_select: expected BoolTensor or ByteTensor for mask");
-    expect_error(fac_masked_scatter(x, fac_literal("True"), fac_zeros(FAC_SHAPE(5))), "Number of elements of source < number of ones in mask");
-    expect_error(fac_masked_scatter(x, fac_literal("True"), wide), "masked_scatter: expected self and source to have same dtypes");
+    expect_error(fac_masked_scatter(x, fac_literal("True"), fac_zeros(FAC_SHAPE(5))),
+                 "Number of elements of source < number of ones in mask");
+    expect_error(fac_masked_scatter(x, fac_literal("True"), wide),
+                 "masked_scatter: expected self and source to have same dtypes");
     expect_error(fac_nonzero(NULL), "'self' must not be NULL");
     check_values(x, "[[0., 0., 0.], [0., 0., 0.]]");
 }
@@ -401,8 +440,8 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded), cmocka_unit_test(test_spelling), cmocka_unit_test(test_spelling_errors),
-        cmocka_unit_test(test_along),    cmocka_unit_test(test_in_place), cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_recorded), cmocka_unit_test(test_spelling),  cmocka_unit_test(test_spelling_errors),
+        cmocka_unit_test(test_along),    cmocka_unit_test(test_in_place),  cmocka_unit_test(test_masks),
         cmocka_unit_test(test_many),     cmocka_unit_test(test_gradients), cmocka_unit_test(test_reduced_gradients),
         cmocka_unit_test(test_errors),
     };

@@ -18,7 +18,7 @@ static void check_shape(const fac_tensor *t, fac_dims want)
         assert_int_equal(got.d[i], want.d[i]);
 }
 
-/* ---- values ----------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------------- */
 
 static void test_shapes(void **state)
 {
@@ -61,8 +61,9 @@ static void test_views_of_views(void **state)
     check_values(y, "[[0., 1., 2., 3., 4., 5., 6., 7.], [12., 13., 14., 15., 16., 17., 18., 19.]]");
     assert_true(fac_shares_storage(x, y));
     assert_true(fac_shares_storage(x, fac_view(part, FAC_SHAPE(2, 1, 2, 2, 2))));
-    expect_error(fac_view(part, FAC_SHAPE(16)), "view size is not compatible with input tensor's size and stride (at least one "
-                                                "dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
+    expect_error(fac_view(part, FAC_SHAPE(16)),
+                 "view size is not compatible with input tensor's size and stride (at least one "
+                 "dimension spans across two contiguous subspaces). Use .reshape(...) instead.");
     assert_false(fac_shares_storage(x, fac_reshape(part, FAC_SHAPE(16))));
     fac_tensor *wide = fac_expand(fac_unsqueeze(fac_arange(0, 3, 1), 0), FAC_SHAPE(4, 3));
     assert_true(fac_shares_storage(wide, fac_view(wide, FAC_SHAPE(2, 2, 3))));
@@ -124,7 +125,8 @@ static void test_writing_through_views(void **state)
     fac_mul_(fac_select(y, 0, 1), fac_clone(fac_select(y, 0, 0)));
     assert_true(fac_backward(fac_sum(y)));
     check_values(fac_grad(w), "[[240., 12.], [225., 9.]]");
-    expect_error(fac_fill_(fac_expand(fac_zeros(FAC_SHAPE(1)), FAC_SHAPE(2)), 1), "more than one element of the written-to tensor");
+    expect_error(fac_fill_(fac_expand(fac_zeros(FAC_SHAPE(1)), FAC_SHAPE(2)), 1),
+                 "more than one element of the written-to tensor");
 }
 
 static void check_list(fac_tensor_list list, int count, const char *const *texts)
@@ -152,10 +154,10 @@ static void test_splits(void **state)
     CHECK_LIST(fac_dsplit_at(counted(FAC_SHAPE(1, 1, 3)), (int64_t[]){1}, 1), "[[[0.]]]", "[[[1., 2.]]]");
     CHECK_LIST(fac_unbind(m, 0), "[0., 1., 2., 3.]", "[4., 5., 6., 7.]");
     CHECK_LIST(fac_unbind(fac_t(m), -1), "[0., 1., 2., 3.]", "[4., 5., 6., 7.]");
-    CHECK_LIST(fac_meshgrid(FAC_TENSORS(fac_literal("[1, 2]"), fac_literal("[3, 4, 5]")), "ij"), "[[1, 1, 1], [2, 2, 2]]",
-               "[[3, 4, 5], [3, 4, 5]]");
-    CHECK_LIST(fac_meshgrid(FAC_TENSORS(fac_literal("[1, 2]"), fac_literal("[3, 4, 5]")), "xy"), "[[1, 2], [1, 2], [1, 2]]",
-               "[[3, 3], [4, 4], [5, 5]]");
+    CHECK_LIST(fac_meshgrid(FAC_TENSORS(fac_literal("[1, 2]"), fac_literal("[3, 4, 5]")), "ij"),
+               "[[1, 1, 1], [2, 2, 2]]", "[[3, 4, 5], [3, 4, 5]]");
+    CHECK_LIST(fac_meshgrid(FAC_TENSORS(fac_literal("[1, 2]"), fac_literal("[3, 4, 5]")), "xy"),
+               "[[1, 2], [1, 2], [1, 2]]", "[[3, 3], [4, 4], [5, 5]]");
     CHECK_LIST(fac_broadcast_tensors(FAC_TENSORS(fac_literal("[1, 2]"), fac_literal("[[3], [4]]"))), "[[1, 2], [1, 2]]",
                "[[3, 3], [4, 4]]");
     assert_int_equal(fac_unbind(fac_zeros(FAC_SHAPE(0, 2)), 0).count, 0);
@@ -196,8 +198,10 @@ static void test_rearranged(void **state)
     check_values(fac_select_scatter(x, fac_literal("[9., 9.]"), 1, 0), "[[9., 1., 2.], [9., 4., 5.]]");
     check_values(fac_slice_scatter(x, fac_literal("[[9.], [8.]]"), 1, 1, 2, 1), "[[0., 9., 2.], [3., 8., 5.]]");
     check_values(fac_diagonal_scatter(x, fac_literal("[9., 8.]"), 1, 0, 1), "[[0., 9., 2.], [3., 4., 8.]]");
-    check_values(fac_as_strided_scatter(x, fac_literal("[9., 8.]"), FAC_SHAPE(2), FAC_DIMS(3), 1), "[[0., 9., 2.], [3., 8., 5.]]");
-    check_values(fac_fill_diagonal_(fac_zeros(FAC_SHAPE(5, 2)), 1, true), "[[1., 0.], [0., 1.], [0., 0.], [1., 0.], [0., 1.]]");
+    check_values(fac_as_strided_scatter(x, fac_literal("[9., 8.]"), FAC_SHAPE(2), FAC_DIMS(3), 1),
+                 "[[0., 9., 2.], [3., 8., 5.]]");
+    check_values(fac_fill_diagonal_(fac_zeros(FAC_SHAPE(5, 2)), 1, true),
+                 "[[1., 0.], [0., 1.], [0., 0.], [1., 0.], [0., 1.]]");
     check_values(fac_fill_diagonal_(fac_zeros(FAC_SHAPE(3, 2)), 1, false), "[[1., 0.], [0., 1.], [0., 0.]]");
     fac_tensor *r = fac_arange(0, 4, 1);
     check_values(fac_resize_(r, FAC_SHAPE(2, 1)), "[[0], [1]]");
@@ -220,7 +224,7 @@ static void test_repeat_of_many_dims(void **state)
     check_close(fac_grad(x), fac_full(fac_shape(x), 256, .dtype = FAC_FLOAT64), 0);
 }
 
-/* ---- gradients -------------------------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
 
 #define LINEAR(name, expression)                                                                                       \
     static fac_tensor *name(fac_tensor *x)                                                                             \
@@ -266,21 +270,57 @@ LINEAR(hole_sliced, fac_slice_scatter(x, fac_slice(x, 1, 0, 1, 1), 1, 1, 2, 1))
 LINEAR(hole_diagonal, fac_diagonal_scatter(x, fac_select(x, 1, 0), 0, 0, 1))
 LINEAR(hole_strided, fac_as_strided_scatter(x, fac_select(fac_select(x, 1, 0), 1, 0), FAC_SHAPE(2), FAC_DIMS(3), 1))
 LINEAR(grid, fac_meshgrid(FAC_TENSORS(x, fac_arange(0, 2, 1, .dtype = FAC_FLOAT64)), "xy").items[0])
-LINEAR(through_view, fac_view(fac_copy_(fac_t(fac_zeros(FAC_SHAPE(3, 2), .dtype = FAC_FLOAT64)), fac_select(x, 2, 0)), FAC_SHAPE(2, 3, 1)))
+LINEAR(through_view, fac_view(fac_copy_(fac_t(fac_zeros(FAC_SHAPE(3, 2), .dtype = FAC_FLOAT64)), fac_select(x, 2, 0)),
+                              FAC_SHAPE(2, 3, 1)))
 
 static void test_gradients(void **state)
 {
     (void)state;
-#define CASE(f, ...) {#f, f, FAC_SHAPE(__VA_ARGS__)}
+#define CASE(f, ...)                                                                                                   \
+    {                                                                                                                  \
+#f, f, FAC_SHAPE(__VA_ARGS__)                                                                                  \
+    }
     const linear_case cases[] = {
-        CASE(as_view, 2, 3, 2), CASE(as_copy, 2, 3, 2), CASE(flattened, 2, 3, 2), CASE(unflattened, 2, 3, 2), CASE(squeezed, 2, 3, 2),
-        CASE(expanded, 2, 1, 2), CASE(transposed, 2, 3, 2), CASE(permuted, 2, 3, 2), CASE(moved, 2, 3, 2), CASE(sliced, 2, 3, 2),
-        CASE(nothing, 2, 3, 2), CASE(selected, 2, 3, 2), CASE(diagonals, 2, 3, 2), CASE(windows, 2, 3, 2), CASE(apart, 2, 3, 2),
-        CASE(strided, 3, 3), CASE(strided_of_expanded, 1, 3), CASE(first_piece, 2, 3, 2), CASE(pieces, 2, 3, 2), CASE(unbound, 2, 3, 2),
-        CASE(reversed, 2, 3, 2), CASE(rolled, 2, 3, 2), CASE(rolled_flat, 2, 3, 2), CASE(turned, 2, 3, 2), CASE(turned_back, 2, 3, 2),
-        CASE(repeated, 2, 3, 2), CASE(never, 2, 3, 2), CASE(interleaved, 2, 3, 2), CASE(lower, 2, 3, 2), CASE(upper, 2, 3, 2),
-        CASE(lower_in_place, 2, 3, 3), CASE(diag_of_vector, 3), CASE(diag_of_matrix, 3, 2), CASE(embedded, 2, 3), CASE(hole_selected, 2, 3, 2),
-        CASE(hole_sliced, 2, 3, 2), CASE(hole_diagonal, 2, 2, 2), CASE(hole_strided, 2, 3, 2), CASE(grid, 3), CASE(through_view, 2, 3, 1),
+        CASE(as_view, 2, 3, 2),
+        CASE(as_copy, 2, 3, 2),
+        CASE(flattened, 2, 3, 2),
+        CASE(unflattened, 2, 3, 2),
+        CASE(squeezed, 2, 3, 2),
+        CASE(expanded, 2, 1, 2),
+        CASE(transposed, 2, 3, 2),
+        CASE(permuted, 2, 3, 2),
+        CASE(moved, 2, 3, 2),
+        CASE(sliced, 2, 3, 2),
+        CASE(nothing, 2, 3, 2),
+        CASE(selected, 2, 3, 2),
+        CASE(diagonals, 2, 3, 2),
+        CASE(windows, 2, 3, 2),
+        CASE(apart, 2, 3, 2),
+        CASE(strided, 3, 3),
+        CASE(strided_of_expanded, 1, 3),
+        CASE(first_piece, 2, 3, 2),
+        CASE(pieces, 2, 3, 2),
+        CASE(unbound, 2, 3, 2),
+        CASE(reversed, 2, 3, 2),
+        CASE(rolled, 2, 3, 2),
+        CASE(rolled_flat, 2, 3, 2),
+        CASE(turned, 2, 3, 2),
+        CASE(turned_back, 2, 3, 2),
+        CASE(repeated, 2, 3, 2),
+        CASE(never, 2, 3, 2),
+        CASE(interleaved, 2, 3, 2),
+        CASE(lower, 2, 3, 2),
+        CASE(upper, 2, 3, 2),
+        CASE(lower_in_place, 2, 3, 3),
+        CASE(diag_of_vector, 3),
+        CASE(diag_of_matrix, 3, 2),
+        CASE(embedded, 2, 3),
+        CASE(hole_selected, 2, 3, 2),
+        CASE(hole_sliced, 2, 3, 2),
+        CASE(hole_diagonal, 2, 2, 2),
+        CASE(hole_strided, 2, 3, 2),
+        CASE(grid, 3),
+        CASE(through_view, 2, 3, 1),
     };
     fac_manual_seed(1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -305,10 +345,11 @@ static void test_graph_names(void **state)
     assert_string_equal(fac_grad_fn_name(fac_expand(x, FAC_SHAPE(2, 2, 3))), "ExpandBackward0");
     assert_string_equal(fac_grad_fn_name(fac_split(x, 1, 0).items[1]), "SplitBackward0");
     assert_null(fac_grad_fn_name(fac_view(fac_detach(x), FAC_SHAPE(6))));
-    fac_no_grad assert_false(fac_requires_grad(fac_view(x, FAC_SHAPE(6))));
+    fac_no_grad
+        assert_false(fac_requires_grad(fac_view(x, FAC_SHAPE(6))));
 }
 
-/* ---- errors ----------------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 static void test_shape_errors(void **state)
 {
@@ -320,17 +361,20 @@ static void test_shape_errors(void **state)
     expect_error(fac_reshape(x, FAC_SHAPE(-1, -1)), "only one dimension can be inferred");
     expect_error(fac_reshape(x, FAC_SHAPE(-2, 3)), "invalid shape dimension -2");
     expect_error(fac_reshape(x, FAC_SHAPE(1ll << 62, 1ll << 62)), "is invalid for input of size 6");
-    expect_error(fac_reshape(fac_zeros(FAC_SHAPE(0, 3)), FAC_SHAPE(-1, 0)), "cannot reshape tensor of 0 elements into shape [-1, 0]");
+    expect_error(fac_reshape(fac_zeros(FAC_SHAPE(0, 3)), FAC_SHAPE(-1, 0)),
+                 "cannot reshape tensor of 0 elements into shape [-1, 0]");
     expect_error(fac_view(x, FAC_SHAPE(7)), "shape '[7]' is invalid for input of size 6");
     expect_error(fac_flatten(x, 1, 0), "flatten() has invalid args: start_dim cannot come after end_dim");
     expect_error(fac_flatten(x, 0, 5), range);
-    expect_error(fac_unflatten(x, 1, FAC_SHAPE(2, 2)), "unflatten: Provided sizes [2, 2] don't multiply up to the size of dim 1 (3)");
+    expect_error(fac_unflatten(x, 1, FAC_SHAPE(2, 2)),
+                 "unflatten: Provided sizes [2, 2] don't multiply up to the size of dim 1 (3)");
     expect_error(fac_unflatten(x, 1, FAC_SHAPE()), "unflatten: sizes must be non-empty");
     expect_error(fac_squeeze_dim(x, 5), range);
     expect_error(fac_squeeze_dims(x, FAC_DIMS(0, 0)), "dim 0 appears multiple times in the list of dims");
     expect_error(fac_unsqueeze(x, 3), "Dimension out of range (expected to be in range of [-3, 2], but got 3)");
-    expect_error(fac_expand(x, FAC_SHAPE(2, 4)), "The expanded size of the tensor (4) must match the existing size (3) at non-singleton "
-                                                 "dimension 1.  Target sizes: [2, 4].  Tensor sizes: [2, 3]");
+    expect_error(fac_expand(x, FAC_SHAPE(2, 4)),
+                 "The expanded size of the tensor (4) must match the existing size (3) at non-singleton "
+                 "dimension 1.  Target sizes: [2, 4].  Tensor sizes: [2, 3]");
     expect_error(fac_expand(x, FAC_SHAPE(3)), "the number of sizes provided (1) must be greater or equal");
     expect_error(fac_expand(x, FAC_SHAPE(-1, 2, 3)), "The expanded size of the tensor (-1) isn't allowed in a leading");
     expect_error(fac_transpose(x, 0, 5), range);
@@ -341,7 +385,8 @@ static void test_shape_errors(void **state)
     expect_error(fac_movedim(x, FAC_DIMS(0, 0), FAC_DIMS(0, 1)), "movedim: repeated dim in `source` ([0, 0])");
     expect_error(fac_movedim(x, FAC_DIMS(0, 1), FAC_DIMS(0, 0)), "movedim: repeated dim in `destination` ([0, 0])");
     expect_error(fac_movedim(x, FAC_DIMS(0, 1), FAC_DIMS(0)), "movedim: Invalid source or destination dims");
-    expect_error(fac_mT(fac_zeros(FAC_SHAPE(3))), "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.");
+    expect_error(fac_mT(fac_zeros(FAC_SHAPE(3))),
+                 "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.");
     expect_error(fac_H(fac_zeros(FAC_SHAPE(1, 1, 1))), "consider using tensor.mH");
     expect_error(fac_view_dtype(zero, FAC_UINT8), "self.dim() cannot be 0 to view float32 as uint8");
     expect_error(fac_view_dtype(x, FAC_FLOAT64), "must be divisible by 2");
@@ -373,31 +418,40 @@ static void test_part_errors(void **state)
     expect_error(fac_unfold(x, 0, 1, 0), "step is 0 but must be > 0");
     expect_error(fac_unfold(x, 0, -1, 1), "size is -1 but must be >= 0");
     expect_error(fac_diagonal(x, 0, 0, -2), "diagonal dimensions cannot be identical 0, -2");
-    expect_error(fac_as_strided(x, FAC_SHAPE(2, 2), FAC_DIMS(-1, 1), 0), "as_strided: Negative strides are not supported");
+    expect_error(fac_as_strided(x, FAC_SHAPE(2, 2), FAC_DIMS(-1, 1), 0),
+                 "as_strided: Negative strides are not supported");
     expect_error(fac_as_strided(x, FAC_SHAPE(2, 2), FAC_DIMS(1), 0), "mismatch in length of strides and shape");
-    expect_error(fac_as_strided(x, FAC_SHAPE(20, 2), FAC_DIMS(1, 1), 0), "setStorage: sizes [20, 2], strides [1, 1], storage offset 0, and "
-                                                                         "itemsize 4 requiring a storage size of 84 are out of bounds");
+    expect_error(fac_as_strided(x, FAC_SHAPE(20, 2), FAC_DIMS(1, 1), 0),
+                 "setStorage: sizes [20, 2], strides [1, 1], storage offset 0, and "
+                 "itemsize 4 requiring a storage size of 84 are out of bounds");
     expect_error(fac_as_strided(x, FAC_SHAPE(2), FAC_DIMS(1), -3), "Tensor: invalid storage offset -3");
     expect_error(fac_as_strided(x, FAC_SHAPE(1ll << 40, 1ll << 40), FAC_DIMS(0, 0), 0), "overflow");
-    expect_error(fac_select_scatter(x, zero, 0, 0), "expected src to have a size equal to the slice of self. src size = [], slice size = [3]");
+    expect_error(fac_select_scatter(x, zero, 0, 0),
+                 "expected src to have a size equal to the slice of self. src size = [], slice size = [3]");
     expect_error(fac_chunk(x, 0, 0), "chunk expects `chunks` to be greater than 0, got: 0");
     expect_error(fac_chunk(zero, 1, 0), "chunk expects at least a 1-dimensional tensor");
     expect_error(fac_split(x, -1, 0), "split expects split_size be non-negative, but got split_size=-1");
     expect_error(fac_split(x, 0, 0), "split_size can only be 0 if dimension size is 0, but got dimension size of 2");
-    expect_error(fac_split_sizes(x, FAC_DIMS(1, 2), 0), "split_with_sizes expects split_sizes to sum exactly to 2 (input tensor's size at "
-                                                        "dimension 0), but got split_sizes=[1, 2]");
-    expect_error(fac_split_sizes(x, FAC_DIMS(3, -1), 0), "split_with_sizes expects split_sizes have only non-negative entries");
+    expect_error(fac_split_sizes(x, FAC_DIMS(1, 2), 0),
+                 "split_with_sizes expects split_sizes to sum exactly to 2 (input tensor's size at "
+                 "dimension 0), but got split_sizes=[1, 2]");
+    expect_error(fac_split_sizes(x, FAC_DIMS(3, -1), 0),
+                 "split_with_sizes expects split_sizes have only non-negative entries");
     expect_error(fac_tensor_split(x, 0, 0), "number of sections must be larger than 0, got 0");
-    expect_error(fac_hsplit(x, 2), "torch.hsplit attempted to split along dimension 1, but the size of the dimension 3 is not divisible by "
-                                   "the split_size 2!");
+    expect_error(
+        fac_hsplit(x, 2),
+        "torch.hsplit attempted to split along dimension 1, but the size of the dimension 3 is not divisible by "
+        "the split_size 2!");
     expect_error(fac_vsplit(fac_zeros(FAC_SHAPE(3)), 1), "torch.vsplit requires a tensor with at least 2 dimension");
     expect_error(fac_dsplit(x, 0), "torch.dsplit requires a tensor with at least 3 dimension");
     expect_error(fac_unbind(zero, 0), "Dimension specified as 0 but tensor has no dimensions");
     expect_error(fac_split(NULL, 1, 0), "'self' must not be NULL");
     expect_error(fac_meshgrid(FAC_TENSORS(x, x), "ij"), "torch.meshgrid: Expected 0D or 1D tensor in the tensor list");
     expect_error(fac_meshgrid(FAC_TENSORS(zero), "kk"), "indexing must be one of \"xy\" or \"ij\", but received: kk");
-    expect_error(fac_meshgrid(FAC_TENSORS(zero, fac_arange(0, 1, 1)), "ij"), "meshgrid expects all tensors to have the same dtype");
-    expect_error(fac_broadcast_tensors(FAC_TENSORS(x, fac_zeros(FAC_SHAPE(4)))), "The size of tensor a (3) must match the size of tensor b (4)");
+    expect_error(fac_meshgrid(FAC_TENSORS(zero, fac_arange(0, 1, 1)), "ij"),
+                 "meshgrid expects all tensors to have the same dtype");
+    expect_error(fac_broadcast_tensors(FAC_TENSORS(x, fac_zeros(FAC_SHAPE(4)))),
+                 "The size of tensor a (3) must match the size of tensor b (4)");
 }
 
 static void test_rearranged_errors(void **state)
@@ -411,23 +465,28 @@ static void test_rearranged_errors(void **state)
     expect_error(fac_roll(x, FAC_DIMS(1, 2), FAC_DIMS(0)), "shifts and dimensions must align. shifts: 2, dims:1");
     expect_error(fac_roll(x, FAC_DIMS(), FAC_DIMS()), "`shifts` required");
     expect_error(fac_rot90(x, 1, FAC_DIMS(0)), "expected total rotation dims == 2, but got dims = 1");
-    expect_error(fac_rot90(x, 1, FAC_DIMS(0, -2)), "expected rotation dims to be different, but got dim0 = 0 and dim1 = -2");
+    expect_error(fac_rot90(x, 1, FAC_DIMS(0, -2)),
+                 "expected rotation dims to be different, but got dim0 = 0 and dim1 = -2");
     expect_error(fac_rot90(x, 1, FAC_DIMS(0, 5)), "Rotation dim1 out of range, dim1 = 5");
     expect_error(fac_rot90(one, 1, FAC_DIMS(0, 1)), "expected total dims >= 2, but got total dims = 1");
-    expect_error(fac_repeat(x, FAC_DIMS(2)), "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
+    expect_error(fac_repeat(x, FAC_DIMS(2)),
+                 "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
     expect_error(fac_repeat(x, FAC_DIMS(2, -1)), "Trying to create tensor with negative dimension -3: [4, -3]");
     expect_error(fac_repeat(x, FAC_DIMS(1ll << 62, 8)), "overflow");
     expect_error(fac_repeat_interleave(x, -1, 0), "repeats can not be negative");
-    expect_error(fac_repeat_interleave_tensor(x, fac_arange(0, 3, 1), 0), "repeats must have the same size as input along dim");
+    expect_error(fac_repeat_interleave_tensor(x, fac_arange(0, 3, 1), 0),
+                 "repeats must have the same size as input along dim");
     expect_error(fac_repeat_interleave_tensor(x, one, 1), "\"repeat_interleave_cpu\" not implemented for 'Float'");
-    expect_error(fac_repeat_interleave_tensor(x, fac_zeros(FAC_SHAPE(1, 1), .dtype = FAC_INT64), 0), "repeats must be 0-dim or 1-dim tensor");
+    expect_error(fac_repeat_interleave_tensor(x, fac_zeros(FAC_SHAPE(1, 1), .dtype = FAC_INT64), 0),
+                 "repeats must be 0-dim or 1-dim tensor");
     expect_error(fac_tril(one, 0), "Dimension out of range (expected to be in range of [-1, 0], but got -2)");
     expect_error(fac_triu(zero, 0), "tensor has no dimensions");
     expect_error(fac_diag(zero, 0), "matrix or a vector expected");
     expect_error(fac_diag(x, 5), "is outside of a matrix");
     expect_error(fac_diag_embed(x, 0, 0, 0), "diagonal dimensions cannot be identical 0, 0");
     expect_error(fac_fill_diagonal_(one, 1, false), "dimensions must larger than 1");
-    expect_error(fac_fill_diagonal_(fac_zeros(FAC_SHAPE(2, 3, 2)), 1, false), "all dimensions of input must be of equal length");
+    expect_error(fac_fill_diagonal_(fac_zeros(FAC_SHAPE(2, 3, 2)), 1, false),
+                 "all dimensions of input must be of equal length");
     expect_error(fac_resize_(fac_requires_grad_(one, true), FAC_SHAPE(1)), "cannot resize variables that require grad");
 }
 
@@ -435,10 +494,18 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_views_of_views),    cmocka_unit_test(test_orders),
-        cmocka_unit_test(test_parts),        cmocka_unit_test(test_writing_through_views), cmocka_unit_test(test_splits),
-        cmocka_unit_test(test_rearranged),   cmocka_unit_test(test_repeat_of_many_dims),   cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_graph_names),  cmocka_unit_test(test_shape_errors),          cmocka_unit_test(test_part_errors),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_views_of_views),
+        cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_writing_through_views),
+        cmocka_unit_test(test_splits),
+        cmocka_unit_test(test_rearranged),
+        cmocka_unit_test(test_repeat_of_many_dims),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_graph_names),
+        cmocka_unit_test(test_shape_errors),
+        cmocka_unit_test(test_part_errors),
         cmocka_unit_test(test_rearranged_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

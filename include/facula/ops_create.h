@@ -44,8 +44,10 @@ FAC_API fac_tensor *fac_eye_with(int64_t n, int64_t m, fac_create_options option
 #define fac_empty(shape, ...) fac_empty_with(shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_zeros(shape, ...) fac_zeros_with(shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_ones(shape, ...) fac_ones_with(shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
-#define fac_full(shape, value, ...) fac_full_with(shape, FAC_SCALAR(value), FAC_OPTIONS(fac_create_options, __VA_ARGS__))
-#define fac_scalar_tensor(value, ...) fac_scalar_tensor_with(FAC_SCALAR(value), FAC_OPTIONS(fac_create_options, __VA_ARGS__))
+#define fac_full(shape, value, ...)                                                                                    \
+    fac_full_with(shape, FAC_SCALAR(value), FAC_OPTIONS(fac_create_options, __VA_ARGS__))
+#define fac_scalar_tensor(value, ...)                                                                                  \
+    fac_scalar_tensor_with(FAC_SCALAR(value), FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_eye(n, m, ...) fac_eye_with(n, m, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 
 /* Of self's shape, and dtype unless another is given. */
@@ -56,7 +58,8 @@ FAC_API fac_tensor *fac_full_like_with(fac_tensor *self, fac_scalar value, fac_c
 #define fac_empty_like(x, ...) fac_empty_like_with(x, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_zeros_like(x, ...) fac_zeros_like_with(x, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_ones_like(x, ...) fac_ones_like_with(x, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
-#define fac_full_like(x, value, ...) fac_full_like_with(x, FAC_SCALAR(value), FAC_OPTIONS(fac_create_options, __VA_ARGS__))
+#define fac_full_like(x, value, ...)                                                                                   \
+    fac_full_like_with(x, FAC_SCALAR(value), FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 
 /* ---- ranges ------------------------------------------------------------------------------------------------- */
 
@@ -64,8 +67,10 @@ FAC_API fac_tensor *fac_full_like_with(fac_tensor *self, fac_scalar value, fac_c
 FAC_API fac_tensor *fac_arange_with(fac_scalar start, fac_scalar end, fac_scalar step, fac_create_options options);
 /* `steps` numbers from start to end, both included; base to the power of such numbers. Of the default float dtype. */
 FAC_API fac_tensor *fac_linspace_with(fac_scalar start, fac_scalar end, int64_t steps, fac_create_options options);
-FAC_API fac_tensor *fac_logspace_with(fac_scalar start, fac_scalar end, int64_t steps, double base, fac_create_options options);
-/* Row and column numbers, [2, count], of the elements on and below (above) that diagonal of a row by col matrix. int64. */
+FAC_API fac_tensor *fac_logspace_with(fac_scalar start, fac_scalar end, int64_t steps, double base,
+                                      fac_create_options options);
+/* Row and column numbers, [2, count], of the elements on and below (above) that diagonal of a row by col matrix.
+ * int64. */
 FAC_API fac_tensor *fac_tril_indices_with(int64_t row, int64_t col, int64_t offset, fac_create_options options);
 FAC_API fac_tensor *fac_triu_indices_with(int64_t row, int64_t col, int64_t offset, fac_create_options options);
 #define fac_arange(start, end, step, ...)                                                                              \
@@ -83,9 +88,10 @@ FAC_API fac_tensor *fac_triu_indices_with(int64_t row, int64_t col, int64_t offs
 
 /* A copy of an array of that dtype's elements, row-major: fac_from_array(data, FAC_FLOAT32, FAC_SHAPE(2, 3)). */
 FAC_API fac_tensor *fac_from_array(const void *data, fac_dtype dtype, fac_dims shape);
-/* The array itself, which must outlive the tensor. drop(context), if drop is not NULL, is called when no tensor uses it any
- * more (not when the call fails). */
-FAC_API fac_tensor *fac_from_blob(void *data, fac_dtype dtype, fac_dims shape, void (*drop)(void *context), void *context);
+/* The array itself, which must outlive the tensor. drop(context), if drop is not NULL, is called when no tensor uses
+ * it any more (not when the call fails). */
+FAC_API fac_tensor *fac_from_blob(void *data, fac_dtype dtype, fac_dims shape, void (*drop)(void *context),
+                                  void *context);
 
 /* ---- random ------------------------------------------------------------------------------------------------- */
 
@@ -100,16 +106,19 @@ FAC_API fac_tensor *fac_randperm_with(int64_t n, fac_create_options options);
 FAC_API fac_tensor *fac_normal_with(double mean, double std, fac_dims shape, fac_create_options options);
 #define fac_rand(shape, ...) fac_rand_with(shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_randn(shape, ...) fac_randn_with(shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
-#define fac_randint(low, high, shape, ...) fac_randint_with(low, high, shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
+#define fac_randint(low, high, shape, ...)                                                                             \
+    fac_randint_with(low, high, shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_randperm(n, ...) fac_randperm_with(n, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
-#define fac_normal(mean, std, shape, ...) fac_normal_with(mean, std, shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
+#define fac_normal(mean, std, shape, ...)                                                                              \
+    fac_normal_with(mean, std, shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 
 FAC_API fac_tensor *fac_rand_like_with(fac_tensor *self, fac_create_options options);
 FAC_API fac_tensor *fac_randn_like_with(fac_tensor *self, fac_create_options options);
 FAC_API fac_tensor *fac_randint_like_with(fac_tensor *self, int64_t low, int64_t high, fac_create_options options);
 #define fac_rand_like(x, ...) fac_rand_like_with(x, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_randn_like(x, ...) fac_randn_like_with(x, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
-#define fac_randint_like(x, low, high, ...) fac_randint_like_with(x, low, high, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
+#define fac_randint_like(x, low, high, ...)                                                                            \
+    fac_randint_like_with(x, low, high, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 
 /* 1 with the probability that self's element (a float in [0, 1]) says, else 0. */
 FAC_API fac_tensor *fac_bernoulli_with(fac_tensor *self, fac_create_options options);
@@ -123,10 +132,11 @@ FAC_API fac_tensor *fac_normal_tensor_with(fac_tensor *mean, fac_tensor *std, fa
 #define fac_bernoulli_p(x, p, ...) fac_bernoulli_p_with(x, p, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_normal_mean(mean, std, ...) fac_normal_mean_with(mean, std, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_normal_std(mean, std, ...) fac_normal_std_with(mean, std, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
-#define fac_normal_tensor(mean, std, ...) fac_normal_tensor_with(mean, std, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
+#define fac_normal_tensor(mean, std, ...)                                                                              \
+    fac_normal_tensor_with(mean, std, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 
-/* Filled anew in place; they return self. Of the keywords only generator counts. A tensor whose elements do not lie in a
- * row draws in the order of memory, as PyTorch does. */
+/* Filled anew in place; they return self. Of the keywords only generator counts. A tensor whose elements do not lie
+ * in a row draws in the order of memory, as PyTorch does. */
 FAC_API fac_tensor *fac_uniform_with_(fac_tensor *self, double from, double to, fac_create_options options);
 FAC_API fac_tensor *fac_normal_with_(fac_tensor *self, double mean, double std, fac_create_options options);
 FAC_API fac_tensor *fac_exponential_with_(fac_tensor *self, double lambda, fac_create_options options);

@@ -41,7 +41,8 @@ typedef struct fac_index_parts {
     int n;
 } fac_index_parts;
 
-static inline fac_index_part fac__index_part(fac_index_kind kind, int64_t start, int64_t stop, int64_t step, fac_tensor *t)
+static inline fac_index_part fac__index_part(fac_index_kind kind, int64_t start, int64_t stop, int64_t step,
+                                             fac_tensor *t)
 {
     fac_index_part p;
     p.kind = kind;
@@ -68,8 +69,8 @@ static inline fac_index_part fac__part_tensor(fac_tensor *t)
     return fac__index_part(FAC_INDEX_TENSOR, 0, 0, 0, t);
 }
 
-/* start:stop and start:stop:step, FAC_OPEN where a bound is left out; the whole dimension; as many whole dimensions as it
- * takes; a new dimension of size 1. A bool (in C as (bool)1) adds a dimension of size 1 or 0. */
+/* start:stop and start:stop:step, FAC_OPEN where a bound is left out; the whole dimension; as many whole dimensions
+ * as it takes; a new dimension of size 1. A bool (in C as (bool)1) adds a dimension of size 1 or 0. */
 #define FAC_SLICE(start, ...) FAC__SLICE(start, __VA_ARGS__, 1, 0)
 #define FAC__SLICE(start, stop, step, ...) fac__index_part(FAC_INDEX_SLICE, start, stop, step, NULL)
 #define FAC_ALL fac__index_part(FAC_INDEX_SLICE, FAC_OPEN, FAC_OPEN, 1, NULL)
@@ -90,14 +91,14 @@ FAC_API fac_tensor *fac_index_put(fac_tensor *self, fac_index_parts parts, fac_t
 
 /* The slices that a 1-d index (int64 or int32) names. */
 FAC_API fac_tensor *fac_index_select(fac_tensor *self, int dim, fac_tensor *index);
-/* Element [i][j] of the result is self[index[i][j]][j] for dim 0, and so on; the result has index's shape. index: int64,
- * no larger than self but in dim. */
+/* Element [i][j] of the result is self[index[i][j]][j] for dim 0, and so on; the result has index's shape. index:
+ * int64, no larger than self but in dim. */
 FAC_API fac_tensor *fac_gather(fac_tensor *self, int dim, fac_tensor *index);
 /* gather, after index and self were broadcast; dim FAC_OPEN: of the flattened tensors. */
 FAC_API fac_tensor *fac_take_along_dim(fac_tensor *self, fac_tensor *indices, int64_t dim);
 
-/* The reverse of gather: self with src's elements written, added, or otherwise brought in where index says. src has self's
- * dtype and is no smaller than index. Where index names an element several times, the last one is written. */
+/* The reverse of gather: self with src's elements written, added, or otherwise brought in where index says. src has
+ * self's dtype and is no smaller than index. Where index names an element several times, the last one is written. */
 FAC_API fac_tensor *fac_scatter(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *src);
 FAC_API fac_tensor *fac_scatter_(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *src);
 FAC_API fac_tensor *fac_scatter_scalar(fac_tensor *self, int dim, fac_tensor *index, fac_scalar value);
@@ -105,21 +106,21 @@ FAC_API fac_tensor *fac_scatter_scalar_(fac_tensor *self, int dim, fac_tensor *i
 FAC_API fac_tensor *fac_scatter_add(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *src);
 FAC_API fac_tensor *fac_scatter_add_(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *src);
 /* reduce: "sum", "prod", "mean", "amax", "amin"; include_self false: the elements written to start from nothing. */
-FAC_API fac_tensor *fac_scatter_reduce(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *src, const char *reduce,
-                                       bool include_self);
-FAC_API fac_tensor *fac_scatter_reduce_(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *src, const char *reduce,
-                                        bool include_self);
+FAC_API fac_tensor *fac_scatter_reduce(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *src,
+                                       const char *reduce, bool include_self);
+FAC_API fac_tensor *fac_scatter_reduce_(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *src,
+                                        const char *reduce, bool include_self);
 
-/* The same with a 1-d index that names slices along dim: source's slice i is added (times alpha) to, copied over, or reduced
- * into self's slice index[i]. */
+/* The same with a 1-d index that names slices along dim: source's slice i is added (times alpha) to, copied over, or
+ * reduced into self's slice index[i]. */
 FAC_API fac_tensor *fac_index_add(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source, fac_scalar alpha);
 FAC_API fac_tensor *fac_index_add_(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source, fac_scalar alpha);
 FAC_API fac_tensor *fac_index_copy(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source);
 FAC_API fac_tensor *fac_index_copy_(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source);
-FAC_API fac_tensor *fac_index_reduce(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source, const char *reduce,
-                                     bool include_self); /* "prod", "mean", "amax", "amin" */
-FAC_API fac_tensor *fac_index_reduce_(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source, const char *reduce,
-                                      bool include_self);
+FAC_API fac_tensor *fac_index_reduce(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source,
+                                     const char *reduce, bool include_self); /* "prod", "mean", "amax", "amin" */
+FAC_API fac_tensor *fac_index_reduce_(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source,
+                                      const char *reduce, bool include_self);
 /* Those slices filled with a number, or with the value of a 0-d tensor. Negative indices count from the end. */
 FAC_API fac_tensor *fac_index_fill(fac_tensor *self, int dim, fac_tensor *index, fac_scalar value);
 FAC_API fac_tensor *fac_index_fill_(fac_tensor *self, int dim, fac_tensor *index, fac_scalar value);
@@ -165,12 +166,30 @@ FAC_END
 
 /* FAC_INDEX(0, FAC_ALL, mask): the parts of an index, good until the end of the block; up to 12. */
 #ifdef __cplusplus
-static inline fac_index_part fac__part(fac_index_part p) { return p; }
-static inline fac_index_part fac__part(fac_tensor *t) { return fac__part_tensor(t); }
-static inline fac_index_part fac__part(bool b) { return fac__part_bool(b); }
-static inline fac_index_part fac__part(int i) { return fac__part_int(i); }
-static inline fac_index_part fac__part(long i) { return fac__part_int(i); }
-static inline fac_index_part fac__part(long long i) { return fac__part_int((int64_t)i); }
+static inline fac_index_part fac__part(fac_index_part p)
+{
+    return p;
+}
+static inline fac_index_part fac__part(fac_tensor *t)
+{
+    return fac__part_tensor(t);
+}
+static inline fac_index_part fac__part(bool b)
+{
+    return fac__part_bool(b);
+}
+static inline fac_index_part fac__part(int i)
+{
+    return fac__part_int(i);
+}
+static inline fac_index_part fac__part(long i)
+{
+    return fac__part_int(i);
+}
+static inline fac_index_part fac__part(long long i)
+{
+    return fac__part_int((int64_t)i);
+}
 static inline fac_index_parts fac__parts(std::initializer_list<fac_index_part> l)
 {
     fac_index_parts r;
@@ -182,11 +201,11 @@ static inline fac_index_parts fac__parts(std::initializer_list<fac_index_part> l
 #define FAC_INDEX(...) fac__parts({FAC__EACH(FAC__PART, __VA_ARGS__)})
 #else
 #define FAC__PART(v)                                                                                                   \
-    _Generic((v),                                                                                                      \
-        fac_index_part: fac__part_same,                                                                                \
-        fac_tensor *: fac__part_tensor,                                                                                \
-        bool: fac__part_bool,                                                                                          \
-        default: fac__part_int)(v)
+    _Generic((v), fac_index_part                                                                                       \
+             : fac__part_same, fac_tensor *                                                                            \
+             : fac__part_tensor, bool                                                                                  \
+             : fac__part_bool, default                                                                                 \
+             : fac__part_int)(v)
 #define FAC_INDEX(...)                                                                                                 \
     ((fac_index_parts){(const fac_index_part[]){FAC__EACH(FAC__PART, __VA_ARGS__)}, FAC__COUNT(__VA_ARGS__)})
 #endif

@@ -22,7 +22,8 @@ static inline fac_tensor_list fac__tensors(std::initializer_list<fac_tensor *> l
 #else
 /* Some tensors as a list: an argument for fac_cat and its kin, good until the end of the block. */
 #define FAC_TENSORS(...)                                                                                               \
-    ((fac_tensor_list){(fac_tensor *[]){__VA_ARGS__}, (int64_t)(sizeof((fac_tensor *[]){__VA_ARGS__}) / sizeof(fac_tensor *))})
+    ((fac_tensor_list){(fac_tensor *[]){__VA_ARGS__},                                                                  \
+                       (int64_t)(sizeof((fac_tensor *[]){__VA_ARGS__}) / sizeof(fac_tensor *))})
 #endif
 
 FAC_BEGIN
@@ -43,8 +44,9 @@ FAC_API fac_tensor *fac_cartesian_prod(fac_tensor_list tensors);
 /* All ways to choose r elements of a vector in order, a row each. */
 FAC_API fac_tensor *fac_combinations(fac_tensor *self, int64_t r, bool with_replacement);
 
-/* nn.functional.pad: pad holds (before, after) for the last dimension, then for the one before it… mode is "constant" (with
- * value; negative pads cut), "reflect", "replicate" or "circular" (of the last 1 to 3 dimensions of 2 to 5-d tensors). */
+/* nn.functional.pad: pad holds (before, after) for the last dimension, then for the one before it… mode is
+ * "constant" (with value; negative pads cut), "reflect", "replicate" or "circular" (of the last 1 to 3 dimensions of
+ * 2 to 5-d tensors). */
 FAC_API fac_tensor *fac_pad(fac_tensor *self, fac_dims pad, const char *mode, double value);
 FAC_API fac_tensor *fac_constant_pad_nd(fac_tensor *self, fac_dims pad, fac_scalar value);
 

@@ -1,10 +1,10 @@
 /* Floor 4: looking at a tensor's elements in another shape or order.
  *
- * A view shares its tensor's memory: it costs nothing, what is written into one is seen in the other, and gradients flow
- * through both. The functions of the first three sections give views. Negative dimensions count from the end.
+ * A view shares its tensor's memory: it costs nothing, what is written into one is seen in the other, and gradients
+ * flow through both. The functions of the first three sections give views. Negative dimensions count from the end.
  * Errors are PyTorch's: an IndexError for a dimension that is not there, a RuntimeError for sizes that do not fit.
- * Where several tensors come back, as a fac_tensor_list, they and its array belong to the innermost scope: nothing is to
- * be freed. A list with items NULL is an error. */
+ * Where several tensors come back, as a fac_tensor_list, they and its array belong to the innermost scope: nothing
+ * is to be freed. A list with items NULL is an error. */
 #ifndef FACULA_OPS_VIEW_H
 #define FACULA_OPS_VIEW_H
 
@@ -23,8 +23,8 @@ FAC_API fac_tensor *fac_view(fac_tensor *self, fac_dims shape);
 FAC_API fac_tensor *fac_reshape(fac_tensor *self, fac_dims shape);
 FAC_API fac_tensor *fac_view_as(fac_tensor *self, fac_tensor *other);
 FAC_API fac_tensor *fac_reshape_as(fac_tensor *self, fac_tensor *other);
-/* The bits of the elements as another dtype (torch's x.view(dtype)); the last dimension grows or shrinks where the sizes of
- * the dtypes differ. */
+/* The bits of the elements as another dtype (torch's x.view(dtype)); the last dimension grows or shrinks where the
+ * sizes of the dtypes differ. */
 FAC_API fac_tensor *fac_view_dtype(fac_tensor *self, fac_dtype dtype);
 /* Dimensions start to end become one; flatten(x, 0, -1) is 1-d. 0-d becomes 1-d. A copy where memory requires it. */
 FAC_API fac_tensor *fac_flatten(fac_tensor *self, int start_dim, int end_dim);
@@ -38,8 +38,8 @@ FAC_API fac_tensor *fac_squeeze_dim(fac_tensor *self, int dim);
 FAC_API fac_tensor *fac_squeeze_dims(fac_tensor *self, fac_dims dims);
 /* With a new dimension of size 1 in that place. */
 FAC_API fac_tensor *fac_unsqueeze(fac_tensor *self, int dim);
-/* Dimensions of size 1, and new leading ones, repeated without a copy. -1 keeps a size. In-place changes of the result are
- * refused. */
+/* Dimensions of size 1, and new leading ones, repeated without a copy. -1 keeps a size. In-place changes of the
+ * result are refused. */
 FAC_API fac_tensor *fac_expand(fac_tensor *self, fac_dims shape);
 FAC_API fac_tensor *fac_expand_as(fac_tensor *self, fac_tensor *other);
 FAC_API fac_tensor *fac_broadcast_to(fac_tensor *self, fac_dims shape);
@@ -64,8 +64,8 @@ FAC_API fac_tensor *fac_H(fac_tensor *self);  /* as mT, for matrices only */
 
 /* ---- parts -------------------------------------------------------------------------------------------------- */
 
-/* Along dim, x[start:end:step] of Python: negative bounds count from the end, bounds outside are cut, FAC_OPEN leaves one
- * out. step is positive. */
+/* Along dim, x[start:end:step] of Python: negative bounds count from the end, bounds outside are cut, FAC_OPEN
+ * leaves one out. step is positive. */
 FAC_API fac_tensor *fac_slice(fac_tensor *self, int dim, int64_t start, int64_t end, int64_t step);
 /* length elements from start. Bounds must fit. */
 FAC_API fac_tensor *fac_narrow(fac_tensor *self, int dim, int64_t start, int64_t length);
@@ -98,10 +98,11 @@ FAC_API fac_tensor_list fac_dsplit_at(fac_tensor *self, const int64_t *indices, 
 FAC_API fac_tensor_list fac_unbind(fac_tensor *self, int dim);
 /* All expanded to the shape they broadcast to. */
 FAC_API fac_tensor_list fac_broadcast_tensors(fac_tensor_list tensors);
-/* n vectors to n grids; indexing "ij": result i varies along dimension i; "xy": the first two dimensions are swapped. */
+/* n vectors to n grids; indexing "ij": result i varies along dimension i; "xy": the first two dimensions are
+ * swapped. */
 FAC_API fac_tensor_list fac_meshgrid(fac_tensor_list tensors, const char *indexing);
 
-/* ---- copies in another order ---------------------------------------------------------------------------------- */
+/* ---- copies in another order --------------------------------------------------------------------------------- */
 
 /* Reversed along dims. fliplr: along 1, flipud: along 0. */
 FAC_API fac_tensor *fac_flip(fac_tensor *self, fac_dims dims);
@@ -111,11 +112,12 @@ FAC_API fac_tensor *fac_flipud(fac_tensor *self);
 FAC_API fac_tensor *fac_roll(fac_tensor *self, fac_dims shifts, fac_dims dims);
 /* Turned k times by 90 degrees, from dims[0] towards dims[1]. */
 FAC_API fac_tensor *fac_rot90(fac_tensor *self, int64_t k, fac_dims dims);
-/* Copies side by side: repeats[i] along dimension i, which may be new in front. tile: the shorter list is filled with 1. */
+/* Copies side by side: repeats[i] along dimension i, which may be new in front. tile: the shorter list is filled
+ * with 1. */
 FAC_API fac_tensor *fac_repeat(fac_tensor *self, fac_dims repeats);
 FAC_API fac_tensor *fac_tile(fac_tensor *self, fac_dims dims);
-/* Each slice along dim `repeats` times in a row; dim FAC_OPEN: of the flattened tensor. The second form takes a 1-d int64
- * or int32 tensor with a number for each slice (or one for all). */
+/* Each slice along dim `repeats` times in a row; dim FAC_OPEN: of the flattened tensor. The second form takes a 1-d
+ * int64 or int32 tensor with a number for each slice (or one for all). */
 FAC_API fac_tensor *fac_repeat_interleave(fac_tensor *self, int64_t repeats, int64_t dim);
 FAC_API fac_tensor *fac_repeat_interleave_tensor(fac_tensor *self, fac_tensor *repeats, int64_t dim);
 /* Zero above (below) the diagonal of the last two dimensions. */
@@ -130,14 +132,17 @@ FAC_API fac_tensor *fac_diag_embed(fac_tensor *self, int64_t offset, int dim1, i
 FAC_API fac_tensor *fac_diagflat(fac_tensor *self, int64_t offset);
 /* self with a part of it replaced by src; the part's shape must be src's. */
 FAC_API fac_tensor *fac_select_scatter(fac_tensor *self, fac_tensor *src, int dim, int64_t index);
-FAC_API fac_tensor *fac_slice_scatter(fac_tensor *self, fac_tensor *src, int dim, int64_t start, int64_t end, int64_t step);
+FAC_API fac_tensor *fac_slice_scatter(fac_tensor *self, fac_tensor *src, int dim, int64_t start, int64_t end,
+                                      int64_t step);
 FAC_API fac_tensor *fac_diagonal_scatter(fac_tensor *self, fac_tensor *src, int64_t offset, int dim1, int dim2);
 FAC_API fac_tensor *fac_as_strided_scatter(fac_tensor *self, fac_tensor *src, fac_dims size, fac_dims stride,
                                            int64_t storage_offset);
-/* value on the main diagonal, in place; wrap: again below an empty row in tall matrices. More than two dims must be equal. */
+/* value on the main diagonal, in place; wrap: again below an empty row in tall matrices. More than two dims must be
+ * equal. */
 FAC_API fac_tensor *fac_fill_diagonal_(fac_tensor *self, fac_scalar value, bool wrap);
-/* self gets another shape in place: contiguous, over the same memory where that is large enough, else over new memory that begins
- * with the old contents; the rest is undefined. Not for tensors that require grad. resize_as_: to the shape of other. */
+/* self gets another shape in place: contiguous, over the same memory where that is large enough, else over new
+ * memory that begins with the old contents; the rest is undefined. Not for tensors that require grad. resize_as_: to
+ * the shape of other. */
 FAC_API fac_tensor *fac_resize_(fac_tensor *self, fac_dims shape);
 FAC_API fac_tensor *fac_resize_as_(fac_tensor *self, fac_tensor *other);
 

@@ -24,15 +24,15 @@ extern const fac__kernel fac__k_range;
 
 /* The fills of core/random.h. */
 typedef enum fac__random_kind {
-    FAC__UNIFORM,       /* from a to b */
-    FAC__NORMAL,        /* mean a, standard deviation b */
+    FAC__UNIFORM, /* from a to b */
+    FAC__NORMAL,  /* mean a, standard deviation b */
     FAC__NORMAL_EACH,
-    FAC__INTEGERS,      /* low to high - 1 */
+    FAC__INTEGERS, /* low to high - 1 */
     FAC__FULL_RANGE,
     FAC__PERMUTATION,
-    FAC__BERNOULLI,     /* a */
+    FAC__BERNOULLI,      /* a */
     FAC__BERNOULLI_EACH, /* p, of p_dtype, n of them */
-    FAC__EXPONENTIAL    /* a */
+    FAC__EXPONENTIAL     /* a */
 } fac__random_kind;
 typedef struct fac__random_args {
     fac__random_kind kind;

@@ -5,11 +5,11 @@
 #include "kernel.h"
 
 typedef enum fac__index_mode {
-    FAC__INDEX_GET,  /* values = table[index] */
-    FAC__INDEX_PUT,  /* table[index] = values */
-    FAC__INDEX_ADD,  /* table[index] += values, and so on; several values for one element come in row-major order */
+    FAC__INDEX_GET, /* values = table[index] */
+    FAC__INDEX_PUT, /* table[index] = values */
+    FAC__INDEX_ADD, /* table[index] += values, and so on; several values for one element come in row-major order */
     FAC__INDEX_MUL,
-    FAC__INDEX_MAX,  /* NaN wins */
+    FAC__INDEX_MAX, /* NaN wins */
     FAC__INDEX_MIN
 } fac__index_mode;
 
@@ -33,10 +33,13 @@ typedef struct fac__index_args {
 } fac__index_args;
 extern const fac__kernel fac__k_index;
 
-/* The first index outside of [-size, size) — or [0, size) — in row-major order, into *bad; false when all are inside. */
-bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *shape, int64_t size, bool negative, int64_t *bad);
+/* The first index outside of [-size, size) — or [0, size) — in row-major order, into *bad; false when all are
+ * inside. */
+bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *shape, int64_t size, bool negative,
+                             int64_t *bad);
 
-/* Counts, and lists, what is not 0 (or false) of a contiguous tensor: out gets one row of ndim int64 coordinates for each. */
+/* Counts, and lists, what is not 0 (or false) of a contiguous tensor: out gets one row of ndim int64 coordinates for
+ * each. */
 typedef struct fac__nonzero_args {
     fac_dtype dtype;
     int ndim;

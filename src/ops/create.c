@@ -9,7 +9,7 @@
 #include "facula/ops_view.h"
 #include "shaping.h"
 
-/* ---- what all need -------------------------------------------------------------------------------------------- */
+/* ---- what all need ------------------------------------------------------------------------------------------- */
 
 fac_tensor *fac__created(fac_tensor *t, fac_create_options options)
 {
@@ -43,18 +43,22 @@ bool fac__scalar_fits(fac_scalar s, fac_dtype dtype)
     const char *name = limits[dtype].name;
     bool fits = true;
     if (fac_dtype_is_integral(dtype)) {
-        if (s.kind == FAC_FLOAT64) fits = s.v.f >= limits[dtype].low && trunc(s.v.f) < limits[dtype].high;
-        else if (dtype == FAC_UINT8) fits = s.v.i > -256 && s.v.i < 256; /* small negative ones wrap around */
-        else if (dtype != FAC_INT64) fits = (double)s.v.i >= limits[dtype].low && (double)s.v.i < limits[dtype].high;
+        if (s.kind == FAC_FLOAT64)
+            fits = s.v.f >= limits[dtype].low && trunc(s.v.f) < limits[dtype].high;
+        else if (dtype == FAC_UINT8)
+            fits = s.v.i > -256 && s.v.i < 256; /* small negative ones wrap around */
+        else if (dtype != FAC_INT64)
+            fits = (double)s.v.i >= limits[dtype].low && (double)s.v.i < limits[dtype].high;
     } else if (fac_dtype_is_floating(dtype)) {
         double v = fabs(fac_scalar_to_double(s));
         name = dtype == FAC_FLOAT16 ? "at::Half" : dtype == FAC_BFLOAT16 ? "at::BFloat16" : "float";
-        if (isfinite(v)) fits = dtype == FAC_FLOAT16 ? v <= 65504.0 : dtype == FAC_FLOAT64 || v <= 3.4028234663852886e38;
+        if (isfinite(v))
+            fits = dtype == FAC_FLOAT16 ? v <= 65504.0 : dtype == FAC_FLOAT64 || v <= 3.4028234663852886e38;
     }
     return fits || fac__runtime_error("value cannot be converted to type %s without overflow", name);
 }
 
-/* ---- constants ------------------------------------------------------------------------------------------------ */
+/* ---- constants ----------------------------------------------------------------------------------------------- */
 
 static fac_tensor *filled(fac_tensor *t, fac_scalar value, fac_create_options options)
 {
@@ -146,7 +150,7 @@ fac_tensor *fac_eye_with(int64_t n, int64_t m, fac_create_options options)
     return fac__created(t, options);
 }
 
-/* ---- ranges --------------------------------------------------------------------------------------------------- */
+/* ---- ranges -------------------------------------------------------------------------------------------------- */
 
 static fac_tensor *launch_range(fac__range_args *args, fac_create_options options)
 {
@@ -162,7 +166,8 @@ static double arange_length(fac_scalar start, fac_scalar end, fac_scalar step, f
 {
     if (dtype != FAC_INT64)
         return ceil((fac_scalar_to_double(end) - fac_scalar_to_double(start)) / fac_scalar_to_double(step));
-    int64_t from = fac_scalar_to_int(start), to = fac_scalar_to_int(end), by = fac_scalar_to_int(step), sign = (by > 0) - (by < 0);
+    int64_t from = fac_scalar_to_int(start), to = fac_scalar_to_int(end), by = fac_scalar_to_int(step),
+            sign = (by > 0) - (by < 0);
     return by ? (double)(int64_t)(((uint64_t)to - (uint64_t)from + (uint64_t)by - (uint64_t)sign)) / (double)by : 0;
 }
 
@@ -186,7 +191,8 @@ fac_tensor *fac_arange_with(fac_scalar start, fac_scalar end, fac_scalar step, f
         from = (double)args.start.i, to = (double)fac_scalar_to_int(end), by = (double)args.step.i;
     }
     if (!(by > 0 || by < 0)) return fac__runtime_error("step must be nonzero");
-    if (by > 0 ? to < from : to > from) return fac__runtime_error("upper bound and larger bound inconsistent with step sign");
+    if (by > 0 ? to < from : to > from)
+        return fac__runtime_error("upper bound and larger bound inconsistent with step sign");
     double length = arange_length(start, end, step, dtype);
     if (!(length >= 0 && length < 9.2e18)) return fac__runtime_error("invalid size, possible overflow?");
     args.n = (int64_t)length;
@@ -213,20 +219,25 @@ static bool range_ends(fac__range_args *args, fac_scalar start, fac_scalar end, 
 fac_tensor *fac_linspace_with(fac_scalar start, fac_scalar end, int64_t steps, fac_create_options options)
 {
     FAC__OP("linspace");
-    fac__range_args args = {.kind = FAC__LINSPACE, .n = steps, .dtype = options.dtype ? options.dtype : fac_get_default_dtype()};
+    fac__range_args args = {
+        .kind = FAC__LINSPACE, .n = steps, .dtype = options.dtype ? options.dtype : fac_get_default_dtype()};
     return range_ends(&args, start, end, "linspace_cpu") ? launch_range(&args, options) : NULL;
 }
 
 fac_tensor *fac_logspace_with(fac_scalar start, fac_scalar end, int64_t steps, double base, fac_create_options options)
 {
     FAC__OP("logspace");
-    fac__range_args args = {.kind = FAC__LOGSPACE, .n = steps, .dtype = options.dtype ? options.dtype : fac_get_default_dtype(),
-                            .base = base, .given = fac_scalar_to_double(start)};
+    fac__range_args args = {.kind = FAC__LOGSPACE,
+                            .n = steps,
+                            .dtype = options.dtype ? options.dtype : fac_get_default_dtype(),
+                            .base = base,
+                            .given = fac_scalar_to_double(start)};
     return range_ends(&args, start, end, "logspace_cpu") ? launch_range(&args, options) : NULL;
 }
 
 /* Row by row, the columns on the kept side of the diagonal; counted first, then written. */
-static int64_t triangle_indices(bool upper, int64_t rows, int64_t columns, int64_t offset, fac_tensor *out, int64_t count)
+static int64_t triangle_indices(bool upper, int64_t rows, int64_t columns, int64_t offset, fac_tensor *out,
+                                int64_t count)
 {
     int64_t at = 0;
     size_t size = out ? fac_dtype_size((fac_dtype)out->dtype) : 0;
@@ -249,7 +260,8 @@ static fac_tensor *triangle(bool upper, int64_t rows, int64_t columns, int64_t o
     if (rows < 0) return fac__runtime_error("row must be non-negative, got%lld", (long long)rows);
     if (columns < 0) return fac__runtime_error("col must be non-negative, got%lld", (long long)columns);
     if (!fac_dtype_is_integral(dtype))
-        return fac__runtime_error("\"%s_indices\" not implemented for '%s'", upper ? "triu" : "tril", fac__dtype_word(dtype));
+        return fac__runtime_error("\"%s_indices\" not implemented for '%s'", upper ? "triu" : "tril",
+                                  fac__dtype_word(dtype));
     int64_t limit = rows + columns, diagonal = offset > limit ? limit : offset < -limit ? -limit : offset;
     int64_t count = triangle_indices(upper, rows, columns, diagonal, NULL, 0);
     fac_tensor *t = fac__new(dtype, 2, (int64_t[]){2, count});
@@ -269,7 +281,7 @@ fac_tensor *fac_triu_indices_with(int64_t row, int64_t col, int64_t offset, fac_
     return triangle(true, row, col, offset, options);
 }
 
-/* ---- C arrays ------------------------------------------------------------------------------------------------- */
+/* ---- C arrays ------------------------------------------------------------------------------------------------ */
 
 fac_tensor *fac_from_array(const void *data, fac_dtype dtype, fac_dims shape)
 {
@@ -290,7 +302,7 @@ fac_tensor *fac_from_blob(void *data, fac_dtype dtype, fac_dims shape, void (*dr
     return fac__own(fac__new_foreign(data, dtype, shape.n, shape.d, drop, context));
 }
 
-/* ---- another size for what is there ----------------------------------------------------------------------------- */
+/* ---- another size for what is there -------------------------------------------------------------------------- */
 
 /* Memory for count elements from the offset on, the old ones kept. Other tensors stay with the old memory. */
 static bool more_memory(fac_tensor *self, int64_t count)
@@ -331,7 +343,7 @@ fac_tensor *fac_resize_as_(fac_tensor *self, fac_tensor *other)
     return fac_resize_(self, fac_shape(other));
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 /* The keywords: dtype is argument i. */
 #define O(i) ((fac_create_options){.dtype = DT(i)})
@@ -377,15 +389,18 @@ const fac__op fac__ops_create[] = {
     {"empty_like(Tensor self, *, " KEYWORDS_LIKE ") -> Tensor", empty_like, "Undefined contents, in self's shape."},
     {"zeros_like(Tensor self, *, " KEYWORDS_LIKE ") -> Tensor", zeros_like, "All 0, in self's shape."},
     {"ones_like(Tensor self, *, " KEYWORDS_LIKE ") -> Tensor", ones_like, "All 1, in self's shape."},
-    {"full_like(Tensor self, Scalar fill_value, *, " KEYWORDS_LIKE ") -> Tensor", full_like, "All fill_value, in self's shape."},
+    {"full_like(Tensor self, Scalar fill_value, *, " KEYWORDS_LIKE ") -> Tensor", full_like,
+     "All fill_value, in self's shape."},
     {"new_empty(Tensor self, int[] size, *, " KEYWORDS ") -> Tensor", new_empty, "empty, of self's dtype."},
     {"new_zeros(Tensor self, int[] size, *, " KEYWORDS ") -> Tensor", new_zeros, "zeros, of self's dtype."},
     {"new_ones(Tensor self, int[] size, *, " KEYWORDS ") -> Tensor", new_ones, "ones, of self's dtype."},
-    {"new_full(Tensor self, int[] size, Scalar fill_value, *, " KEYWORDS ") -> Tensor", new_full, "full, of self's dtype."},
+    {"new_full(Tensor self, int[] size, Scalar fill_value, *, " KEYWORDS ") -> Tensor", new_full,
+     "full, of self's dtype."},
     {"eye(int n, *, " KEYWORDS ") -> Tensor", eye, "1 on the diagonal of an n by n matrix, 0 elsewhere."},
     {"eye.m(int n, int m, *, " KEYWORDS ") -> Tensor", eye_m, "1 on the diagonal of an n by m matrix, 0 elsewhere."},
     {"arange(Scalar end, *, " KEYWORDS ") -> Tensor", arange_end, "0, 1, 2… before end."},
-    {"arange.start(Scalar start, Scalar end, *, " KEYWORDS ") -> Tensor", arange_start, "start, start + 1… before end."},
+    {"arange.start(Scalar start, Scalar end, *, " KEYWORDS ") -> Tensor", arange_start,
+     "start, start + 1… before end."},
     {"arange.start_step(Scalar start, Scalar end, Scalar step=1, *, " KEYWORDS ") -> Tensor", arange_step,
      "start, start + step… before end."},
     {"linspace(Scalar start, Scalar end, int steps, *, " KEYWORDS ") -> Tensor", linspace_call,
@@ -396,7 +411,8 @@ const fac__op fac__ops_create[] = {
      "Row and column numbers of a lower triangle."},
     {"triu_indices(int row, int col, int offset=0, *, " KEYWORDS_INT ") -> Tensor", triu_indices,
      "Row and column numbers of an upper triangle."},
-    {"resize_(Tensor(a!) self, int[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)", resize_, "Another shape, in place."},
+    {"resize_(Tensor(a!) self, int[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)", resize_,
+     "Another shape, in place."},
     {"resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)", resize_as_,
      "The shape of another tensor, in place."},
     {0},

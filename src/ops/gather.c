@@ -5,10 +5,10 @@
 #include "facula/ops_join.h"
 #include "index_along.h"
 
-/* ---- launching ------------------------------------------------------------------------------------------------ */
+/* ---- launching ----------------------------------------------------------------------------------------------- */
 
-static void launch(fac__index_mode mode, const fac_tensor *table, int dim, fac__operand at, int ndim, const int64_t *shape,
-                   const fac_tensor *values)
+static void launch(fac__index_mode mode, const fac_tensor *table, int dim, fac__operand at, int ndim,
+                   const int64_t *shape, const fac_tensor *values)
 {
     fac__index_args args;
     args.mode = mode;
@@ -17,19 +17,24 @@ static void launch(fac__index_mode mode, const fac_tensor *table, int dim, fac__
     args.disjoint = ndim ? ~(1u << dim) : 0;
     args.n_index = 1;
     args.table = fac__operand_of(table);
-    args.index[0] = (fac__index_operand){at, table->ndim ? table->shape[dim] : 1, table->ndim ? table->strides[dim] : 0};
-    if (table->ndim) args.table.strides[dim] = 0;
-    else memset(args.table.strides, 0, sizeof args.table.strides);
+    args.index[0] =
+        (fac__index_operand){at, table->ndim ? table->shape[dim] : 1, table->ndim ? table->strides[dim] : 0};
+    if (table->ndim)
+        args.table.strides[dim] = 0;
+    else
+        memset(args.table.strides, 0, sizeof args.table.strides);
     args.values = values->ndim || !ndim ? fac__operand_of(values) : fac__operand_broadcast(values, ndim, shape);
     FAC__LAUNCH(fac__k_index, args);
 }
 
-void fac__by_element(fac__index_mode mode, const fac_tensor *table, int dim, const fac_tensor *index, const fac_tensor *values)
+void fac__by_element(fac__index_mode mode, const fac_tensor *table, int dim, const fac_tensor *index,
+                     const fac_tensor *values)
 {
     launch(mode, table, dim, fac__operand_of(index), index->ndim, index->shape, values);
 }
 
-void fac__by_slice(fac__index_mode mode, const fac_tensor *table, int dim, const fac_tensor *index, const fac_tensor *values)
+void fac__by_slice(fac__index_mode mode, const fac_tensor *table, int dim, const fac_tensor *index,
+                   const fac_tensor *values)
 {
     int ndim = table->ndim ? table->ndim : 1; /* a 0-d table is like one of a single element */
     int64_t shape[FAC_MAX_DIMS];
@@ -40,7 +45,7 @@ void fac__by_slice(fac__index_mode mode, const fac_tensor *table, int dim, const
     launch(mode, table, dim, at, ndim, shape, values);
 }
 
-/* ---- shared with scatter.c, masked.c, index.c ------------------------------------------------------------------- */
+/* ---- shared with scatter.c, masked.c, index.c ---------------------------------------------------------------- */
 
 fac_tensor *fac__copy_of(fac_tensor *x)
 {
@@ -102,7 +107,7 @@ fac_tensor *fac__grow(fac_tensor *g, const fac_dims *shape)
     return grows ? fac_constant_pad_nd(g, pad, 0) : g;
 }
 
-/* ---- gather --------------------------------------------------------------------------------------------------- */
+/* ---- gather -------------------------------------------------------------------------------------------------- */
 
 typedef struct gather_params {
     int dim;
@@ -139,14 +144,17 @@ static bool gather_args(const fac_tensor *self, int dim, const fac_tensor *index
         return fac__runtime_error("Index tensor must have the same number of dimensions as input tensor"), false;
     for (int i = 0; i < index->ndim; i++)
         if (i != dim && index->shape[i] > self->shape[i])
-            return fac__runtime_error("Size does not match at dimension %d expected index %s to be smaller than self %s apart from "
-                                      "dimension %d", i, fac__shape_text(index->ndim, index->shape),
-                                      fac__shape_text(self->ndim, self->shape), dim), false;
+            return fac__runtime_error(
+                       "Size does not match at dimension %d expected index %s to be smaller than self %s apart from "
+                       "dimension %d",
+                       i, fac__shape_text(index->ndim, index->shape), fac__shape_text(self->ndim, self->shape), dim),
+                   false;
     int64_t bad, size = self->ndim ? self->shape[dim] : 1;
     fac__operand at = fac__operand_of(index);
     if (fac__index_out_of_range(&at, index->ndim, index->shape, size, false, &bad))
         return fac__index_error("index %lld is out of bounds for dimension %d with size %lld", (long long)bad, dim,
-                                (long long)size), false;
+                                (long long)size),
+               false;
     return true;
 }
 
@@ -174,8 +182,10 @@ fac_tensor *fac_take_along_dim(fac_tensor *self, fac_tensor *indices, int64_t di
                                   fac__dtype_word((fac_dtype)indices->dtype));
     if (dim == FAC_OPEN) return fac_gather(fac_ravel(self), 0, fac_ravel(indices));
     if (self->ndim != indices->ndim)
-        return fac__runtime_error("torch.take_along_dim(): input and indices should have the same number of dimensions, but got %d "
-                                  "dimensions for input, and %d dimensions for indices", self->ndim, indices->ndim);
+        return fac__runtime_error(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got %d "
+            "dimensions for input, and %d dimensions for indices",
+            self->ndim, indices->ndim);
     int at = fac__wrap_dim(dim, self->ndim), n;
     if (at < 0) return NULL;
     /* Both are broadcast to each other but in dim, where each keeps its own size. */
@@ -188,7 +198,7 @@ fac_tensor *fac_take_along_dim(fac_tensor *self, fac_tensor *indices, int64_t di
     return fac_gather(x, at, fac_expand(indices, fac_dims_make(n, shape)));
 }
 
-/* ---- index_select --------------------------------------------------------------------------------------------- */
+/* ---- index_select -------------------------------------------------------------------------------------------- */
 
 static void select_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
@@ -221,20 +231,22 @@ fac_tensor *fac_index_select(fac_tensor *self, int dim, fac_tensor *index)
     return fac__result(n, y);
 }
 
-/* ---- take, put ------------------------------------------------------------------------------------------------ */
+/* ---- take, put ----------------------------------------------------------------------------------------------- */
 
 static bool take_args(const char *op, const fac_tensor *self, const fac_tensor *index)
 {
     if (index->dtype != FAC_INT64)
         return fac__runtime_error("%s(): Expected a long tensor for index, but got %s", op,
-                                  fac__dtype_word((fac_dtype)index->dtype)), false;
+                                  fac__dtype_word((fac_dtype)index->dtype)),
+               false;
     if (self->numel == 0 && index->numel)
         return fac__index_error("%s(): tried to %s from an empty tensor", op, op), false;
     int64_t bad;
     fac__operand at = fac__operand_of(index);
     if (fac__index_out_of_range(&at, index->ndim, index->shape, self->numel, true, &bad))
-        return fac__index_error("out of range: tried to access index %lld on a tensor of %lld elements.", (long long)bad,
-                                (long long)self->numel), false;
+        return fac__index_error("out of range: tried to access index %lld on a tensor of %lld elements.",
+                                (long long)bad, (long long)self->numel),
+               false;
     return true;
 }
 
@@ -287,11 +299,15 @@ static fac_tensor *put(fac_tensor *self, fac_tensor *index, fac_tensor *source, 
 {
     if (!take_args("put_", self, index)) return NULL;
     if (self->dtype != source->dtype)
-        return fac__runtime_error("put_(): self and source expected to have the same dtype, but got self.dtype = %s and source.dtype = "
-                                  "%s", fac__dtype_word((fac_dtype)self->dtype), fac__dtype_word((fac_dtype)source->dtype));
+        return fac__runtime_error(
+            "put_(): self and source expected to have the same dtype, but got self.dtype = %s and source.dtype = "
+            "%s",
+            fac__dtype_word((fac_dtype)self->dtype), fac__dtype_word((fac_dtype)source->dtype));
     if (source->numel != index->numel)
-        return fac__index_error("put_(): Expected source and index to have the same number of elements, but got source.numel() = %lld, "
-                                "index.numel() = %lld", (long long)source->numel, (long long)index->numel);
+        return fac__index_error(
+            "put_(): Expected source and index to have the same number of elements, but got source.numel() = %lld, "
+            "index.numel() = %lld",
+            (long long)source->numel, (long long)index->numel);
     fac__node *n = fac__record("PutBackward0", put_backward, 1, 1, sizeof(gather_params), self, source);
     keep(n, accumulate, source, index);
     fac_tensor *values = fac__own(fac__copy_of(source)); /* in index's shape */
@@ -325,7 +341,7 @@ fac_tensor *fac_put_(fac_tensor *self, fac_tensor *index, fac_tensor *source, bo
     return put(self, index, source, accumulate, true);
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 FAC__CALL(gather, R(fac_gather(T(0), (int)I(1), T(2))))
 FAC__CALL(take_along_dim, R(fac_take_along_dim(T(0), T(1), IO(2))))
@@ -335,8 +351,10 @@ FAC__CALL(put_call, R(fac_put(T(0), T(1), T(2), B(3))))
 FAC__CALL(put_, R(fac_put_(T(0), T(1), T(2), B(3))))
 
 const fac__op fac__ops_gather[] = {
-    {"gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor", gather, "Elements along dim by index."},
-    {"take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", take_along_dim, "gather, with broadcasting."},
+    {"gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor", gather,
+     "Elements along dim by index."},
+    {"take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", take_along_dim,
+     "gather, with broadcasting."},
     {"index_select(Tensor self, int dim, Tensor index) -> Tensor", index_select, "Slices along dim by index."},
     {"take(Tensor self, Tensor index) -> Tensor", take, "Elements by their number in row-major order."},
     {"put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor", put_call,

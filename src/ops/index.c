@@ -19,7 +19,7 @@ typedef struct selection {
     int64_t shape[FAC_MAX_DIMS];
 } selection;
 
-/* ---- from parts to views and index tensors ---------------------------------------------------------------------- */
+/* ---- from parts to views and index tensors ------------------------------------------------------------------- */
 
 static bool is_mask(const fac_tensor *t)
 {
@@ -56,9 +56,11 @@ static bool select_mask(selection *s, int dim, fac_tensor *mask)
 {
     for (int i = 0; i < mask->ndim; i++)
         if (mask->shape[i] != s->view->shape[dim + i])
-            return fac__index_error("The shape of the mask %s at index %d does not match the shape of the indexed tensor %s at index %d",
+            return fac__index_error("The shape of the mask %s at index %d does not match the shape of the indexed "
+                                    "tensor %s at index %d",
                                     fac__shape_text(mask->ndim, mask->shape), i,
-                                    fac__shape_text(s->view->ndim, s->view->shape), dim + i), false;
+                                    fac__shape_text(s->view->ndim, s->view->shape), dim + i),
+                   false;
     fac_tensor_list columns = fac_where_true(mask);
     for (int64_t i = 0; i < columns.count; i++)
         s->index[dim + i] = columns.items[i];
@@ -69,11 +71,15 @@ static bool select_mask(selection *s, int dim, fac_tensor *mask)
 static bool select_integer(selection *s, int dim, int real_dim, int64_t i)
 {
     if (s->view->ndim == 0)
-        return fac__index_error("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
-                                "a 0-dim tensor to a number"), false;
+        return fac__index_error("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` "
+                                "in C++ to convert "
+                                "a 0-dim tensor to a number"),
+               false;
     int64_t size = s->view->shape[dim];
     if (i < -size || i >= size)
-        return fac__index_error("index %lld is out of bounds for dimension %d with size %lld", (long long)i, real_dim, (long long)size), false;
+        return fac__index_error("index %lld is out of bounds for dimension %d with size %lld", (long long)i, real_dim,
+                                (long long)size),
+               false;
     s->view = fac_select(s->view, dim, i);
     return s->view != NULL;
 }
@@ -90,9 +96,7 @@ static bool select_part(selection *s, const fac_index_part *p, int *dim, int *re
         ++*dim, ++*real_dim;
         return s->view != NULL;
     case FAC_INDEX_ELLIPSIS: *dim += skipped, *real_dim += skipped; return true;
-    case FAC_INDEX_NEW_AXIS:
-        s->view = fac_unsqueeze(s->view, (*dim)++);
-        return s->view != NULL;
+    case FAC_INDEX_NEW_AXIS: s->view = fac_unsqueeze(s->view, (*dim)++); return s->view != NULL;
     case FAC_INDEX_BOOL: return select_bool(s, (*dim)++, p->start != 0);
     case FAC_INDEX_TENSOR: break;
     }
@@ -103,7 +107,8 @@ static bool select_part(selection *s, const fac_index_part *p, int *dim, int *re
         *dim += t->ndim, *real_dim += t->ndim;
         return true;
     }
-    if (t->dtype != FAC_INT64) return fac__index_error("tensors used as indices must be long, byte or bool tensors"), false;
+    if (t->dtype != FAC_INT64)
+        return fac__index_error("tensors used as indices must be long, byte or bool tensors"), false;
     if (t->ndim == 0) return select_integer(s, *dim, (*real_dim)++, fac_item_int(t));
     s->index[(*dim)++] = t;
     ++*real_dim;
@@ -131,7 +136,8 @@ static bool has_tensors(fac_index_parts parts)
 {
     for (int i = 0; i < parts.n; i++) {
         const fac_index_part *p = &parts.parts[i];
-        if (p->kind == FAC_INDEX_BOOL || (p->kind == FAC_INDEX_TENSOR && (p->tensor->ndim || is_mask(p->tensor)))) return true;
+        if (p->kind == FAC_INDEX_BOOL || (p->kind == FAC_INDEX_TENSOR && (p->tensor->ndim || is_mask(p->tensor))))
+            return true;
     }
     return false;
 }
@@ -145,7 +151,7 @@ static bool parts_given(fac_index_parts parts)
     return true;
 }
 
-/* ---- the result's shape ------------------------------------------------------------------------------------------- */
+/* ---- the result's shape -------------------------------------------------------------------------------------- */
 
 static bool broadcast_indices(selection *s)
 {
@@ -162,10 +168,13 @@ static bool broadcast_indices(selection *s)
                     const char *text = fac__shape_text(s->index[k]->ndim, s->index[k]->shape);
                     if (at + strlen(text) + 3 < sizeof shapes) strcat(strcat(shapes, at ? ", " : ""), text);
                 }
-                return fac__index_error("shape mismatch: indexing tensors could not be broadcast together with shapes %s", shapes), false;
+                return fac__index_error(
+                           "shape mismatch: indexing tensors could not be broadcast together with shapes %s", shapes),
+                       false;
             }
         }
-        if (!fac__broadcast_shapes(s->index_ndim, s->index_shape, t->ndim, t->shape, &s->index_ndim, s->index_shape)) return false;
+        if (!fac__broadcast_shapes(s->index_ndim, s->index_shape, t->ndim, t->shape, &s->index_ndim, s->index_shape))
+            return false;
     }
     return true;
 }
@@ -182,7 +191,9 @@ static bool indices_in_range(const selection *s)
             rest *= s->shape[i];
         if (rest == 0 && size) continue;
         if (!size) return fac__index_error("index is out of bounds for dimension with size 0"), false;
-        return fac__index_error("index %lld is out of bounds for dimension %d with size %lld", (long long)bad, d, (long long)size), false;
+        return fac__index_error("index %lld is out of bounds for dimension %d with size %lld", (long long)bad, d,
+                                (long long)size),
+               false;
     }
     return true;
 }
@@ -227,7 +238,8 @@ static void launch(fac__index_mode mode, const selection *s, const fac_tensor *v
     for (int d = 0; d < s->view->ndim; d++) {
         const fac_tensor *t = s->index[d];
         if (t) {
-            fac__operand plain = fac__operand_broadcast(t, s->index_ndim, s->index_shape), in_place = {plain.data, FAC_INT64, {0}};
+            fac__operand plain = fac__operand_broadcast(t, s->index_ndim, s->index_shape),
+                         in_place = {plain.data, FAC_INT64, {0}};
             for (int i = 0; i < s->index_ndim; i++)
                 in_place.strides[s->first + i] = plain.strides[i];
             args.index[args.n_index++] = (fac__index_operand){in_place, s->view->shape[d], s->view->strides[d]};
@@ -240,7 +252,7 @@ static void launch(fac__index_mode mode, const selection *s, const fac_tensor *v
     FAC__LAUNCH(fac__k_index, args);
 }
 
-/* ---- gradients ---------------------------------------------------------------------------------------------------- */
+/* ---- gradients ----------------------------------------------------------------------------------------------- */
 
 /* The parts, their tensors being saved in the slots of their numbers. */
 typedef struct index_params {
@@ -287,12 +299,14 @@ static void put_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
     fac_index_part parts[2 * FAC_MAX_DIMS];
     if (!saved_parts(n, parts)) return;
     fac_index_parts list = {parts, p->n};
-    if (fac__wants(n, 0) && p->accumulate) gx[0] = gy[0];
-    else if (fac__wants(n, 0)) gx[0] = fac_index_put(gy[0], list, fac_zeros(FAC_SHAPE(), .dtype = fac_dtype_of(gy[0])), false);
+    if (fac__wants(n, 0) && p->accumulate)
+        gx[0] = gy[0];
+    else if (fac__wants(n, 0))
+        gx[0] = fac_index_put(gy[0], list, fac_zeros(FAC_SHAPE(), .dtype = fac_dtype_of(gy[0])), false);
     if (fac__wants(n, 1)) gx[1] = fac_index_with(gy[0], list);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------------------- */
 
 static fac_tensor *get_by_tensors(fac_tensor *self, fac_index_parts parts)
 {
@@ -300,7 +314,8 @@ static fac_tensor *get_by_tensors(fac_tensor *self, fac_index_parts parts)
     fac_scope {
         fac_no_grad {
             selection s;
-            if (select_parts(&s, self, parts) && result_shape(&s)) y = fac__new((fac_dtype)self->dtype, s.ndim, s.shape);
+            if (select_parts(&s, self, parts) && result_shape(&s))
+                y = fac__new((fac_dtype)self->dtype, s.ndim, s.shape);
             if (y && y->numel) launch(FAC__INDEX_GET, &s, y);
         }
     }
@@ -321,15 +336,16 @@ fac_tensor *fac_index_with(fac_tensor *self, fac_index_parts parts)
     return s.view == self ? fac__relabel("AliasBackward0", self, self->ndim, self->shape, self->strides) : s.view;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------------------- */
 
 static bool values_fit(const selection *s, const fac_tensor *values)
 {
     bool fit = values->ndim <= s->ndim;
     for (int i = 1; i <= values->ndim && fit; i++)
         fit = values->shape[values->ndim - i] == 1 || values->shape[values->ndim - i] == s->shape[s->ndim - i];
-    return fit || fac__runtime_error("shape mismatch: value tensor of shape %s cannot be broadcast to indexing result of shape %s",
-                                     fac__shape_text(values->ndim, values->shape), fac__shape_text(s->ndim, s->shape));
+    return fit || fac__runtime_error(
+                      "shape mismatch: value tensor of shape %s cannot be broadcast to indexing result of shape %s",
+                      fac__shape_text(values->ndim, values->shape), fac__shape_text(s->ndim, s->shape));
 }
 
 /* table[parts] = values, unrecorded. */
@@ -358,8 +374,10 @@ static fac_tensor *put(fac_tensor *self, fac_index_parts parts, fac_tensor *valu
 {
     if (!parts_given(parts)) return NULL;
     if (self->dtype != values->dtype)
-        return fac__runtime_error("Index put requires the source and destination dtypes match, got %s for the destination and %s for the "
-                                  "source.", fac__dtype_word((fac_dtype)self->dtype), fac__dtype_word((fac_dtype)values->dtype));
+        return fac__runtime_error(
+            "Index put requires the source and destination dtypes match, got %s for the destination and %s for the "
+            "source.",
+            fac__dtype_word((fac_dtype)self->dtype), fac__dtype_word((fac_dtype)values->dtype));
     fac__node *n = fac__record("IndexPutBackward0", put_backward, 1, parts.n, sizeof(index_params), self, values);
     keep_parts(n, parts, fac_shape(values));
     if (n && n->params) ((index_params *)n->params)->accumulate = accumulate;
@@ -412,7 +430,7 @@ fac_tensor *(fac_index_set_scalar)(fac_tensor *self, fac_index_parts parts, fac_
     return number ? fac_index_set(self, parts, number) : NULL;
 }
 
-/* ---- by name ------------------------------------------------------------------------------------------------------ */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 /* Tensor?[]: an index for each dimension, NULL where all of it is taken. */
 static fac_index_parts parts_of_tensors(fac_tensor_list list, fac_index_part *parts)
@@ -426,7 +444,9 @@ static fac_index_parts parts_of_tensors(fac_tensor_list list, fac_index_part *pa
 /* A list of integers, or of such lists, as an int64 tensor. */
 static fac_tensor *tensor_of_list(const fac_value *v)
 {
-    if (v->kind == FAC_VALUE_INTS) return fac_from_array(v->v.ints.items ? v->v.ints.items : (const int64_t[]){0}, FAC_INT64, FAC_SHAPE(v->v.ints.count));
+    if (v->kind == FAC_VALUE_INTS)
+        return fac_from_array(v->v.ints.items ? v->v.ints.items : (const int64_t[]){0}, FAC_INT64,
+                              FAC_SHAPE(v->v.ints.count));
     fac_tensor_list rows = fac__list_new(v->v.list.count);
     for (int64_t i = 0; i < v->v.list.count && rows.items; i++) {
         const fac_value *row = &v->v.list.items[i];
@@ -447,8 +467,7 @@ static bool part_of_value(const fac_value *v, fac_index_part *part)
         if (v->v.scalar.kind == FAC_FLOAT64) break;
         *part = v->v.scalar.kind == FAC_BOOL ? fac__part_bool(v->v.scalar.v.i != 0) : fac__part_int(v->v.scalar.v.i);
         return true;
-    case FAC_VALUE_SLICE:
-        s = v->v.list.items;
+    case FAC_VALUE_SLICE: s = v->v.list.items;
 #define BOUND(k, open) (s[k].kind == FAC_VALUE_SCALAR ? fac_scalar_to_int(s[k].v.scalar) : (open))
         *part = fac__index_part(FAC_INDEX_SLICE, BOUND(0, FAC_OPEN), BOUND(1, FAC_OPEN), BOUND(2, 1), NULL);
         return true;
@@ -456,19 +475,27 @@ static bool part_of_value(const fac_value *v, fac_index_part *part)
     case FAC_VALUE_LIST: *part = fac__part_tensor(tensor_of_list(v)); return part->tensor != NULL;
     default: break;
     }
-    return fac__index_error("only integers, slices (`:`), ellipsis (`...`), None and long or byte tensors are valid indices"), false;
+    return fac__index_error(
+               "only integers, slices (`:`), ellipsis (`...`), None and long or byte tensors are valid indices"),
+           false;
 }
 
 /* The parts of a __getitem__: a list of any kind, or a single part. */
 static bool parts_of_value(const fac_value *v, fac_index_part *parts, int *n)
 {
-    int64_t count = v->kind == FAC_VALUE_INTS ? v->v.ints.count : v->kind == FAC_VALUE_TENSORS ? v->v.tensors.count : v->kind == FAC_VALUE_LIST ? v->v.list.count : 1;
+    int64_t count = v->kind == FAC_VALUE_INTS      ? v->v.ints.count
+                    : v->kind == FAC_VALUE_TENSORS ? v->v.tensors.count
+                    : v->kind == FAC_VALUE_LIST    ? v->v.list.count
+                                                   : 1;
     if (count > 2 * FAC_MAX_DIMS) return too_many(FAC_MAX_DIMS);
     *n = (int)count;
     for (int i = 0; i < *n; i++) {
-        if (v->kind == FAC_VALUE_INTS) parts[i] = fac__part_int(v->v.ints.items[i]);
-        else if (v->kind == FAC_VALUE_TENSORS) parts[i] = fac__part_tensor(v->v.tensors.items[i]);
-        else if (!part_of_value(v->kind == FAC_VALUE_LIST ? &v->v.list.items[i] : v, &parts[i])) return false;
+        if (v->kind == FAC_VALUE_INTS)
+            parts[i] = fac__part_int(v->v.ints.items[i]);
+        else if (v->kind == FAC_VALUE_TENSORS)
+            parts[i] = fac__part_tensor(v->v.tensors.items[i]);
+        else if (!part_of_value(v->kind == FAC_VALUE_LIST ? &v->v.list.items[i] : v, &parts[i]))
+            return false;
     }
     return true;
 }
@@ -495,7 +522,8 @@ FAC__CALL(call_getitem, R(getitem(T(0), &args[1])))
 FAC__CALL(call_setitem, R(setitem(T(0), &args[1], T(2))))
 
 const fac__op fac__ops_index[] = {
-    {"index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", index_tensor, "Elements by an index tensor for each dimension."},
+    {"index.Tensor(Tensor self, Tensor?[] indices) -> Tensor", index_tensor,
+     "Elements by an index tensor for each dimension."},
     {"index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor", index_put,
      "A copy of self with values written, or added, where the indices say."},
     {"index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)", index_put_,

@@ -7,13 +7,16 @@
 #include "shaping.h"
 
 /* Elements of table at index along dim, one for each element of index (which has table's dims). */
-void fac__by_element(fac__index_mode mode, const fac_tensor *table, int dim, const fac_tensor *index, const fac_tensor *values);
+void fac__by_element(fac__index_mode mode, const fac_tensor *table, int dim, const fac_tensor *index,
+                     const fac_tensor *values);
 /* Whole slices of table along dim, one for each element of the 0- or 1-d index. */
-void fac__by_slice(fac__index_mode mode, const fac_tensor *table, int dim, const fac_tensor *index, const fac_tensor *values);
+void fac__by_slice(fac__index_mode mode, const fac_tensor *table, int dim, const fac_tensor *index,
+                   const fac_tensor *values);
 
 /* A new contiguous copy, the caller's. */
 fac_tensor *fac__copy_of(fac_tensor *x);
-/* Where an operation writes: self when in place, after fac__inplace_begin, else a copy, the caller's. NULL after an error. */
+/* Where an operation writes: self when in place, after fac__inplace_begin, else a copy, the caller's. NULL after an
+ * error. */
 fac_tensor *fac__target(fac_tensor *self, bool inplace);
 /* The end of both: y is what fac__target gave. ok false: something failed, and NULL is returned. */
 fac_tensor *fac__finish(fac__node *n, fac_tensor *y, bool inplace, bool ok);

@@ -8,7 +8,7 @@
 #include "facula/ops_view.h"
 #include "shaping.h"
 
-/* ---- arguments ------------------------------------------------------------------------------------------------ */
+/* ---- arguments ----------------------------------------------------------------------------------------------- */
 
 static bool list_given(fac_tensor_list tensors)
 {
@@ -36,7 +36,7 @@ static fac_dtype common_dtype(fac_tensor_list tensors)
     return n == 1 ? groups[first[0] ? 0 : first[1] ? 1 : 2] : fac__result_type(n, all);
 }
 
-/* ---- cat ------------------------------------------------------------------------------------------------------ */
+/* ---- cat ----------------------------------------------------------------------------------------------------- */
 
 typedef struct cat_params {
     int dim;
@@ -68,24 +68,32 @@ static bool cat_shape(fac_tensor_list tensors, int *dim, int *ndim, int64_t *sha
     for (int64_t i = 0; i < tensors.count; i++) {
         const fac_tensor *t = tensors.items[i];
         if (t->ndim == 0)
-            return fac__runtime_error("zero-dimensional tensor (at position %lld) cannot be concatenated", (long long)i), false;
+            return fac__runtime_error("zero-dimensional tensor (at position %lld) cannot be concatenated",
+                                      (long long)i),
+                   false;
         if (left_out(t)) continue;
         if (!first) {
             first = t;
             if ((*dim = fac__wrap_dim(*dim, t->ndim)) < 0) return false;
         }
         if (t->ndim != first->ndim)
-            return fac__runtime_error("Tensors must have same number of dimensions: got %d and %d", first->ndim, t->ndim), false;
+            return fac__runtime_error("Tensors must have same number of dimensions: got %d and %d", first->ndim,
+                                      t->ndim),
+                   false;
         for (int d = 0; d < t->ndim; d++)
             if (d != *dim && t->shape[d] != first->shape[d])
-                return fac__runtime_error("Sizes of tensors must match except in dimension %d. Expected size %lld but got size %lld for "
-                                          "tensor number %lld in the list.", *dim, (long long)first->shape[d],
-                                          (long long)t->shape[d], (long long)i), false;
+                return fac__runtime_error("Sizes of tensors must match except in dimension %d. Expected size %lld but "
+                                          "got size %lld for "
+                                          "tensor number %lld in the list.",
+                                          *dim, (long long)first->shape[d], (long long)t->shape[d], (long long)i),
+                       false;
         along += t->shape[*dim];
     }
     *ndim = first ? first->ndim : 1;
-    if (first) memcpy(shape, first->shape, (size_t)*ndim * sizeof *shape);
-    else *dim = 0;
+    if (first)
+        memcpy(shape, first->shape, (size_t)*ndim * sizeof *shape);
+    else
+        *dim = 0;
     shape[*dim] = along;
     return true;
 }
@@ -118,8 +126,9 @@ fac_tensor *fac_cat(fac_tensor_list tensors, int dim)
     if (!cat_shape(tensors, &dim, &ndim, shape)) return NULL;
     fac_tensor *y = fac__new(common_dtype(tensors), ndim, shape);
     if (!y || !fill_side_by_side(y, tensors, dim)) return fac_release(y), NULL;
-    fac__node *n = fac__record_n("CatBackward0", cat_backward, 1, 0, sizeof(cat_params) + (size_t)tensors.count * sizeof(int64_t),
-                                 (int)tensors.count, tensors.items);
+    fac__node *n = fac__record_n("CatBackward0", cat_backward, 1, 0,
+                                 sizeof(cat_params) + (size_t)tensors.count * sizeof(int64_t), (int)tensors.count,
+                                 tensors.items);
     if (n && n->params) {
         cat_params *p = n->params;
         p->dim = dim;
@@ -129,7 +138,7 @@ fac_tensor *fac_cat(fac_tensor_list tensors, int dim)
     return fac__result(n, y);
 }
 
-/* ---- stack ---------------------------------------------------------------------------------------------------- */
+/* ---- stack --------------------------------------------------------------------------------------------------- */
 
 static void stack_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
@@ -147,9 +156,10 @@ fac_tensor *fac_stack(fac_tensor_list tensors, int dim)
     if ((dim = fac__wrap_dim(dim, first->ndim + 1)) < 0) return NULL;
     for (int64_t i = 1; i < tensors.count; i++)
         if (!fac__same_shape(first, tensors.items[i]))
-            return fac__runtime_error("stack expects each tensor to be equal size, but got %s at entry 0 and %s at entry %lld",
-                                      fac__shape_text(first->ndim, first->shape),
-                                      fac__shape_text(tensors.items[i]->ndim, tensors.items[i]->shape), (long long)i);
+            return fac__runtime_error(
+                "stack expects each tensor to be equal size, but got %s at entry 0 and %s at entry %lld",
+                fac__shape_text(first->ndim, first->shape),
+                fac__shape_text(tensors.items[i]->ndim, tensors.items[i]->shape), (long long)i);
     fac_dims shape = {.n = first->ndim + 1};
     if (!fac__dims_fit(shape)) return NULL;
     for (int i = 0; i < shape.n; i++)
@@ -165,12 +175,13 @@ fac_tensor *fac_stack(fac_tensor_list tensors, int dim)
         fac_release(place);
         if (!ok) return fac_release(y), NULL;
     }
-    fac__node *n = fac__record_n("StackBackward0", stack_backward, 1, 0, sizeof(int), (int)tensors.count, tensors.items);
+    fac__node *n =
+        fac__record_n("StackBackward0", stack_backward, 1, 0, sizeof(int), (int)tensors.count, tensors.items);
     if (n && n->params) *(int *)n->params = dim;
     return fac__result(n, y);
 }
 
-/* ---- made of these -------------------------------------------------------------------------------------------- */
+/* ---- made of these ------------------------------------------------------------------------------------------- */
 
 /* cat along dim of all tensors after `raise` gave them the dimensions they need. */
 static fac_tensor *cat_raised(fac_tensor_list tensors, fac_tensor *(*raise)(fac_tensor *), int dim, const char *name)
@@ -213,7 +224,7 @@ fac_tensor *fac_column_stack(fac_tensor_list tensors)
     return cat_raised(tensors, as_column, 1, "column_stack");
 }
 
-/* ---- block_diag ----------------------------------------------------------------------------------------------- */
+/* ---- block_diag ---------------------------------------------------------------------------------------------- */
 
 static void block_diag_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
@@ -236,33 +247,36 @@ fac_tensor *fac_block_diag(fac_tensor_list tensors)
     for (int64_t i = 0; i < tensors.count; i++) {
         const fac_tensor *t = tensors.items[i];
         if (t->ndim > 2)
-            return fac__runtime_error("torch.block_diag: Input tensors must have 2 or fewer dimensions. Input %lld has %d dimensions",
-                                      (long long)i, t->ndim);
+            return fac__runtime_error(
+                "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input %lld has %d dimensions",
+                (long long)i, t->ndim);
         rows += t->ndim == 2 ? t->shape[0] : 1;
         columns += t->ndim ? t->shape[t->ndim - 1] : 1;
     }
     if (tensors.count < 1) rows = 1; /* PyTorch's answer to nothing: [1, 0] */
-    fac_tensor *y = fac__new(tensors.count ? common_dtype(tensors) : fac_get_default_dtype(), 2, (int64_t[]){rows, columns});
+    fac_tensor *y =
+        fac__new(tensors.count ? common_dtype(tensors) : fac_get_default_dtype(), 2, (int64_t[]){rows, columns});
     if (!y || !fac__fill_into(y, fac_scalar_int(0))) return fac_release(y), NULL;
     int64_t row = 0, column = 0;
     for (int64_t i = 0; i < tensors.count; i++) {
         fac_tensor *t = tensors.items[i];
         int64_t strides[2] = {columns > 1 ? columns : 1, 1}, at = row * strides[0] + column;
-        fac_tensor *place = fac__new_view(y, t->ndim, t->shape, t->ndim == 2 ? strides : strides + 1, t->numel ? at : 0);
+        fac_tensor *place =
+            fac__new_view(y, t->ndim, t->shape, t->ndim == 2 ? strides : strides + 1, t->numel ? at : 0);
         bool ok = place && fac__copy_into(place, t);
         fac_release(place);
         if (!ok) return fac_release(y), NULL;
         row += t->ndim == 2 ? t->shape[0] : 1;
         column += t->ndim ? t->shape[t->ndim - 1] : 1;
     }
-    fac__node *n = fac__record_n("BlockDiagBackward0", block_diag_backward, 1, 0, (size_t)tensors.count * sizeof(fac_dims),
-                                 (int)tensors.count, tensors.items);
+    fac__node *n = fac__record_n("BlockDiagBackward0", block_diag_backward, 1, 0,
+                                 (size_t)tensors.count * sizeof(fac_dims), (int)tensors.count, tensors.items);
     for (int64_t i = 0; n && n->params && i < tensors.count; i++)
         ((fac_dims *)n->params)[i] = fac_shape(tensors.items[i]);
     return fac__result(n, y);
 }
 
-/* ---- products and combinations --------------------------------------------------------------------------------- */
+/* ---- products and combinations ------------------------------------------------------------------------------- */
 
 fac_tensor *fac_cartesian_prod(fac_tensor_list tensors)
 {
@@ -283,7 +297,8 @@ fac_tensor *fac_combinations(fac_tensor *self, int64_t r, bool with_replacement)
 {
     FAC__OP("combinations");
     FAC__NEED(self);
-    if (self->ndim != 1) return fac__runtime_error("Expect a 1D vector, but got shape %s", fac__shape_text(self->ndim, self->shape));
+    if (self->ndim != 1)
+        return fac__runtime_error("Expect a 1D vector, but got shape %s", fac__shape_text(self->ndim, self->shape));
     if (r < 0) return fac__runtime_error("Expect a non-negative number, but got %lld", (long long)r);
     if (r > 1 << 24) return fac__runtime_error("too many combinations");
     if (r == 0) return fac_empty(FAC_SHAPE(0), .dtype = (fac_dtype)self->dtype);
@@ -315,7 +330,7 @@ fac_tensor *fac_combinations(fac_tensor *self, int64_t r, bool with_replacement)
     return fac_take(self, index);
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 FAC__CALL(cat, R(fac_cat(TL(0), (int)I(1))))
 FAC__CALL(stack, R(fac_stack(TL(0), (int)I(1))))
@@ -339,6 +354,7 @@ const fac__op fac__ops_join[] = {
     {"column_stack(Tensor[] tensors) -> Tensor", column_stack, "Vectors as the columns of a matrix."},
     {"block_diag(Tensor[] tensors) -> Tensor", block_diag, "Matrices along the diagonal of one."},
     {"cartesian_prod(Tensor[] tensors) -> Tensor", cartesian_prod, "All ways to take an element from each vector."},
-    {"combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor", combinations, "All ways to choose r elements."},
+    {"combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor", combinations,
+     "All ways to choose r elements."},
     {0},
 };

@@ -4,7 +4,7 @@
 #include "facula/ops_create.h"
 #include "index_along.h"
 
-/* ---- nonzero -------------------------------------------------------------------------------------------------- */
+/* ---- nonzero ------------------------------------------------------------------------------------------------- */
 
 /* Coordinates of what is not 0 in x, count rows of x's dims; columns: as `dims` rows of count. The caller's. */
 static fac_tensor *nonzero(fac_tensor *x, bool columns)
@@ -14,8 +14,13 @@ static fac_tensor *nonzero(fac_tensor *x, bool columns)
     int64_t count = fac__count_nonzero((fac_dtype)x->dtype, fac__data(plain), plain->numel);
     fac_tensor *y = fac__new(FAC_INT64, 2, columns ? (int64_t[]){x->ndim, count} : (int64_t[]){count, x->ndim});
     if (y) {
-        fac__nonzero_args args = {.dtype = (fac_dtype)x->dtype, .ndim = x->ndim, .n = plain->numel, .x = fac__data(plain),
-                                  .out = fac__data(y), .row_stride = columns ? 1 : x->ndim, .dim_stride = columns ? count : 1};
+        fac__nonzero_args args = {.dtype = (fac_dtype)x->dtype,
+                                  .ndim = x->ndim,
+                                  .n = plain->numel,
+                                  .x = fac__data(plain),
+                                  .out = fac__data(y),
+                                  .row_stride = columns ? 1 : x->ndim,
+                                  .dim_stride = columns ? count : 1};
         memcpy(args.shape, x->shape, (size_t)x->ndim * sizeof *x->shape);
         FAC__LAUNCH(fac__k_nonzero, args);
     }
@@ -45,13 +50,14 @@ fac_tensor_list fac_where_true(fac_tensor *condition)
     return columns ? fac_unbind(columns, 0) : fac__no_list;
 }
 
-/* ---- masks ---------------------------------------------------------------------------------------------------- */
+/* ---- masks --------------------------------------------------------------------------------------------------- */
 
 static bool is_mask(const fac_tensor *mask, const char *op)
 {
     if (mask->dtype == FAC_BOOL || mask->dtype == FAC_UINT8) return true;
     return fac__runtime_error("%s only supports boolean masks, but got mask with dtype %s", op,
-                              fac_dtype_name((fac_dtype)mask->dtype)), false;
+                              fac_dtype_name((fac_dtype)mask->dtype)),
+           false;
 }
 
 /* The numbers, in row-major order, of what is true in the mask broadcast to that shape: int64 [count], the scope's. */
@@ -66,7 +72,7 @@ static fac_tensor *true_numbers(fac_tensor *mask, int ndim, const int64_t *shape
     return fac__own(fac__new_view(numbers, 1, &numbers->shape[1], (int64_t[]){1}, 0));
 }
 
-/* ---- masked_fill ---------------------------------------------------------------------------------------------- */
+/* ---- masked_fill --------------------------------------------------------------------------------------------- */
 
 static void masked_fill_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
@@ -77,23 +83,26 @@ static void masked_fill_backward(fac__node *n, fac_tensor *const *gy, fac_tensor
 }
 
 /* value: a 0-d tensor, or NULL for the number. */
-static fac_tensor *masked_fill(const char *name, fac_tensor *self, fac_tensor *mask, fac_tensor *value, fac_scalar number, bool inplace)
+static fac_tensor *masked_fill(const char *name, fac_tensor *self, fac_tensor *mask, fac_tensor *value,
+                               fac_scalar number, bool inplace)
 {
-    static const fac__program by_tensor = {.n_in = 3, .n_code = 1, .n_out = 1, .out = {3}, .code = {{FAC__ROW_where, {0, 2, 1}}}};
-    static const fac__program by_number = {.n_in = 2, .n_const = 1, .n_code = 1, .n_out = 1, .out = {3},
-                                           .code = {{FAC__ROW_where, {0, 2, 1}}}};
+    static const fac__program by_tensor = {
+        .n_in = 3, .n_code = 1, .n_out = 1, .out = {3}, .code = {{FAC__ROW_where, {0, 2, 1}}}};
+    static const fac__program by_number = {
+        .n_in = 2, .n_const = 1, .n_code = 1, .n_out = 1, .out = {3}, .code = {{FAC__ROW_where, {0, 2, 1}}}};
     int ndim;
     int64_t shape[FAC_MAX_DIMS];
     fac_dtype dtype = (fac_dtype)self->dtype;
     if (!is_mask(mask, "masked_fill")) return NULL;
     if (value && value->ndim)
-        return fac__runtime_error("masked_fill_ only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).",
-                                  value->ndim);
+        return fac__runtime_error(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).",
+            value->ndim);
     if (!value && !fac__scalar_fits(number, dtype)) return NULL;
     if (!fac__broadcast_shapes(self->ndim, self->shape, mask->ndim, mask->shape, &ndim, shape)) return NULL;
     if (inplace && (ndim != self->ndim || memcmp(shape, self->shape, (size_t)ndim * sizeof *shape)))
-        return fac__runtime_error("output with shape %s doesn't match the broadcast shape %s", fac__shape_text(self->ndim, self->shape),
-                                  fac__shape_text(ndim, shape));
+        return fac__runtime_error("output with shape %s doesn't match the broadcast shape %s",
+                                  fac__shape_text(self->ndim, self->shape), fac__shape_text(ndim, shape));
     if (inplace && !fac__inplace_begin(self)) return NULL;
     fac__node *n = fac__record(name, masked_fill_backward, 1, 1, 0, self, value);
     fac__save(n, 0, mask);
@@ -103,7 +112,8 @@ static fac_tensor *masked_fill(const char *name, fac_tensor *self, fac_tensor *m
         value = cast;
     }
     fac_tensor *y = inplace ? self : fac__new(dtype, ndim, shape), *ins[] = {mask, self, value};
-    bool ok = y && fac__run_program(value ? &by_tensor : &by_number, fac__compute_type(dtype), ndim, shape, ins, &number, &y);
+    bool ok =
+        y && fac__run_program(value ? &by_tensor : &by_number, fac__compute_type(dtype), ndim, shape, ins, &number, &y);
     return fac__finish(n, y, inplace, ok);
 }
 
@@ -117,7 +127,7 @@ static fac_tensor *masked_fill_number(fac_tensor *self, fac_tensor *mask, fac_sc
     return masked_fill("MaskedFillBackward0", self, mask, NULL, value, inplace);
 }
 
-/* ---- masked_select, masked_scatter ------------------------------------------------------------------------------ */
+/* ---- masked_select, masked_scatter --------------------------------------------------------------------------- */
 
 static void masked_select_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
@@ -177,28 +187,30 @@ static fac_tensor *masked_scatter(fac_tensor *self, fac_tensor *mask, fac_tensor
     if (!inplace) self = fac_expand(self, fac_dims_make(ndim, shape));
     if (!self) return NULL;
     if (inplace && (ndim != self->ndim || memcmp(shape, self->shape, (size_t)ndim * sizeof *shape)))
-        return fac__runtime_error("output with shape %s doesn't match the broadcast shape %s", fac__shape_text(self->ndim, self->shape),
-                                  fac__shape_text(ndim, shape));
+        return fac__runtime_error("output with shape %s doesn't match the broadcast shape %s",
+                                  fac__shape_text(self->ndim, self->shape), fac__shape_text(ndim, shape));
     fac_tensor *numbers = true_numbers(mask, ndim, shape);
     if (!numbers) return NULL;
-    if (numbers->numel > source->numel) return fac__runtime_error("Number of elements of source < number of ones in mask");
+    if (numbers->numel > source->numel)
+        return fac__runtime_error("Number of elements of source < number of ones in mask");
     fac__node *n = fac__record("MaskedScatterBackward0", masked_scatter_backward, 1, 1, sizeof(fac_dims), self, source);
     if (n && n->params) *(fac_dims *)n->params = fac_shape(source);
     fac__save(n, 0, mask);
     fac_tensor *y = fac__target(self, inplace);
     bool ok = y != NULL;
-    if (ok) fac_scope {
-        fac_no_grad {
-            fac_tensor *values = fac_narrow(fac_ravel(source), 0, 0, numbers->numel);
-            fac_tensor *written = values ? fac_put(y, numbers, values, false) : NULL;
-            ok = written && fac__copy_into(y, written);
+    if (ok)
+        fac_scope {
+            fac_no_grad {
+                fac_tensor *values = fac_narrow(fac_ravel(source), 0, 0, numbers->numel);
+                fac_tensor *written = values ? fac_put(y, numbers, values, false) : NULL;
+                ok = written && fac__copy_into(y, written);
+            }
         }
-    }
     return fac__finish(n, y, inplace, ok);
 }
 
 #define PAIR(name, declared, arguments)                                                                                \
-    fac_tensor *(fac_##name) declared                                                                                  \
+    fac_tensor *(fac_##name)declared                                                                                   \
     {                                                                                                                  \
         FAC__OP(#name);                                                                                                \
         FAC__NEED(self);                                                                                               \
@@ -206,7 +218,7 @@ static fac_tensor *masked_scatter(fac_tensor *self, fac_tensor *mask, fac_tensor
         bool inplace = false;                                                                                          \
         return arguments;                                                                                              \
     }                                                                                                                  \
-    fac_tensor *(fac_##name##_) declared                                                                               \
+    fac_tensor *(fac_##name##_)declared                                                                                \
     {                                                                                                                  \
         FAC__OP(#name "_");                                                                                            \
         FAC__NEED(self);                                                                                               \
@@ -214,13 +226,15 @@ static fac_tensor *masked_scatter(fac_tensor *self, fac_tensor *mask, fac_tensor
         bool inplace = true;                                                                                           \
         return arguments;                                                                                              \
     }
-PAIR(masked_fill, (fac_tensor *self, fac_tensor *mask, fac_scalar value), masked_fill_number(self, mask, value, inplace))
-PAIR(masked_fill_tensor, (fac_tensor *self, fac_tensor *mask, fac_tensor *value),
-     value ? masked_fill("MaskedFillBackward1", self, mask, value, fac_scalar_none(), inplace) : fac__null_error("value"))
-PAIR(masked_scatter, (fac_tensor *self, fac_tensor *mask, fac_tensor *source),
+PAIR(masked_fill, (fac_tensor * self, fac_tensor *mask, fac_scalar value),
+     masked_fill_number(self, mask, value, inplace))
+PAIR(masked_fill_tensor, (fac_tensor * self, fac_tensor *mask, fac_tensor *value),
+     value ? masked_fill("MaskedFillBackward1", self, mask, value, fac_scalar_none(), inplace)
+           : fac__null_error("value"))
+PAIR(masked_scatter, (fac_tensor * self, fac_tensor *mask, fac_tensor *source),
      source ? masked_scatter(self, mask, source, inplace) : fac__null_error("source"))
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 static int columns_of_nonzero(fac_tensor *x, fac_value *results)
 {
@@ -243,12 +257,17 @@ const fac__op fac__ops_masked[] = {
     {"nonzero(Tensor self) -> Tensor", nonzero_call, "Coordinates of what is not 0, a row each."},
     {"nonzero.as_tuple(Tensor self, *, bool as_tuple) -> Tensor[]", nonzero_as, "nonzero, or nonzero_numpy."},
     {"argwhere(Tensor self) -> Tensor", nonzero_call, "The same as nonzero."},
-    {"nonzero_numpy(Tensor self) -> Tensor[]", where_true, "Coordinates of what is not 0, a tensor for each dimension."},
+    {"nonzero_numpy(Tensor self) -> Tensor[]", where_true,
+     "Coordinates of what is not 0, a tensor for each dimension."},
     {"where(Tensor condition) -> Tensor[]", where_true, "Coordinates of what is true, a tensor for each dimension."},
-    {"masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor", fill_number, "value where mask is true, else self."},
-    {"masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)", fill_number_, "value where mask is true."},
-    {"masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor", fill_tensor, "value where mask is true, else self."},
-    {"masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)", fill_tensor_, "value where mask is true."},
+    {"masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor", fill_number,
+     "value where mask is true, else self."},
+    {"masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)", fill_number_,
+     "value where mask is true."},
+    {"masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor", fill_tensor,
+     "value where mask is true, else self."},
+    {"masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)", fill_tensor_,
+     "value where mask is true."},
     {"masked_select(Tensor self, Tensor mask) -> Tensor", masked_select, "The elements where mask is true."},
     {"masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor", masked_scatter_call,
      "source's elements in a row where mask is true, else self."},

@@ -7,7 +7,7 @@
 #include "facula/ops_view.h"
 #include "shaping.h"
 
-/* ---- with a number -------------------------------------------------------------------------------------------- */
+/* ---- with a number ------------------------------------------------------------------------------------------- */
 
 static void constant_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
@@ -27,9 +27,11 @@ static bool pads_by_dim(const fac_tensor *x, fac_dims pad, int64_t *before, int6
         before[d] = pad.d[2 * i];
         shape[d] += pad.d[2 * i] + pad.d[2 * i + 1];
         if (shape[d] < 0)
-            return fac__runtime_error("The input size %lld, plus negative padding %lld and %lld, resulted in a negative output size, which "
-                                      "is invalid. Check dimension %d of your input.", (long long)x->shape[d], (long long)pad.d[2 * i],
-                                      (long long)pad.d[2 * i + 1], d), false;
+            return fac__runtime_error("The input size %lld, plus negative padding %lld and %lld, resulted in a "
+                                      "negative output size, which "
+                                      "is invalid. Check dimension %d of your input.",
+                                      (long long)x->shape[d], (long long)pad.d[2 * i], (long long)pad.d[2 * i + 1], d),
+                   false;
     }
     return true;
 }
@@ -50,12 +52,15 @@ fac_tensor *(fac_constant_pad_nd)(fac_tensor *self, fac_dims pad, fac_scalar val
     FAC__OP("constant_pad_nd");
     FAC__NEED(self);
     int64_t before[FAC_MAX_DIMS], shape[FAC_MAX_DIMS], part[FAC_MAX_DIMS], from = self->offset, to = 0;
-    if (!pad_length(self, pad) || !pads_by_dim(self, pad, before, shape) || !fac__scalar_fits(value, (fac_dtype)self->dtype)) return NULL;
+    if (!pad_length(self, pad) || !pads_by_dim(self, pad, before, shape) ||
+        !fac__scalar_fits(value, (fac_dtype)self->dtype))
+        return NULL;
     fac_tensor *y = fac__new((fac_dtype)self->dtype, self->ndim, shape);
     if (!y) return NULL;
     bool some = true, all = true; /* some of self is in y; nothing else is */
     for (int d = 0; d < self->ndim; d++) {
-        int64_t first = before[d] < 0 ? -before[d] : 0, last = shape[d] - before[d]; /* the range of self's indices in y */
+        int64_t first = before[d] < 0 ? -before[d] : 0,
+                last = shape[d] - before[d]; /* the range of self's indices in y */
         if (last > self->shape[d]) last = self->shape[d];
         part[d] = last - first;
         some &= part[d] > 0;
@@ -77,7 +82,7 @@ fac_tensor *(fac_constant_pad_nd)(fac_tensor *self, fac_dims pad, fac_scalar val
     return fac__result(n, y);
 }
 
-/* ---- by an index ---------------------------------------------------------------------------------------------- */
+/* ---- by an index --------------------------------------------------------------------------------------------- */
 
 typedef enum border { REFLECT, REPLICATE, CIRCULAR } border;
 
@@ -126,25 +131,36 @@ static bool border_args(const fac_tensor *x, border mode, fac_dims pad)
     if (padded < 1 || padded > 3 || (dims != padded + 2 && (mode == CIRCULAR || dims != padded + 1)))
         return fac__runtime_error("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"), false;
     for (int d = 0; d < dims; d++)
-        if (x->shape[d] == 0 && (d >= dims - padded || (d == 0 && dims == padded + 1 && padded > 1) || (d == 1 && dims == padded + 2)))
-            return fac__runtime_error("Expected %dD or %dD (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
-                                      "for input, but got: %s", padded + 1, padded + 2, fac__shape_text(dims, x->shape)), false;
+        if (x->shape[d] == 0 &&
+            (d >= dims - padded || (d == 0 && dims == padded + 1 && padded > 1) || (d == 1 && dims == padded + 2)))
+            return fac__runtime_error("Expected %dD or %dD (batch mode) tensor with possibly 0 batch size and other "
+                                      "non-zero dimensions "
+                                      "for input, but got: %s",
+                                      padded + 1, padded + 2, fac__shape_text(dims, x->shape)),
+                   false;
     for (int i = 0; i < padded; i++) {
         int d = dims - 1 - i;
         int64_t before = pad.d[2 * i], after = pad.d[2 * i + 1], size = x->shape[d];
         if (mode == REFLECT && (before >= size || after >= size))
-            return fac__runtime_error("Argument #%d: Padding size should be less than the corresponding input dimension, but got: padding "
-                                      "(%lld, %lld) at dimension %d of input %s", 2 * i + 4, (long long)before, (long long)after, d,
-                                      fac__shape_text(dims, x->shape)), false;
+            return fac__runtime_error("Argument #%d: Padding size should be less than the corresponding input "
+                                      "dimension, but got: padding "
+                                      "(%lld, %lld) at dimension %d of input %s",
+                                      2 * i + 4, (long long)before, (long long)after, d,
+                                      fac__shape_text(dims, x->shape)),
+                   false;
         if (mode == CIRCULAR && (before > size || after > size))
             return fac__runtime_error("Padding value causes wrapping around more than once."), false;
         if (size + before + after < (mode == CIRCULAR ? 0 : 1))
             return fac__runtime_error(mode == CIRCULAR ? "Negative padding value is resulting in an empty dimension."
                                                        : "input (W: %lld) is too small. Calculated output W: %lld",
-                                      (long long)size, (long long)(size + before + after)), false;
+                                      (long long)size, (long long)(size + before + after)),
+                   false;
     }
-    if (mode != CIRCULAR && x->dtype != FAC_FLOAT32 && x->dtype != FAC_FLOAT64 && !fac_dtype_is_floating((fac_dtype)x->dtype))
-        return fac__runtime_error("\"%s%dd\" not implemented for '%s'", kernels[mode], padded, fac__dtype_word((fac_dtype)x->dtype)), false;
+    if (mode != CIRCULAR && x->dtype != FAC_FLOAT32 && x->dtype != FAC_FLOAT64 &&
+        !fac_dtype_is_floating((fac_dtype)x->dtype))
+        return fac__runtime_error("\"%s%dd\" not implemented for '%s'", kernels[mode], padded,
+                                  fac__dtype_word((fac_dtype)x->dtype)),
+               false;
     return true;
 }
 
@@ -185,7 +201,7 @@ fac_tensor *fac_pad(fac_tensor *self, fac_dims pad, const char *mode, double val
     return fac__runtime_error("Unrecognised padding mode %s", mode);
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 static fac_tensor *pad_by_name(fac_tensor *self, fac_dims pad, const char *mode, fac_scalar value)
 {
@@ -215,15 +231,22 @@ FAC__CALL(replication_pad3d, R(pad_dims(T(0), L(1), REPLICATE, 3)))
 FAC__CALL(pad_circular, R(T(0) ? pad_border(T(0), CIRCULAR, L(1)) : NULL))
 
 const fac__op fac__ops_pad[] = {
-    {"constant_pad_nd(Tensor self, int[] pad, Scalar value=0) -> Tensor", constant_pad_nd, "Padded with a number; negative pads cut."},
+    {"constant_pad_nd(Tensor self, int[] pad, Scalar value=0) -> Tensor", constant_pad_nd,
+     "Padded with a number; negative pads cut."},
     {"pad(Tensor self, int[] pad, str mode='constant', float? value=None) -> Tensor", pad_call,
      "Padded: constant, reflect, replicate or circular."},
-    {"reflection_pad1d(Tensor self, int[2] padding) -> Tensor", reflection_pad1d, "Padded with the border's reflection."},
-    {"reflection_pad2d(Tensor self, int[4] padding) -> Tensor", reflection_pad2d, "Padded with the borders' reflections."},
-    {"reflection_pad3d(Tensor self, int[6] padding) -> Tensor", reflection_pad3d, "Padded with the borders' reflections."},
-    {"replication_pad1d(Tensor self, int[2] padding) -> Tensor", replication_pad1d, "Padded with the border's element."},
-    {"replication_pad2d(Tensor self, int[4] padding) -> Tensor", replication_pad2d, "Padded with the borders' elements."},
-    {"replication_pad3d(Tensor self, int[6] padding) -> Tensor", replication_pad3d, "Padded with the borders' elements."},
+    {"reflection_pad1d(Tensor self, int[2] padding) -> Tensor", reflection_pad1d,
+     "Padded with the border's reflection."},
+    {"reflection_pad2d(Tensor self, int[4] padding) -> Tensor", reflection_pad2d,
+     "Padded with the borders' reflections."},
+    {"reflection_pad3d(Tensor self, int[6] padding) -> Tensor", reflection_pad3d,
+     "Padded with the borders' reflections."},
+    {"replication_pad1d(Tensor self, int[2] padding) -> Tensor", replication_pad1d,
+     "Padded with the border's element."},
+    {"replication_pad2d(Tensor self, int[4] padding) -> Tensor", replication_pad2d,
+     "Padded with the borders' elements."},
+    {"replication_pad3d(Tensor self, int[6] padding) -> Tensor", replication_pad3d,
+     "Padded with the borders' elements."},
     {"_pad_circular(Tensor self, int[] pad) -> Tensor", pad_circular, "Padded with the other side."},
     {0},
 };

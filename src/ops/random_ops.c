@@ -8,21 +8,22 @@
 #include "facula/ops_view.h"
 #include "shaping.h"
 
-/* ---- filling -------------------------------------------------------------------------------------------------- */
+/* ---- filling ------------------------------------------------------------------------------------------------- */
 
 /* The dimensions of x from the outermost in memory to the innermost. */
 static void order_in_memory(const fac_tensor *x, int *order)
 {
     for (int i = 0; i < x->ndim; i++) {
         int at = i;
-        for (; at > 0 && x->strides[order[at - 1]] < x->strides[i] && x->shape[i] != 1 && x->shape[order[at - 1]] != 1; at--)
+        for (; at > 0 && x->strides[order[at - 1]] < x->strides[i] && x->shape[i] != 1 && x->shape[order[at - 1]] != 1;
+             at--)
             order[at] = order[at - 1];
         order[at] = i;
     }
 }
 
-/* Fills t, drawing in the order in which x's elements lie in memory: x is t, or what t was made like. p: probabilities of
- * t's shape, or NULL. */
+/* Fills t, drawing in the order in which x's elements lie in memory: x is t, or what t was made like. p:
+ * probabilities of t's shape, or NULL. */
 static bool fill_random(fac_tensor *t, const fac_tensor *x, fac_tensor *p, fac__random_args args)
 {
     args.n = t->numel;
@@ -66,7 +67,7 @@ done:
     return ok;
 }
 
-/* ---- checks of the numbers ------------------------------------------------------------------------------------ */
+/* ---- checks of the numbers ----------------------------------------------------------------------------------- */
 
 static bool floats_only(fac_dtype dtype, const char *kernel)
 {
@@ -77,15 +78,18 @@ static bool floats_only(fac_dtype dtype, const char *kernel)
 /* C++'s name of the dtype and its largest finite value, as PyTorch's messages have them. */
 static const char *cpp_name(fac_dtype d)
 {
-    static const char *const names[FAC_DTYPE_COUNT] = {"", "bool", "unsigned char", "signed char", "short", "int", "long",
-                                                       "c10::Half", "c10::BFloat16", "float", "double"};
+    static const char *const names[FAC_DTYPE_COUNT] = {"",      "bool", "unsigned char", "signed char",   "short",
+                                                       "int",   "long", "c10::Half",     "c10::BFloat16", "float",
+                                                       "double"};
     return names[d];
 }
 
 static double largest(fac_dtype d)
 {
-    return d == FAC_FLOAT16 ? 65504.0 : d == FAC_BFLOAT16 ? 3.3895313892515355e38 : d == FAC_FLOAT32 ? 3.4028234663852886e38
-                                                                                                     : 1.7976931348623157e308;
+    return d == FAC_FLOAT16    ? 65504.0
+           : d == FAC_BFLOAT16 ? 3.3895313892515355e38
+           : d == FAC_FLOAT32  ? 3.4028234663852886e38
+                               : 1.7976931348623157e308;
 }
 
 static bool uniform_args(fac_dtype dtype, double from, double to)
@@ -96,10 +100,14 @@ static bool uniform_args(fac_dtype dtype, double from, double to)
     if (!(fabs(from) <= most)) return fac__runtime_error("from is out of bounds for %s", name), false;
     if (!(fabs(to) <= most)) return fac__runtime_error("to is out of bounds for %s", name), false;
     if (from > to)
-        return fac__runtime_error("uniform_ expects to return a [from, to) range, but found from=%g > to=%g", from, to), false;
+        return fac__runtime_error("uniform_ expects to return a [from, to) range, but found from=%g > to=%g", from, to),
+               false;
     if (!(to - from <= most))
-        return fac__runtime_error("uniform_ expects to-from <= std::numeric_limits<%s>::max(), but found to=%g and from=%g which "
-                                  "result in to-from to exceed the limit", fac__dtype_word(dtype), to, from), false;
+        return fac__runtime_error(
+                   "uniform_ expects to-from <= std::numeric_limits<%s>::max(), but found to=%g and from=%g which "
+                   "result in to-from to exceed the limit",
+                   fac__dtype_word(dtype), to, from),
+               false;
     return true;
 }
 
@@ -112,12 +120,13 @@ static bool normal_args(fac_dtype dtype, double std)
 static bool integers_args(fac_dtype dtype, int64_t low, int64_t high)
 {
     if (low >= high)
-        return fac__runtime_error("random_ expects 'from' to be less than 'to', but got from=%lld >= to=%lld", (long long)low,
-                                  (long long)high), false;
+        return fac__runtime_error("random_ expects 'from' to be less than 'to', but got from=%lld >= to=%lld",
+                                  (long long)low, (long long)high),
+               false;
     static const double most[FAC_DTYPE_COUNT] = {0, 1, 255, 127, 32767, 2147483647.0, 9223372036854775807.0};
     double limit = fac_dtype_is_floating(dtype) ? largest(dtype) : most[dtype];
     double least = fac_dtype_is_floating(dtype) ? -limit : dtype == FAC_BOOL || dtype == FAC_UINT8 ? 0 : -limit - 1;
-    const char *wrong = (double)low < least || (double)low > limit               ? "from"
+    const char *wrong = (double)low < least || (double)low > limit                 ? "from"
                         : (double)(high - 1) < least || (double)(high - 1) > limit ? "to - 1"
                                                                                    : NULL;
     return !wrong || fac__runtime_error("%s is out of bounds for %s", wrong, cpp_name(dtype));
@@ -129,7 +138,7 @@ static bool probability(double p)
     return fac__runtime_error("bernoulli_ expects p to be in [0, 1], but got p=%g", p), false;
 }
 
-/* ---- new tensors ---------------------------------------------------------------------------------------------- */
+/* ---- new tensors --------------------------------------------------------------------------------------------- */
 
 /* Fills t, which is the caller's, in the order of x (NULL: its own), and hands it out. */
 static fac_tensor *drawn(fac_tensor *t, const fac_tensor *x, fac_create_options options, fac__random_args args)
@@ -175,11 +184,17 @@ fac_tensor *fac_randint_with(int64_t low, int64_t high, fac_dims shape, fac_crea
 /* Can the dtype tell 0..n-1 apart? */
 static bool permutation_args(fac_dtype dtype, int64_t n)
 {
-    static const int64_t exact[FAC_DTYPE_COUNT] = {[FAC_FLOAT16] = 2049, [FAC_FLOAT32] = (1 << 24) + 1, [FAC_FLOAT64] = (1ll << 53) + 1};
-    if (n < 0) return fac__runtime_error("Trying to create tensor with negative dimension %lld: [%lld]", (long long)n, (long long)n), false;
+    static const int64_t exact[FAC_DTYPE_COUNT] = {
+        [FAC_FLOAT16] = 2049, [FAC_FLOAT32] = (1 << 24) + 1, [FAC_FLOAT64] = (1ll << 53) + 1};
+    if (n < 0)
+        return fac__runtime_error("Trying to create tensor with negative dimension %lld: [%lld]", (long long)n,
+                                  (long long)n),
+               false;
     if (dtype == FAC_BOOL) return fac__runtime_error("\"randperm\" not implemented for 'Bool'"), false;
     if (exact[dtype] && n > exact[dtype])
-        return fac__runtime_error("n cannot be greater than %lld for %s type.", (long long)exact[dtype], fac__dtype_word(dtype)), false;
+        return fac__runtime_error("n cannot be greater than %lld for %s type.", (long long)exact[dtype],
+                                  fac__dtype_word(dtype)),
+               false;
     return n == 0 || fac__scalar_fits(fac_scalar_int(n - 1), dtype);
 }
 
@@ -223,7 +238,7 @@ fac_tensor *fac_randint_like_with(fac_tensor *self, int64_t low, int64_t high, f
     return drawn(t, self, options, (fac__random_args){.kind = FAC__INTEGERS, .low = low, .high = high});
 }
 
-/* ---- by tensors ----------------------------------------------------------------------------------------------- */
+/* ---- by tensors ---------------------------------------------------------------------------------------------- */
 
 /* Random results carry no gradient back: it is zero, as in PyTorch. */
 static void zero_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
@@ -246,8 +261,9 @@ static bool probabilities(const fac_tensor *p)
         }
     }
     if (fac_get_error_code()) return false;
-    return inside || fac__runtime_error("Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be "
-                                        "improved?  If so, please report an enhancement request to PyTorch.)");
+    return inside || fac__runtime_error(
+                         "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be "
+                         "improved?  If so, please report an enhancement request to PyTorch.)");
 }
 
 fac_tensor *fac_bernoulli_with(fac_tensor *self, fac_create_options options)
@@ -257,7 +273,8 @@ fac_tensor *fac_bernoulli_with(fac_tensor *self, fac_create_options options)
     if (!probabilities(self)) return NULL;
     fac__node *n = fac__record("BernoulliBackward0", zero_backward, 1, 0, 0, self);
     fac_tensor *y = fac__new_like(self, (fac_dtype)self->dtype);
-    if (y && !fill_random(y, y, self, (fac__random_args){.kind = FAC__BERNOULLI_EACH, .generator = options.generator})) {
+    if (y &&
+        !fill_random(y, y, self, (fac__random_args){.kind = FAC__BERNOULLI_EACH, .generator = options.generator})) {
         fac_release(y);
         y = NULL;
     }
@@ -271,7 +288,8 @@ fac_tensor *fac_bernoulli_p_with(fac_tensor *self, double p, fac_create_options 
     if (!probability(p)) return NULL;
     fac__node *n = fac__record("BernoulliBackward0", zero_backward, 1, 0, 0, self);
     fac_tensor *y = fac__new_like(self, (fac_dtype)self->dtype);
-    if (y && !fill_random(y, self, NULL, (fac__random_args){.kind = FAC__BERNOULLI, .a = p, .generator = options.generator})) {
+    if (y && !fill_random(y, self, NULL,
+                          (fac__random_args){.kind = FAC__BERNOULLI, .a = p, .generator = options.generator})) {
         fac_release(y);
         y = NULL;
     }
@@ -295,7 +313,8 @@ static bool std_args(fac_tensor *std)
 }
 
 /* Standard normal numbers, scaled and shifted: mean and std are a tensor or, where that is NULL, a number. */
-static fac_tensor *normal(fac_tensor *mean, double mean_number, fac_tensor *std, double std_number, fac_create_options options)
+static fac_tensor *normal(fac_tensor *mean, double mean_number, fac_tensor *std, double std_number,
+                          fac_create_options options)
 {
     int ndim = 0;
     int64_t shape[FAC_MAX_DIMS];
@@ -307,12 +326,13 @@ static fac_tensor *normal(fac_tensor *mean, double mean_number, fac_tensor *std,
     fac_create_options plain = options;
     plain.dtype = (fac_dtype)first->dtype;
     plain.requires_grad = false;
-    fac_scope fac_no_grad {
-        y = fac_normal_with(0, 1, fac_dims_make(ndim, shape), plain);
-        y = std ? fac_mul_(y, std) : fac_mul_scalar_(y, std_number);
-        y = mean ? fac_add_(y, mean) : fac_add_scalar_(y, mean_number);
-        fac_keep(y);
-    }
+    fac_scope
+        fac_no_grad {
+            y = fac_normal_with(0, 1, fac_dims_make(ndim, shape), plain);
+            y = std ? fac_mul_(y, std) : fac_mul_scalar_(y, std_number);
+            y = mean ? fac_add_(y, mean) : fac_add_scalar_(y, mean_number);
+            fac_keep(y);
+        }
     fac__node *n = fac__record("NormalBackward0", zero_backward, 1, 0, 0, mean, std);
     return fac__result(n, y);
 }
@@ -339,9 +359,10 @@ fac_tensor *fac_normal_tensor_with(fac_tensor *mean, fac_tensor *std, fac_create
     return normal(mean, 0, std, 0, options);
 }
 
-/* ---- in place ------------------------------------------------------------------------------------------------- */
+/* ---- in place ------------------------------------------------------------------------------------------------ */
 
-static fac_tensor *redrawn(const char *name, fac_tensor *t, fac_tensor *p, fac_create_options options, fac__random_args args)
+static fac_tensor *redrawn(const char *name, fac_tensor *t, fac_tensor *p, fac_create_options options,
+                           fac__random_args args)
 {
     if (!fac__inplace_begin(t)) return NULL;
     fac__node *n = fac__record(name, zero_backward, 1, 0, 0, t);
@@ -355,7 +376,8 @@ fac_tensor *fac_uniform_with_(fac_tensor *self, double from, double to, fac_crea
     FAC__OP("uniform_");
     FAC__NEED(self);
     if (!uniform_args((fac_dtype)self->dtype, from, to)) return NULL;
-    return redrawn("UniformBackward0", self, NULL, options, (fac__random_args){.kind = FAC__UNIFORM, .a = from, .b = to});
+    return redrawn("UniformBackward0", self, NULL, options,
+                   (fac__random_args){.kind = FAC__UNIFORM, .a = from, .b = to});
 }
 
 fac_tensor *fac_normal_with_(fac_tensor *self, double mean, double std, fac_create_options options)
@@ -363,7 +385,8 @@ fac_tensor *fac_normal_with_(fac_tensor *self, double mean, double std, fac_crea
     FAC__OP("normal_");
     FAC__NEED(self);
     if (!normal_args((fac_dtype)self->dtype, std)) return NULL;
-    return redrawn("NormalBackward0", self, NULL, options, (fac__random_args){.kind = FAC__NORMAL, .a = mean, .b = std});
+    return redrawn("NormalBackward0", self, NULL, options,
+                   (fac__random_args){.kind = FAC__NORMAL, .a = mean, .b = std});
 }
 
 fac_tensor *fac_exponential_with_(fac_tensor *self, double lambda, fac_create_options options)
@@ -372,7 +395,8 @@ fac_tensor *fac_exponential_with_(fac_tensor *self, double lambda, fac_create_op
     FAC__NEED(self);
     if (!(lambda >= 0)) return fac__runtime_error("exponential_ expects lambda >= 0.0, but found lambda=%g", lambda);
     if (!floats_only((fac_dtype)self->dtype, "exponential_cpu")) return NULL;
-    return redrawn("ExponentialBackward0", self, NULL, options, (fac__random_args){.kind = FAC__EXPONENTIAL, .a = lambda});
+    return redrawn("ExponentialBackward0", self, NULL, options,
+                   (fac__random_args){.kind = FAC__EXPONENTIAL, .a = lambda});
 }
 
 fac_tensor *fac_bernoulli_with_(fac_tensor *self, double p, fac_create_options options)
@@ -390,7 +414,8 @@ fac_tensor *fac_bernoulli_tensor_with_(fac_tensor *self, fac_tensor *p, fac_crea
     FAC__NEED(p);
     if (!probabilities(p)) return NULL;
     fac_tensor *each = NULL;
-    fac_no_grad each = fac_expand(p, fac_shape(self));
+    fac_no_grad
+        each = fac_expand(p, fac_shape(self));
     if (!each) return NULL;
     return redrawn("BernoulliBackward2", self, each, options, (fac__random_args){.kind = FAC__BERNOULLI_EACH});
 }
@@ -400,7 +425,8 @@ fac_tensor *fac_random_with_(fac_tensor *self, int64_t from, int64_t to, fac_cre
     FAC__OP("random_");
     FAC__NEED(self);
     if (!integers_args((fac_dtype)self->dtype, from, to)) return NULL;
-    return redrawn("RandomBackward0", self, NULL, options, (fac__random_args){.kind = FAC__INTEGERS, .low = from, .high = to});
+    return redrawn("RandomBackward0", self, NULL, options,
+                   (fac__random_args){.kind = FAC__INTEGERS, .low = from, .high = to});
 }
 
 fac_tensor *fac_random_full_with_(fac_tensor *self, fac_create_options options)
@@ -410,7 +436,7 @@ fac_tensor *fac_random_full_with_(fac_tensor *self, fac_create_options options)
     return redrawn("RandomBackward2", self, NULL, options, (fac__random_args){.kind = FAC__FULL_RANGE});
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 #define O(i) ((fac_create_options){.dtype = DT(i)})
 #define NO_OPTIONS ((fac_create_options){.dtype = FAC_DTYPE_NONE})
@@ -447,23 +473,26 @@ const fac__op fac__ops_random_ops[] = {
     {"rand(int[] size, *, " KEYWORDS ") -> Tensor", rand_call, "Evenly distributed in [0, 1)."},
     {"randn(int[] size, *, " KEYWORDS ") -> Tensor", randn_call, "Normal with mean 0 and standard deviation 1."},
     {"randint(int high, int[] size, *, " KEYWORDS_INT ") -> Tensor", randint_call, "Integers from 0 to high - 1."},
-    {"randint.low(int low, int high, int[] size, *, " KEYWORDS_INT ") -> Tensor", randint_low, "Integers from low to high - 1."},
+    {"randint.low(int low, int high, int[] size, *, " KEYWORDS_INT ") -> Tensor", randint_low,
+     "Integers from low to high - 1."},
     {"randperm(int n, *, " KEYWORDS_INT ") -> Tensor", randperm, "0 to n - 1 in random order."},
     {"rand_like(Tensor self, *, " KEYWORDS_LIKE ") -> Tensor", rand_like, "rand in self's shape."},
     {"randn_like(Tensor self, *, " KEYWORDS_LIKE ") -> Tensor", randn_like, "randn in self's shape."},
     {"randint_like(Tensor self, int high, *, " KEYWORDS_LIKE ") -> Tensor", randint_like, "randint in self's shape."},
     {"randint_like.low_dtype(Tensor self, int low, int high, *, " KEYWORDS_LIKE ") -> Tensor", randint_like_low,
      "randint in self's shape."},
-    {"bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", bernoulli, "1 with the probability in self, else 0."},
-    {"bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", bernoulli_p, "1 with probability p, else 0."},
+    {"bernoulli(Tensor self, *, Generator? generator=None) -> Tensor", bernoulli,
+     "1 with the probability in self, else 0."},
+    {"bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor", bernoulli_p,
+     "1 with probability p, else 0."},
     {"normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor", normal_float,
      "Normal around given means."},
     {"normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor", float_normal,
      "Normal with given standard deviations."},
     {"normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor", normal_normal,
      "Normal with given means and standard deviations."},
-    {"normal.float_float(float mean, float std, int[] size, *, Generator? generator=None, " KEYWORDS ") -> Tensor", float_float,
-     "Normal with that mean and standard deviation."},
+    {"normal.float_float(float mean, float std, int[] size, *, Generator? generator=None, " KEYWORDS ") -> Tensor",
+     float_float, "Normal with that mean and standard deviation."},
     {"uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)", uniform_,
      "Evenly distributed in [from, to)."},
     {"normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)", normal_,
@@ -476,7 +505,9 @@ const fac__op fac__ops_random_ops[] = {
      "1 with the probability in p, else 0."},
     {"random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)", random_from_,
      "Integers from `from` to `to` - 1."},
-    {"random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)", random_to_, "Integers from 0 to `to` - 1."},
-    {"random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)", random_, "All integers that the dtype can hold."},
+    {"random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)", random_to_,
+     "Integers from 0 to `to` - 1."},
+    {"random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)", random_,
+     "All integers that the dtype can hold."},
     {0},
 };

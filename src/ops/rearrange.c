@@ -13,7 +13,7 @@ static fac_tensor *fresh(fac_tensor *t)
     return t ? fac__new_alias(t) : NULL;
 }
 
-/* ---- flip ----------------------------------------------------------------------------------------------------- */
+/* ---- flip ---------------------------------------------------------------------------------------------------- */
 
 static void flip_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
@@ -28,7 +28,9 @@ fac_tensor *fac_flip(fac_tensor *self, fac_dims dims)
     fac_tensor *y = fac__new_like(self, (fac_dtype)self->dtype);
     if (!y) return NULL;
     if (y->numel) { /* a copy that reads backwards */
-        fac__pointwise_args args = {.program = {.n_in = 1, .n_out = 1}, .ndim = self->ndim, .compute = fac__compute_type((fac_dtype)self->dtype)};
+        fac__pointwise_args args = {.program = {.n_in = 1, .n_out = 1},
+                                    .ndim = self->ndim,
+                                    .compute = fac__compute_type((fac_dtype)self->dtype)};
         memcpy(args.shape, self->shape, (size_t)self->ndim * sizeof *self->shape);
         args.in[0] = fac__operand_of(self);
         args.out[0] = fac__operand_of(y);
@@ -58,7 +60,7 @@ fac_tensor *fac_flipud(fac_tensor *self)
     return self->ndim < 1 ? fac__runtime_error("Input must be >= 1-d.") : fac_flip(self, FAC_DIMS(0));
 }
 
-/* ---- roll ----------------------------------------------------------------------------------------------------- */
+/* ---- roll ---------------------------------------------------------------------------------------------------- */
 
 /* Each shifted dim has two pieces that change places; the pieces of several dims combine. */
 static bool roll_pieces(fac_tensor *y, fac_tensor *x, const int64_t *shift)
@@ -106,7 +108,8 @@ static bool roll_args(const fac_tensor *x, fac_dims *shifts, fac_dims *dims, int
     if (shifts->n != dims->n && !(dims->n == 0 && shifts->n == 1))
         return fac__runtime_error("shifts and dimensions must align. shifts: %d, dims:%d", shifts->n, dims->n), false;
     if (dims->n && x->ndim == 0)
-        return fac__index_error("Dimension specified as %lld but tensor has no dimensions", (long long)dims->d[0]), false;
+        return fac__index_error("Dimension specified as %lld but tensor has no dimensions", (long long)dims->d[0]),
+               false;
     if (!fac__wrap_dims(dims, x->ndim, NULL)) return false;
     memset(shift, 0, FAC_MAX_DIMS * sizeof *shift);
     for (int i = 0; i < dims->n; i++) {
@@ -132,7 +135,9 @@ fac_tensor *fac_roll(fac_tensor *self, fac_dims shifts, fac_dims dims)
             y = NULL;
         }
     } else {
-        fac_scope fac_no_grad y = fresh(fac_reshape(fac_roll(fac_ravel(self), shifts, FAC_DIMS(0)), fac_shape(self)));
+        fac_scope
+            fac_no_grad
+                y = fresh(fac_reshape(fac_roll(fac_ravel(self), shifts, FAC_DIMS(0)), fac_shape(self)));
     }
     if (!y) return NULL;
     fac__node *n = fac__record("RollBackward0", roll_backward, 1, 0, sizeof(roll_params), self);
@@ -140,7 +145,7 @@ fac_tensor *fac_roll(fac_tensor *self, fac_dims shifts, fac_dims dims)
     return fac__result(n, y);
 }
 
-/* ---- rot90 ---------------------------------------------------------------------------------------------------- */
+/* ---- rot90 --------------------------------------------------------------------------------------------------- */
 
 typedef struct rot_params {
     int64_t k;
@@ -159,7 +164,8 @@ static bool rot_args(const fac_tensor *x, fac_dims dims)
     if (x->ndim < 2) return fac__runtime_error("expected total dims >= 2, but got total dims = %d", x->ndim), false;
     long long a = dims.d[0], b = dims.d[1];
     if (a == b || llabs(a - b) == x->ndim)
-        return fac__runtime_error("expected rotation dims to be different, but got dim0 = %lld and dim1 = %lld", a, b), false;
+        return fac__runtime_error("expected rotation dims to be different, but got dim0 = %lld and dim1 = %lld", a, b),
+               false;
     if (a >= x->ndim || a < -x->ndim) return fac__runtime_error("Rotation dim0 out of range, dim0 = %lld", a), false;
     if (b >= x->ndim || b < -x->ndim) return fac__runtime_error("Rotation dim1 out of range, dim1 = %lld", b), false;
     return true;
@@ -190,10 +196,10 @@ fac_tensor *fac_rot90(fac_tensor *self, int64_t k, fac_dims dims)
     return fac__result(n, y);
 }
 
-/* ---- repeat, tile --------------------------------------------------------------------------------------------- */
+/* ---- repeat, tile -------------------------------------------------------------------------------------------- */
 
-/* The result seen as the repeats and the input's sizes by turns: [r0, s0, r1, s1…], leaving out repeats of 1, which is as
- * far as FAC_MAX_DIMS allows. */
+/* The result seen as the repeats and the input's sizes by turns: [r0, s0, r1, s1…], leaving out repeats of 1, which
+ * is as far as FAC_MAX_DIMS allows. */
 typedef struct interleaved {
     int ndim;
     int64_t shape[FAC_MAX_DIMS], one[FAC_MAX_DIMS]; /* one: with 1 for every repeat */
@@ -243,7 +249,8 @@ fac_tensor *fac_repeat(fac_tensor *self, fac_dims repeats)
     if (!fac__dims_fit(repeats)) return NULL;
     int lead = repeats.n - self->ndim;
     if (lead < 0)
-        return fac__runtime_error("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
+        return fac__runtime_error(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor");
     fac_dims shape = repeats, result = repeats, strides = repeats;
     for (int i = 0; i < repeats.n; i++) {
         shape.d[i] = i < lead ? 1 : self->shape[i - lead];
@@ -285,15 +292,17 @@ fac_tensor *fac_tile(fac_tensor *self, fac_dims dims)
     return fac_repeat(self, repeats);
 }
 
-/* ---- repeat_interleave ----------------------------------------------------------------------------------------- */
+/* ---- repeat_interleave --------------------------------------------------------------------------------------- */
 
 /* i, repeats[i] times, for each i: an index; repeats has one element for each i or one for all. NULL after an error. */
 static fac_tensor *repeated_index(fac_tensor *repeats, int64_t n, int64_t output_size)
 {
     if (repeats->dtype != FAC_INT64 && repeats->dtype != FAC_INT32)
-        return fac__runtime_error("\"repeat_interleave_cpu\" not implemented for '%s'", fac__dtype_word((fac_dtype)repeats->dtype));
+        return fac__runtime_error("\"repeat_interleave_cpu\" not implemented for '%s'",
+                                  fac__dtype_word((fac_dtype)repeats->dtype));
     if (repeats->ndim > 1) return fac__runtime_error("repeats must be 0-dim or 1-dim tensor");
-    if (repeats->numel != n && repeats->numel != 1) return fac__runtime_error("repeats must have the same size as input along dim");
+    if (repeats->numel != n && repeats->numel != 1)
+        return fac__runtime_error("repeats must have the same size as input along dim");
     int64_t *times = fac__alloc((size_t)repeats->numel * sizeof *times + 1), total = 0;
     if (!times || !fac_to_array(repeats, FAC_INT64, times, repeats->numel)) return fac__free(times), NULL;
     fac_tensor *index = NULL;
@@ -342,7 +351,7 @@ fac_tensor *fac_repeat_interleave_tensor(fac_tensor *self, fac_tensor *repeats, 
     return repeat_interleave(self, repeats, dim, FAC_OPEN);
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 static fac_tensor *interleave_index(fac_tensor *repeats, int64_t output_size)
 {
@@ -360,13 +369,15 @@ FAC__CALL(repeat, R(fac_repeat(T(0), L(1))))
 FAC__CALL(tile, R(fac_tile(T(0), L(1))))
 FAC__CALL(interleave_tensor, R(interleave_index(T(0), IO(1))))
 FAC__CALL(interleave_self_tensor, R(T(0) ? repeat_interleave(T(0), T(1), IO(2), IO(3)) : NULL))
-FAC__CALL(interleave_self_int, R(T(0) ? repeat_interleave(T(0), fac_scalar_tensor(I(1), .dtype = FAC_INT64), IO(2), IO(3)) : NULL))
+FAC__CALL(interleave_self_int,
+          R(T(0) ? repeat_interleave(T(0), fac_scalar_tensor(I(1), .dtype = FAC_INT64), IO(2), IO(3)) : NULL))
 
 const fac__op fac__ops_rearrange[] = {
     {"flip(Tensor self, int[] dims) -> Tensor", flip, "Reversed along dims."},
     {"fliplr(Tensor self) -> Tensor", fliplr, "Reversed along dim 1."},
     {"flipud(Tensor self) -> Tensor", flipud, "Reversed along dim 0."},
-    {"roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor", roll, "Shifted, what leaves at the end coming in at the start."},
+    {"roll(Tensor self, int[1] shifts, int[1] dims=[]) -> Tensor", roll,
+     "Shifted, what leaves at the end coming in at the start."},
     {"rot90(Tensor self, int k=1, int[] dims=[0,1]) -> Tensor", rot90, "Turned k times by 90 degrees."},
     {"repeat(Tensor self, int[] repeats) -> Tensor", repeat, "Copies side by side."},
     {"tile(Tensor self, int[] dims) -> Tensor", tile, "Copies side by side, missing repeats being 1."},
@@ -374,7 +385,7 @@ const fac__op fac__ops_rearrange[] = {
      "Each number i repeats[i] times."},
     {"repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, int? output_size=None) -> Tensor",
      interleave_self_tensor, "Each slice repeats[i] times in a row."},
-    {"repeat_interleave.self_int(Tensor self, int repeats, int? dim=None, *, int? output_size=None) -> Tensor", interleave_self_int,
-     "Each slice repeats times in a row."},
+    {"repeat_interleave.self_int(Tensor self, int repeats, int? dim=None, *, int? output_size=None) -> Tensor",
+     interleave_self_int, "Each slice repeats times in a row."},
     {0},
 };

@@ -16,7 +16,8 @@ typedef bool (*fac__part)(fac__layout *l, const int64_t *a);
 /* The view that `part` makes of x. Its gradient puts the part's gradient into zeros. */
 fac_tensor *fac__part_view(const char *name, fac_tensor *x, fac__part part, const int64_t *a);
 /* A copy of x in which that view is src. */
-fac_tensor *fac__part_scatter(const char *name, fac_tensor *x, fac_tensor *src, fac__part part, const int64_t *a, int n_a);
+fac_tensor *fac__part_scatter(const char *name, fac_tensor *x, fac_tensor *src, fac__part part, const int64_t *a,
+                              int n_a);
 bool fac__slice_part(fac__layout *l, const int64_t *a);    /* dim, start, step, length: checked and wrapped before */
 bool fac__select_part(fac__layout *l, const int64_t *a);   /* dim, index */
 bool fac__diagonal_part(fac__layout *l, const int64_t *a); /* offset, dim1, dim2 */
@@ -27,7 +28,8 @@ fac_tensor *fac__relabel(const char *name, fac_tensor *x, int ndim, const int64_
 
 /* Refuses lists that are longer than a tensor has dims. */
 bool fac__dims_fit(fac_dims dims);
-/* dims wrapped into 0..ndim-1; false if one is out of range or (message given) one comes twice: "%d" in it is the dim. */
+/* dims wrapped into 0..ndim-1; false if one is out of range or (message given) one comes twice: "%d" in it is the
+ * dim. */
 bool fac__wrap_dims(fac_dims *dims, int ndim, const char *repeated);
 /* One -1 in a shape becomes what is left of numel; false with PyTorch's error. */
 bool fac__infer_shape(fac_dims *shape, int64_t numel);

@@ -6,7 +6,7 @@
 #include "facula/ops_view.h"
 #include "index_along.h"
 
-/* ---- tril, triu ----------------------------------------------------------------------------------------------- */
+/* ---- tril, triu ---------------------------------------------------------------------------------------------- */
 
 typedef struct triangle_params {
     bool upper;
@@ -22,9 +22,16 @@ static void triangle_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **
 static void launch(const triangle_params *p, const fac_tensor *x, fac_tensor *y)
 {
     int64_t rows = x->shape[x->ndim - 2], columns = x->shape[x->ndim - 1], limit = rows + columns;
-    fac__triangle_args args = {.upper = p->upper, .rows = rows, .columns = columns, .size = fac_dtype_size((fac_dtype)x->dtype),
-                               .batch = x->numel / (rows * columns), .x = fac__data(x), .out = fac__data(y),
-                               .diagonal = p->diagonal > limit ? limit : p->diagonal < -limit ? -limit : p->diagonal};
+    fac__triangle_args args = {.upper = p->upper,
+                               .rows = rows,
+                               .columns = columns,
+                               .size = fac_dtype_size((fac_dtype)x->dtype),
+                               .batch = x->numel / (rows * columns),
+                               .x = fac__data(x),
+                               .out = fac__data(y),
+                               .diagonal = p->diagonal > limit    ? limit
+                                           : p->diagonal < -limit ? -limit
+                                                                  : p->diagonal};
     FAC__LAUNCH(fac__k_triangle, args);
 }
 
@@ -60,7 +67,7 @@ static fac_tensor *triangle(fac_tensor *self, bool upper, int64_t diagonal, bool
 TRIANGLE(tril, false)
 TRIANGLE(triu, true)
 
-/* ---- diag_embed, diag, diagflat --------------------------------------------------------------------------------- */
+/* ---- diag_embed, diag, diagflat ------------------------------------------------------------------------------ */
 
 /* Zeros of that shape whose diagonal, a view of it, is src; the caller's. */
 static fac_tensor *with_diagonal(fac_tensor *src, fac_dims shape, const int64_t *numbers)
@@ -70,7 +77,8 @@ static fac_tensor *with_diagonal(fac_tensor *src, fac_dims shape, const int64_t 
     fac__layout l = {.ndim = shape.n, .offset = 0};
     memcpy(l.shape, y->shape, sizeof l.shape);
     memcpy(l.strides, y->strides, sizeof l.strides);
-    fac_tensor *diagonal = fac__diagonal_part(&l, numbers) ? fac__new_view(y, l.ndim, l.shape, l.strides, l.offset) : NULL;
+    fac_tensor *diagonal = fac__diagonal_part(&l, numbers) ? fac__new_view(y, l.ndim, l.shape, l.strides, l.offset)
+                                                           : NULL;
     bool ok = diagonal && fac__copy_into(diagonal, src);
     fac_release(diagonal);
     if (!ok) return fac_release(y), NULL;
@@ -153,7 +161,7 @@ fac_tensor *fac_diagflat(fac_tensor *self, int64_t offset)
     return flat ? fac_diag(flat, offset) : NULL;
 }
 
-/* ---- fill_diagonal_ ------------------------------------------------------------------------------------------- */
+/* ---- fill_diagonal_ ------------------------------------------------------------------------------------------ */
 
 fac_tensor *(fac_fill_diagonal_)(fac_tensor *self, fac_scalar value, bool wrap)
 {
@@ -182,7 +190,7 @@ fac_tensor *(fac_fill_diagonal_)(fac_tensor *self, fac_scalar value, bool wrap)
     return self;
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 FAC__CALL(tril, R(fac_tril(T(0), I(1))))
 FAC__CALL(tril_, R(fac_tril_(T(0), I(1))))
@@ -199,7 +207,8 @@ const fac__op fac__ops_triangle[] = {
     {"triu(Tensor self, int diagonal=0) -> Tensor", triu, "Zero below a diagonal."},
     {"triu_(Tensor(a!) self, int diagonal=0) -> Tensor(a!)", triu_, "Zero below a diagonal."},
     {"diag(Tensor self, int diagonal=0) -> Tensor", diag, "A vector to a diagonal matrix, a matrix to its diagonal."},
-    {"diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", diag_embed, "The last dimension as a diagonal."},
+    {"diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor", diag_embed,
+     "The last dimension as a diagonal."},
     {"diagflat(Tensor self, int offset=0) -> Tensor", diagflat, "All elements as the diagonal of a matrix."},
     {"fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)", fill_diagonal_,
      "fill_value on the main diagonal."},

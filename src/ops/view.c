@@ -1,4 +1,4 @@
-/* Floor 4. Views of all elements of a tensor: other shapes, other orders of dimensions, expanded dimensions. */
+/* Floor 4. Views of all elements of a tensor in other shapes: reshaped, squeezed, expanded. */
 #include "facula/ops_view.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "shaping.h"
 
-/* ---- arguments ------------------------------------------------------------------------------------------------ */
+/* ---- arguments ----------------------------------------------------------------------------------------------- */
 
 bool fac__dims_fit(fac_dims dims)
 {
@@ -34,7 +34,8 @@ bool fac__wrap_dims(fac_dims *dims, int ndim, const char *repeated)
 
 static void *shape_error(fac_dims shape, int64_t numel)
 {
-    return fac__runtime_error("shape '%s' is invalid for input of size %lld", fac__shape_text(shape.n, shape.d), (long long)numel);
+    return fac__runtime_error("shape '%s' is invalid for input of size %lld", fac__shape_text(shape.n, shape.d),
+                              (long long)numel);
 }
 
 bool fac__infer_shape(fac_dims *shape, int64_t numel)
@@ -55,8 +56,11 @@ bool fac__infer_shape(fac_dims *shape, int64_t numel)
     }
     if (open < 0) return known == numel || shape_error(given, numel);
     if (known == 0 && numel == 0)
-        return fac__runtime_error("cannot reshape tensor of 0 elements into shape %s because the unspecified dimension size -1 can "
-                                  "be any value and is ambiguous", fac__shape_text(given.n, given.d)), false;
+        return fac__runtime_error(
+                   "cannot reshape tensor of 0 elements into shape %s because the unspecified dimension size -1 can "
+                   "be any value and is ambiguous",
+                   fac__shape_text(given.n, given.d)),
+               false;
     if (known == 0 || numel % known) return shape_error(given, numel), false;
     shape->d[open] = numel / known;
     return true;
@@ -71,7 +75,7 @@ fac_tensor_list fac__list_new(int64_t n)
     return list;
 }
 
-/* ---- the same order ------------------------------------------------------------------------------------------- */
+/* ---- the same order ------------------------------------------------------------------------------------------ */
 
 static void relabel_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
@@ -128,8 +132,9 @@ fac_tensor *fac_view(fac_tensor *self, fac_dims shape)
     if (!fac__infer_shape(&shape, self->numel)) return NULL;
     fac_tensor *y = as_view("ViewBackward0", self, shape);
     if (y || fac_get_error_code()) return y;
-    return fac__runtime_error("view size is not compatible with input tensor's size and stride (at least one dimension spans "
-                              "across two contiguous subspaces). Use .reshape(...) instead.");
+    return fac__runtime_error(
+        "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+        "across two contiguous subspaces). Use .reshape(...) instead.");
 }
 
 /* A copy in the new shape. */
@@ -219,8 +224,9 @@ fac_tensor *fac_unflatten(fac_tensor *self, int dim, fac_dims sizes)
         if (__builtin_mul_overflow(product, sizes.d[i], &product)) product = 0;
     }
     if (!open && product != size)
-        return fac__runtime_error("unflatten: Provided sizes %s don't multiply up to the size of dim %d (%lld) in the input tensor",
-                                  fac__shape_text(given.n, given.d), dim, (long long)size);
+        return fac__runtime_error(
+            "unflatten: Provided sizes %s don't multiply up to the size of dim %d (%lld) in the input tensor",
+            fac__shape_text(given.n, given.d), dim, (long long)size);
     if (!fac__infer_shape(&sizes, size)) return NULL;
     shape.n = self->ndim - (self->ndim > 0) + sizes.n;
     if (!fac__dims_fit(shape)) return NULL;
@@ -229,7 +235,7 @@ fac_tensor *fac_unflatten(fac_tensor *self, int dim, fac_dims sizes)
     return reshape("ViewBackward0", self, shape);
 }
 
-/* ---- dimensions of size 1 ------------------------------------------------------------------------------------- */
+/* ---- dimensions of size 1 ------------------------------------------------------------------------------------ */
 
 static fac_tensor *squeeze(const char *name, fac_tensor *x, uint32_t dims)
 {
@@ -306,7 +312,7 @@ fac_tensor *fac_atleast_3d(fac_tensor *self)
     return self->ndim < 3 ? fac_unsqueeze(fac_atleast_2d(self), -1) : self;
 }
 
-/* ---- expanded dimensions -------------------------------------------------------------------------------------- */
+/* ---- expanded dimensions ------------------------------------------------------------------------------------- */
 
 static void pass_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
@@ -321,20 +327,25 @@ fac_tensor *fac_expand(fac_tensor *self, fac_dims shape)
     if (!fac__dims_fit(shape)) return NULL;
     int lead = shape.n - self->ndim;
     if (lead < 0)
-        return fac__runtime_error("expand(%s{%s}, size=%s): the number of sizes provided (%d) must be greater or equal to the "
-                                  "number of dimensions in the tensor (%d)", fac_dtype_name((fac_dtype)self->dtype),
-                                  fac__shape_text(self->ndim, self->shape), fac__shape_text(shape.n, shape.d), shape.n, self->ndim);
+        return fac__runtime_error(
+            "expand(%s{%s}, size=%s): the number of sizes provided (%d) must be greater or equal to the "
+            "number of dimensions in the tensor (%d)",
+            fac_dtype_name((fac_dtype)self->dtype), fac__shape_text(self->ndim, self->shape),
+            fac__shape_text(shape.n, shape.d), shape.n, self->ndim);
     fac_dims given = shape;
     int64_t strides[FAC_MAX_DIMS];
     for (int i = shape.n - 1; i >= 0; i--) {
         int64_t size = i < lead ? 1 : self->shape[i - lead];
         if (shape.d[i] == -1 && i < lead)
-            return fac__runtime_error("The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension %d", i);
+            return fac__runtime_error(
+                "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension %d", i);
         if (shape.d[i] == -1) shape.d[i] = size;
         if (shape.d[i] != size && (size != 1 || shape.d[i] < 0))
-            return fac__runtime_error("The expanded size of the tensor (%lld) must match the existing size (%lld) at non-singleton "
-                                      "dimension %d.  Target sizes: %s.  Tensor sizes: %s", (long long)shape.d[i], (long long)size, i,
-                                      fac__shape_text(given.n, given.d), fac__shape_text(self->ndim, self->shape));
+            return fac__runtime_error(
+                "The expanded size of the tensor (%lld) must match the existing size (%lld) at non-singleton "
+                "dimension %d.  Target sizes: %s.  Tensor sizes: %s",
+                (long long)shape.d[i], (long long)size, i, fac__shape_text(given.n, given.d),
+                fac__shape_text(self->ndim, self->shape));
         strides[i] = shape.d[i] != size || i < lead ? 0 : self->strides[i - lead];
     }
     fac__node *n = fac__record("ExpandBackward0", pass_backward, 1, 0, 0, self);
@@ -356,145 +367,7 @@ fac_tensor *fac_broadcast_to(fac_tensor *self, fac_dims shape)
     return fac_expand(self, shape);
 }
 
-/* ---- other orders of dimensions ------------------------------------------------------------------------------- */
-
-static fac_tensor *permute(const char *name, fac_tensor *x, const int8_t *dims);
-
-typedef struct order {
-    const char *name;
-    int8_t back[FAC_MAX_DIMS];
-} order;
-
-static void permute_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
-{
-    const order *p = n->params;
-    gx[0] = permute(p->name, gy[0], p->back);
-}
-
-static fac_tensor *permute(const char *name, fac_tensor *x, const int8_t *dims)
-{
-    int64_t shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS];
-    for (int i = 0; i < x->ndim; i++) {
-        shape[i] = x->shape[dims[i]];
-        strides[i] = x->strides[dims[i]];
-    }
-    fac__node *n = fac__record(name, permute_backward, 1, 0, sizeof(order), x);
-    if (n && n->params) {
-        order *p = n->params;
-        p->name = name;
-        for (int i = 0; i < x->ndim; i++)
-            p->back[dims[i]] = (int8_t)i;
-    }
-    return fac__result_view(n, fac__new_view(x, x->ndim, shape, strides, x->offset), x);
-}
-
-static fac_tensor *swap(const char *name, fac_tensor *x, int a, int b)
-{
-    int8_t dims[FAC_MAX_DIMS];
-    for (int i = 0; i < FAC_MAX_DIMS; i++)
-        dims[i] = (int8_t)(i == a ? b : i == b ? a : i);
-    return permute(name, x, dims);
-}
-
-fac_tensor *fac_transpose(fac_tensor *self, int dim0, int dim1)
-{
-    FAC__OP("transpose");
-    FAC__NEED(self);
-    int a = fac__wrap_dim(dim0, self->ndim), b = a < 0 ? -1 : fac__wrap_dim(dim1, self->ndim);
-    return b < 0 ? NULL : swap("TransposeBackward0", self, a, b);
-}
-
-fac_tensor *fac_swapaxes(fac_tensor *self, int axis0, int axis1)
-{
-    FAC__OP("swapaxes");
-    return fac_transpose(self, axis0, axis1);
-}
-
-fac_tensor *fac_t(fac_tensor *self)
-{
-    FAC__OP("t");
-    FAC__NEED(self);
-    if (self->ndim > 2) return fac__runtime_error("t() expects a tensor with <= 2 dimensions, but self is %dD", self->ndim);
-    return swap("TBackward0", self, 0, self->ndim == 2 ? 1 : 0);
-}
-
-fac_tensor *fac_permute(fac_tensor *self, fac_dims dims)
-{
-    FAC__OP("permute");
-    FAC__NEED(self);
-    int8_t order[FAC_MAX_DIMS];
-    if (dims.n != self->ndim)
-        return fac__runtime_error("permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
-                                  "desired ordering of dimensions i.e. input.dim() = %d is not equal to len(dims) = %d", self->ndim,
-                                  dims.n);
-    if (!fac__wrap_dims(&dims, self->ndim, "permute(): duplicate dims are not allowed.")) return NULL;
-    for (int i = 0; i < dims.n; i++)
-        order[i] = (int8_t)dims.d[i];
-    return permute("PermuteBackward0", self, order);
-}
-
-fac_tensor *fac_movedim(fac_tensor *self, fac_dims source, fac_dims destination)
-{
-    FAC__OP("movedim");
-    FAC__NEED(self);
-    fac_dims from = source, to = destination;
-    if (source.n != destination.n)
-        return fac__runtime_error("movedim: Invalid source or destination dims: source (%s dims) should contain the same number of "
-                                  "dims as destination (%s dims)", fac__shape_text(source.n, source.d),
-                                  fac__shape_text(destination.n, destination.d));
-    char repeated[2][96];
-    snprintf(repeated[0], sizeof repeated[0], "movedim: repeated dim in `source` (%s)", fac__shape_text(source.n, source.d));
-    snprintf(repeated[1], sizeof repeated[1], "movedim: repeated dim in `destination` (%s)",
-             fac__shape_text(destination.n, destination.d));
-    if (!fac__wrap_dims(&from, self->ndim, repeated[0]) || !fac__wrap_dims(&to, self->ndim, repeated[1])) return NULL;
-    if (self->ndim == 0) return fac__relabel("AliasBackward0", self, 0, NULL, NULL);
-    int8_t order[FAC_MAX_DIMS];
-    uint32_t moved = 0;
-    memset(order, -1, sizeof order);
-    for (int i = 0; i < from.n; i++) {
-        order[to.d[i]] = (int8_t)from.d[i];
-        moved |= 1u << from.d[i];
-    }
-    for (int i = 0, next = 0; i < self->ndim; i++) {
-        if (order[i] >= 0) continue;
-        while (moved & 1u << next)
-            next++;
-        order[i] = (int8_t)next++;
-    }
-    return permute("PermuteBackward0", self, order);
-}
-
-fac_tensor *fac_T(fac_tensor *self)
-{
-    FAC__OP("T");
-    FAC__NEED(self);
-    int8_t order[FAC_MAX_DIMS];
-    for (int i = 0; i < self->ndim; i++)
-        order[i] = (int8_t)(self->ndim - 1 - i);
-    return permute("PermuteBackward0", self, order);
-}
-
-fac_tensor *fac_mT(fac_tensor *self)
-{
-    FAC__OP("mT");
-    FAC__NEED(self);
-    if (self->ndim == 0) return fac__relabel("AliasBackward0", self, 0, NULL, NULL);
-    if (self->ndim == 1)
-        return fac__runtime_error("tensor.mT is only supported on matrices or batches of matrices. Got %d-D tensor.", self->ndim);
-    return swap("TransposeBackward0", self, self->ndim - 2, self->ndim - 1);
-}
-
-fac_tensor *fac_H(fac_tensor *self)
-{
-    FAC__OP("H");
-    FAC__NEED(self);
-    if (self->ndim != 0 && self->ndim != 2)
-        return fac__runtime_error("tensor.H is only supported on matrices (2-D tensors). Got %d-D tensor.%s", self->ndim,
-                                  self->ndim > 2 ? " For batches of matrices, consider using tensor.mH" : "");
-    return fac_mT(self);
-}
-
-/* ---- other dtypes over the same bits -------------------------------------------------------------------------- */
+/* ---- other dtypes over the same bits ------------------------------------------------------------------------- */
 
 fac_tensor *fac_view_dtype(fac_tensor *self, fac_dtype dtype)
 {
@@ -508,15 +381,17 @@ fac_tensor *fac_view_dtype(fac_tensor *self, fac_dtype dtype)
                                   fac_dtype_name((fac_dtype)self->dtype), fac_dtype_name(dtype));
     if (from != to && self->strides[last] != 1)
         return fac__runtime_error("self.stride(-1) must be 1 to view %s as %s (different element sizes), but got %lld",
-                                  fac_dtype_name((fac_dtype)self->dtype), fac_dtype_name(dtype), (long long)self->strides[last]);
+                                  fac_dtype_name((fac_dtype)self->dtype), fac_dtype_name(dtype),
+                                  (long long)self->strides[last]);
     int64_t ratio = to > from ? to / from : 1; /* elements that become one: all must lie on its borders */
     bool aligned = self->offset % ratio == 0;
     for (int i = 0; i <= last; i++)
         aligned &= (i == last ? self->shape[i] : self->strides[i]) % ratio == 0;
     if (from != to && !aligned)
-        return fac__runtime_error("self.size(-1), self.storage_offset() and all strides but the last must be divisible by %lld to "
-                                  "view %s as %s (different element sizes)", (long long)ratio,
-                                  fac_dtype_name((fac_dtype)self->dtype), fac_dtype_name(dtype));
+        return fac__runtime_error(
+            "self.size(-1), self.storage_offset() and all strides but the last must be divisible by %lld to "
+            "view %s as %s (different element sizes)",
+            (long long)ratio, fac_dtype_name((fac_dtype)self->dtype), fac_dtype_name(dtype));
     fac_tensor *y = fac__new_alias(self);
     if (!y) return NULL;
     y->dtype = (uint8_t)dtype;
@@ -529,7 +404,7 @@ fac_tensor *fac_view_dtype(fac_tensor *self, fac_dtype dtype)
     return fac__own(y);
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 static int each(fac_tensor *(*f)(fac_tensor *), fac_tensor_list in, fac_value *results)
 {
@@ -559,23 +434,19 @@ FAC__CALL(atleast_2d_each, count = each(fac_atleast_2d, TL(0), results))
 FAC__CALL(atleast_3d_each, count = each(fac_atleast_3d, TL(0), results))
 FAC__CALL(expand, R(fac_expand(T(0), L(1))))
 FAC__CALL(expand_as, R(fac_expand_as(T(0), T(1))))
-FAC__CALL(transpose, R(fac_transpose(T(0), (int)I(1), (int)I(2))))
-FAC__CALL(t, R(fac_t(T(0))))
-FAC__CALL(permute_call, R(fac_permute(T(0), L(1))))
-FAC__CALL(movedim, R(fac_movedim(T(0), L(1), L(2))))
-FAC__CALL(T_call, R(fac_T(T(0))))
-FAC__CALL(mT, R(fac_mT(T(0))))
-FAC__CALL(H, R(fac_H(T(0))))
 FAC__CALL(alias, fac_tensor *x = T(0); R(x ? fac__relabel("AliasBackward0", x, x->ndim, x->shape, x->strides) : NULL))
 
 const fac__op fac__ops_view[] = {
     {"view(Tensor(a) self, int[] size) -> Tensor(a)", view, "The same elements in another shape, without a copy."},
-    {"view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)", view_dtype, "The bits of the elements as another dtype."},
-    {"reshape(Tensor(a) self, int[] shape) -> Tensor(a)", reshape_call, "The same elements in another shape, copied if need be."},
+    {"view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)", view_dtype,
+     "The bits of the elements as another dtype."},
+    {"reshape(Tensor(a) self, int[] shape) -> Tensor(a)", reshape_call,
+     "The same elements in another shape, copied if need be."},
     {"view_as(Tensor(a) self, Tensor other) -> Tensor(a)", view_as, "view in the shape of other."},
     {"reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)", reshape_as, "reshape to the shape of other."},
     {"ravel(Tensor(a) self) -> Tensor(a)", ravel, "All elements in one dimension."},
-    {"flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)", flatten, "Several dimensions become one."},
+    {"flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)", flatten,
+     "Several dimensions become one."},
     {"unflatten.int(Tensor(a) self, int dim, int[] sizes) -> Tensor(a)", unflatten, "One dimension becomes several."},
     {"squeeze(Tensor(a) self) -> Tensor(a)", squeeze_all, "Without dimensions of size 1."},
     {"squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)", squeeze_dim, "Without that dimension, if its size is 1."},
@@ -587,25 +458,10 @@ const fac__op fac__ops_view[] = {
     {"atleast_2d.Sequence(Tensor[] tensors) -> Tensor[]", atleast_2d_each, "atleast_2d of each."},
     {"atleast_3d(Tensor self) -> Tensor", atleast_3d, "With at least three dimensions: [n] becomes [1, n, 1]."},
     {"atleast_3d.Sequence(Tensor[] tensors) -> Tensor[]", atleast_3d_each, "atleast_3d of each."},
-    {"expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)", expand, "Dimensions of size 1 repeated, without a copy."},
+    {"expand(Tensor(a) self, int[] size, *, bool implicit=False) -> Tensor(a)", expand,
+     "Dimensions of size 1 repeated, without a copy."},
     {"expand_as(Tensor(a) self, Tensor other) -> Tensor(a)", expand_as, "expand to the shape of other."},
     {"broadcast_to(Tensor(a) self, int[] size) -> Tensor(a)", expand, "The same as expand."},
-    {"transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", transpose, "Two dimensions swapped."},
-    {"swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)", transpose, "Two dimensions swapped."},
-    {"swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)", transpose, "Two dimensions swapped."},
-    {"t(Tensor(a) self) -> Tensor(a)", t, "A matrix transposed."},
-    {"permute(Tensor(a) self, int[] dims) -> Tensor(a)", permute_call, "The dimensions in another order."},
-    {"movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)", movedim, "Dimensions moved to other places."},
-    {"movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)", movedim, "A dimension moved to another place."},
-    {"moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)", movedim, "The same as movedim."},
-    {"moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)", movedim, "The same as movedim."},
-    {"numpy_T(Tensor(a) self) -> Tensor(a)", T_call, "All dimensions in reverse order: x.T."},
-    {"T(Tensor(a) self) -> Tensor(a)", T_call, "All dimensions in reverse order: x.T."},
-    {"mT(Tensor(a) self) -> Tensor(a)", mT, "The last two dimensions swapped."},
-    {"mH(Tensor(a) self) -> Tensor(a)", mT, "The last two dimensions swapped (there are no complex numbers)."},
-    {"adjoint(Tensor(a) self) -> Tensor(a)", mT, "The last two dimensions swapped (there are no complex numbers)."},
-    {"matrix_H(Tensor(a) self) -> Tensor(a)", H, "A matrix transposed: x.H."},
-    {"H(Tensor(a) self) -> Tensor(a)", H, "A matrix transposed: x.H."},
     {"alias(Tensor(a) self) -> Tensor(a)", alias, "The tensor again, as a view of itself."},
     {0},
 };

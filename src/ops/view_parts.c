@@ -5,7 +5,7 @@
 #include "facula/ops_view.h"
 #include "shaping.h"
 
-/* ---- parts and their gradient --------------------------------------------------------------------------------- */
+/* ---- parts and their gradient -------------------------------------------------------------------------------- */
 
 typedef struct part_params {
     fac__meta base;
@@ -49,7 +49,7 @@ fac_tensor *fac__part_view(const char *name, fac_tensor *x, fac__part part, cons
     return fac__result_view(n, fac__new_view(x, l.ndim, l.shape, l.strides, l.offset), x);
 }
 
-/* ---- a copy with a part replaced ------------------------------------------------------------------------------ */
+/* ---- a copy with a part replaced ----------------------------------------------------------------------------- */
 
 enum { MOST_NUMBERS = 4 };
 typedef struct scatter_params {
@@ -68,7 +68,8 @@ static void scatter_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **g
     if (fac__wants(n, 1)) gx[1] = fac__part_view("SliceBackward0", gy[0], p->part, p->a);
 }
 
-fac_tensor *fac__part_scatter(const char *name, fac_tensor *x, fac_tensor *src, fac__part part, const int64_t *a, int n_a)
+fac_tensor *fac__part_scatter(const char *name, fac_tensor *x, fac_tensor *src, fac__part part, const int64_t *a,
+                              int n_a)
 {
     fac_tensor *y = fac__new_like(x, (fac_dtype)x->dtype);
     if (!y) return NULL;
@@ -90,7 +91,7 @@ fac_tensor *fac__part_scatter(const char *name, fac_tensor *x, fac_tensor *src, 
     return fac__result(n, y);
 }
 
-/* ---- slice, narrow -------------------------------------------------------------------------------------------- */
+/* ---- slice, narrow ------------------------------------------------------------------------------------------- */
 
 bool fac__slice_part(fac__layout *l, const int64_t *a)
 {
@@ -123,7 +124,8 @@ fac_tensor *fac_slice(fac_tensor *self, int dim, int64_t start, int64_t end, int
     FAC__OP("slice");
     FAC__NEED(self);
     int64_t a[4];
-    return slice_numbers(self, dim, start, end, step, a) ? fac__part_view("SliceBackward0", self, fac__slice_part, a) : NULL;
+    return slice_numbers(self, dim, start, end, step, a) ? fac__part_view("SliceBackward0", self, fac__slice_part, a)
+                                                         : NULL;
 }
 
 fac_tensor *fac_slice_scatter(fac_tensor *self, fac_tensor *src, int dim, int64_t start, int64_t end, int64_t step)
@@ -153,7 +155,7 @@ fac_tensor *fac_narrow(fac_tensor *self, int dim, int64_t start, int64_t length)
     return fac__part_view("SliceBackward0", self, fac__slice_part, (int64_t[]){dim, from, 1, length});
 }
 
-/* ---- select --------------------------------------------------------------------------------------------------- */
+/* ---- select -------------------------------------------------------------------------------------------------- */
 
 static void drop_dim(fac__layout *l, int dim)
 {
@@ -178,8 +180,9 @@ static bool select_numbers(const fac_tensor *x, int dim, int64_t index, int64_t 
     dim = fac__wrap_dim(dim, x->ndim);
     if (dim < 0) return false;
     if (index < -x->shape[dim] || index >= x->shape[dim])
-        return fac__index_error("select(): index %lld out of range for tensor of size %s at dimension %d", (long long)index,
-                                fac__shape_text(x->ndim, x->shape), dim), false;
+        return fac__index_error("select(): index %lld out of range for tensor of size %s at dimension %d",
+                                (long long)index, fac__shape_text(x->ndim, x->shape), dim),
+               false;
     a[0] = dim;
     a[1] = index;
     return true;
@@ -203,7 +206,7 @@ fac_tensor *fac_select_scatter(fac_tensor *self, fac_tensor *src, int dim, int64
     return fac__part_scatter("SelectScatterBackward0", self, src, fac__select_part, a, 2);
 }
 
-/* ---- diagonal ------------------------------------------------------------------------------------------------- */
+/* ---- diagonal ------------------------------------------------------------------------------------------------ */
 
 bool fac__diagonal_part(fac__layout *l, const int64_t *a)
 {
@@ -211,10 +214,14 @@ bool fac__diagonal_part(fac__layout *l, const int64_t *a)
     int d1 = fac__wrap_dim(a[1], l->ndim), d2 = d1 < 0 ? -1 : fac__wrap_dim(a[2], l->ndim);
     if (d2 < 0) return false;
     if (d1 == d2)
-        return fac__runtime_error("diagonal dimensions cannot be identical %lld, %lld", (long long)a[1], (long long)a[2]), false;
+        return fac__runtime_error("diagonal dimensions cannot be identical %lld, %lld", (long long)a[1],
+                                  (long long)a[2]),
+               false;
     int64_t rows = l->shape[d1], columns = l->shape[d2], length;
-    if (offset >= 0) length = columns - offset < rows ? columns - offset : rows;
-    else length = rows + offset < columns ? rows + offset : columns;
+    if (offset >= 0)
+        length = columns - offset < rows ? columns - offset : rows;
+    else
+        length = rows + offset < columns ? rows + offset : columns;
     if (offset > columns || offset < -rows || length < 0) length = 0;
     if (length) l->offset += offset >= 0 ? offset * l->strides[d2] : -offset * l->strides[d1];
     int64_t stride = l->strides[d1] + l->strides[d2];
@@ -237,10 +244,11 @@ fac_tensor *fac_diagonal_scatter(fac_tensor *self, fac_tensor *src, int64_t offs
     FAC__OP("diagonal_scatter");
     FAC__NEED(self);
     FAC__NEED(src);
-    return fac__part_scatter("DiagonalScatterBackward0", self, src, fac__diagonal_part, (int64_t[]){offset, dim1, dim2}, 3);
+    return fac__part_scatter("DiagonalScatterBackward0", self, src, fac__diagonal_part, (int64_t[]){offset, dim1, dim2},
+                             3);
 }
 
-/* ---- unfold --------------------------------------------------------------------------------------------------- */
+/* ---- unfold -------------------------------------------------------------------------------------------------- */
 
 bool fac__unfold_part(fac__layout *l, const int64_t *a)
 {
@@ -250,11 +258,13 @@ bool fac__unfold_part(fac__layout *l, const int64_t *a)
     int64_t most = l->ndim ? l->shape[dim] : 1;
     if (size < 0) return fac__runtime_error("size is %lld but must be >= 0", (long long)size), false;
     if (size > most)
-        return fac__runtime_error("maximum size for tensor at dimension %d is %lld but size is %lld", dim, (long long)most,
-                                  (long long)size), false;
+        return fac__runtime_error("maximum size for tensor at dimension %d is %lld but size is %lld", dim,
+                                  (long long)most, (long long)size),
+               false;
     if (step <= 0) return fac__runtime_error("step is %lld but must be > 0", (long long)step), false;
     if (l->ndim == FAC_MAX_DIMS)
-        return fac__value_error("tensors of %d dimensions are not supported (at most %d)", l->ndim + 1, FAC_MAX_DIMS), false;
+        return fac__value_error("tensors of %d dimensions are not supported (at most %d)", l->ndim + 1, FAC_MAX_DIMS),
+               false;
     l->shape[l->ndim] = size;
     l->strides[l->ndim] = l->ndim ? l->strides[dim] : 1;
     if (l->ndim) {
@@ -272,7 +282,7 @@ fac_tensor *fac_unfold(fac_tensor *self, int dim, int64_t size, int64_t step)
     return fac__part_view("UnfoldBackward0", self, fac__unfold_part, (int64_t[]){dim, size, step});
 }
 
-/* ---- as_strided ----------------------------------------------------------------------------------------------- */
+/* ---- as_strided ---------------------------------------------------------------------------------------------- */
 
 /* Input and output as layouts over one flat piece of the storage, from its first to its last used element. */
 typedef struct strided_params {
@@ -372,7 +382,8 @@ static void strided_scatter_backward(fac__node *n, fac_tensor *const *gy, fac_te
     if (fac__wants(n, 1)) gx[1] = fac_as_strided(g, size, stride, g->offset + l->offset);
 }
 
-fac_tensor *fac_as_strided_scatter(fac_tensor *self, fac_tensor *src, fac_dims size, fac_dims stride, int64_t storage_offset)
+fac_tensor *fac_as_strided_scatter(fac_tensor *self, fac_tensor *src, fac_dims size, fac_dims stride,
+                                   int64_t storage_offset)
 {
     FAC__OP("as_strided_scatter");
     FAC__NEED(self);
@@ -392,7 +403,7 @@ fac_tensor *fac_as_strided_scatter(fac_tensor *self, fac_tensor *src, fac_dims s
     return fac__result(n, y);
 }
 
-/* ---- by name -------------------------------------------------------------------------------------------------- */
+/* ---- by name ------------------------------------------------------------------------------------------------- */
 
 FAC__CALL(slice, R(fac_slice(T(0), (int)I(1), IO(2), IO(3), I(4))))
 FAC__CALL(slice_scatter, R(fac_slice_scatter(T(0), T(1), (int)I(2), IO(3), IO(4), I(5))))
@@ -410,9 +421,10 @@ FAC__CALL(as_strided_scatter, R(fac_as_strided_scatter(T(0), T(1), L(2), L(3), I
 const fac__op fac__ops_view_parts[] = {
     {"slice.Tensor(Tensor(a) self, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor(a)", slice,
      "x[start:end:step] along dim."},
-    {"slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor", slice_scatter,
-     "A copy of self whose slice is src."},
-    {"narrow(Tensor(a) self, int dim, int start, int length) -> Tensor(a)", narrow, "length elements from start along dim."},
+    {"slice_scatter(Tensor self, Tensor src, int dim=0, int? start=None, int? end=None, int step=1) -> Tensor",
+     slice_scatter, "A copy of self whose slice is src."},
+    {"narrow(Tensor(a) self, int dim, int start, int length) -> Tensor(a)", narrow,
+     "length elements from start along dim."},
     {"narrow.Tensor(Tensor(a) self, int dim, Tensor start, int length) -> Tensor(a)", narrow_tensor,
      "length elements from start along dim."},
     {"narrow_copy(Tensor self, int dim, int start, int length) -> Tensor", narrow_copy, "A copy of what narrow shows."},

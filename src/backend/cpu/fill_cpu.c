@@ -7,11 +7,12 @@
 #include "core/half.h"
 #include "core/random.h"
 
-/* ---- ranges --------------------------------------------------------------------------------------------------- */
+/* ---- ranges -------------------------------------------------------------------------------------------------- */
 
-/* PyTorch computes floating ranges in groups of two vectors of 32 bytes: each vector's first element is rounded to the
- * dtype, then steps are added to it; what is left after the last group goes one by one. The same values need the same
- * rounding, fused multiply-adds included (RangeFactoriesKernel.cpp with Vectorized<T>::arange, observed on x86-64 with AVX2). */
+/* PyTorch computes floating ranges in groups of two vectors of 32 bytes: each vector's first element is rounded to
+ * the dtype, then steps are added to it; what is left after the last group goes one by one. The same values need the
+ * same rounding, fused multiply-adds included (RangeFactoriesKernel.cpp with Vectorized<T>::arange, observed on
+ * x86-64 with AVX2). */
 static inline int64_t vector_of(const fac__range_args *a, int64_t i)
 {
     int64_t lanes = 32 / (int64_t)fac_dtype_size(a->dtype), group = 2 * lanes;
@@ -40,8 +41,9 @@ static void arange(void *context, int64_t begin, int64_t end)
             continue;
         }
         int64_t v = vector_of(a, i);
-        double value = v < 0 ? fma(a->step.f, (double)i, a->start.f)
-                             : fma(a->step.f, (double)(i - v), rounded(a->dtype, fma(a->step.f, (double)v, a->start.f)));
+        double value = v < 0
+                           ? fma(a->step.f, (double)i, a->start.f)
+                           : fma(a->step.f, (double)(i - v), rounded(a->dtype, fma(a->step.f, (double)v, a->start.f)));
         fac__store_double(a->dtype, out, value);
     }
 }
@@ -108,13 +110,15 @@ static void logspace(void *context, int64_t begin, int64_t end)
     size_t size = fac_dtype_size(a->dtype);
     bool integral = !fac_dtype_is_floating(a->dtype);
 #define R(v) (integral ? (v) : rounded(a->dtype, v))
-    double from = integral ? (double)a->start.i : R(a->start.f), to = integral ? (double)a->end.i : R(a->end.f), base = R(a->base);
+    double from = integral ? (double)a->start.i : R(a->start.f), to = integral ? (double)a->end.i : R(a->end.f),
+           base = R(a->base);
     double step = R(R(to - from) / R((double)(a->n - 1)));
     for (int64_t i = begin; i < end; i++) {
         bool low = i < a->n / 2;
         double by = R(step * R((double)(low ? i : a->n - i - 1))), power = R(low ? from + by : to - by);
         bool wide = integral || a->dtype == FAC_FLOAT64;
-        fac__store_double(a->dtype, (char *)a->out + (size_t)i * size, wide ? pow(base, power) : powf((float)base, (float)power));
+        fac__store_double(a->dtype, (char *)a->out + (size_t)i * size,
+                          wide ? pow(base, power) : powf((float)base, (float)power));
     }
 #undef R
 }
@@ -124,9 +128,12 @@ static void run_range(const void *args)
     fac__range_args a = *(const fac__range_args *)args;
     static const fac__range_body bodies[] = {arange, linspace, logspace};
     if (a.n == 1 && a.kind != FAC__ARANGE) {
-        if (a.kind == FAC__LOGSPACE) fac__store_double(a.dtype, a.out, pow(a.base, a.given));
-        else if (fac_dtype_is_floating(a.dtype)) fac__store_double(a.dtype, a.out, a.start.f);
-        else fac__store_int(a.dtype, a.out, a.start.i);
+        if (a.kind == FAC__LOGSPACE)
+            fac__store_double(a.dtype, a.out, pow(a.base, a.given));
+        else if (fac_dtype_is_floating(a.dtype))
+            fac__store_double(a.dtype, a.out, a.start.f);
+        else
+            fac__store_int(a.dtype, a.out, a.start.i);
         return;
     }
     fac__parallel(a.n, 16384, bodies[a.kind], &a);
@@ -134,7 +141,7 @@ static void run_range(const void *args)
 
 const fac__kernel fac__k_range = {"range", {run_range}};
 
-/* ---- random numbers ------------------------------------------------------------------------------------------- */
+/* ---- random numbers ------------------------------------------------------------------------------------------ */
 
 static void run_random(const void *args)
 {
@@ -155,7 +162,7 @@ static void run_random(const void *args)
 
 const fac__kernel fac__k_random = {"random", {run_random}};
 
-/* ---- triangles ------------------------------------------------------------------------------------------------ */
+/* ---- triangles ----------------------------------------------------------------------------------------------- */
 
 static void triangle_rows(void *context, int64_t begin, int64_t end)
 {

@@ -8,17 +8,17 @@
 
 enum { GRAIN = 16384 /* elements that are worth another thread */ };
 
-/* ---- inner loops ---------------------------------------------------------------------------------------------- */
+/* ---- inner loops --------------------------------------------------------------------------------------------- */
 
 /* One row of points: the table's elements at t + k * ts (bytes), or at t + offsets[k]. */
 typedef struct row {
     char *t, *v;
-    int64_t ts, vs; /* bytes */
+    int64_t ts, vs;         /* bytes */
     const int64_t *offsets; /* bytes, -1: out of range; NULL: one after the other */
     int64_t n;
 } row;
 
-#define AT(k) (r->t + (r->offsets ? r->offsets[k] : (k) * r->ts))
+#define AT(k) (r->t + (r->offsets ? r->offsets[k] : (k)*r->ts))
 #define SKIP(k) (r->offsets && r->offsets[k] < 0)
 
 #define MOVE_ROW(name, type)                                                                                           \
@@ -58,7 +58,7 @@ MOVE_ROW(8, uint64_t)
             *at = (type)store((expr));                                                                                 \
         }                                                                                                              \
     }
-#define SUM_ROWS(name, type, wide, load, store)                                                                         \
+#define SUM_ROWS(name, type, wide, load, store)                                                                        \
     REDUCE_ROW(add_##name, type, wide, load, store, a + b)                                                             \
     REDUCE_ROW(mul_##name, type, wide, load, store, a *b)
 #define EXTREME_ROWS(name, type, wide, load, store, isnan)                                                             \
@@ -88,7 +88,10 @@ static row_loop loop_for(fac__index_mode mode, fac_dtype dtype)
 {
     static const row_loop get[9] = {[1] = get_1, [2] = get_2, [4] = get_4, [8] = get_8};
     static const row_loop put[9] = {[1] = put_1, [2] = put_2, [4] = put_4, [8] = put_8};
-#define FOUR(name) {add_##name, mul_##name, max_##name, min_##name}
+#define FOUR(name)                                                                                                     \
+    {                                                                                                                  \
+        add_##name, mul_##name, max_##name, min_##name                                                                 \
+    }
     static const row_loop reduce[FAC_DTYPE_COUNT][4] = {
         [FAC_BOOL] = FOUR(truth),      [FAC_UINT8] = FOUR(uint8),       [FAC_INT8] = FOUR(int8),
         [FAC_INT16] = FOUR(int16),     [FAC_INT32] = FOUR(int32),       [FAC_INT64] = FOUR(int64),
@@ -100,7 +103,7 @@ static row_loop loop_for(fac__index_mode mode, fac_dtype dtype)
     return reduce[dtype][mode - FAC__INDEX_ADD];
 }
 
-/* ---- the walk over all points ----------------------------------------------------------------------------------- */
+/* ---- the walk over all points -------------------------------------------------------------------------------- */
 
 typedef struct walk {
     const fac__index_args *args; /* strides in elements; its dims are merged */
@@ -197,7 +200,8 @@ static bool mergeable(const fac__index_args *a, int outer, int inner)
 {
     if ((a->disjoint >> outer & 1) != (a->disjoint >> inner & 1)) return false;
     int64_t n = a->shape[inner];
-    bool ok = a->table.strides[outer] == a->table.strides[inner] * n && a->values.strides[outer] == a->values.strides[inner] * n;
+    bool ok = a->table.strides[outer] == a->table.strides[inner] * n &&
+              a->values.strides[outer] == a->values.strides[inner] * n;
     for (int i = 0; i < a->n_index; i++)
         ok = ok && a->index[i].at.strides[outer] == a->index[i].at.strides[inner] * n;
     return ok;
@@ -256,15 +260,18 @@ static void run_index(const void *args)
     }
     int64_t n = a.shape[w.split], each = numel / n;
     bool alone = numel <= GRAIN || !(a.disjoint >> w.split & 1);
-    if (alone) walk_range(&w, 0, n);
-    else fac__parallel(n, (GRAIN + each - 1) / each, walk_range, &w);
+    if (alone)
+        walk_range(&w, 0, n);
+    else
+        fac__parallel(n, (GRAIN + each - 1) / each, walk_range, &w);
 }
 
 const fac__kernel fac__k_index = {"index", {run_index}};
 
-/* ---- checks ----------------------------------------------------------------------------------------------------- */
+/* ---- checks -------------------------------------------------------------------------------------------------- */
 
-bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *shape, int64_t size, bool negative, int64_t *bad)
+bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *shape, int64_t size, bool negative,
+                             int64_t *bad)
 {
     int64_t coordinate[FAC_MAX_DIMS] = {0}, least = negative ? -size : 0, numel = 1;
     for (int d = 0; d < ndim; d++)
@@ -289,7 +296,7 @@ bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *sh
     }
 }
 
-/* ---- nonzero ------------------------------------------------------------------------------------------------------ */
+/* ---- nonzero ------------------------------------------------------------------------------------------------- */
 
 static inline bool is_set(fac_dtype dtype, const void *x, int64_t i)
 {
