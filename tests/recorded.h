@@ -215,7 +215,7 @@ static void recorded_check(recorded *r)
 }
 
 /* Every case of tests/data/NAME; there must be some. */
-static void replay_recorded(const char *name)
+__attribute__((unused)) static void replay_recorded(const char *name)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", FAC_TEST_DATA, name);

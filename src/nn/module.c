@@ -121,8 +121,8 @@ fac_module *fac__add_child(void *self, const char *name, fac_module *child, fac_
     }
     if (child->parent || is_above(child, m)) {
         m->failed = true;
-        return fac__value_error("%s is already part of %s", child->type->name,
-                                child->parent ? child->parent->type->name : m->type->name);
+        if (!child->parent) return fac__value_error("%s cannot be part of itself", child->type->name);
+        return fac__value_error("%s is already part of %s", child->type->name, child->parent->type->name);
     }
     fac__member *member = member_for(m, name, FAC__CHILD);
     if (!member) {

@@ -1,0 +1,607 @@
+/* Modules: every layer against PyTorch's, from the same seed (tests/data/nn_layers.txt), and what can be done with a tree
+ * of them: lists, names, states, copies, casts, errors, failed allocations. */
+#include "recorded.h"
+
+#include "core/memory.h"
+
+/* ---- layers ------------------------------------------------------------------------------------------------- */
+
+#define LAYER(name, make)                                                                                              \
+    static fac_module *make_##name(void)                                                                               \
+    {                                                                                                                  \
+        return make;                                                                                                   \
+    }
+#define LAYERS(X)                                                                                                      \
+    X(linear, fac_nn_linear(3, 4))                                                                                     \
+    X(linear_plain, fac_nn_linear(3, 4, .bias = false))                                                                \
+    X(linear_double, fac_nn_linear(3, 2, .dtype = FAC_FLOAT64))                                                        \
+    X(identity, fac_nn_identity())                                                                                     \
+    X(conv1d, fac_nn_conv1d(4, 3, 3))                                                                                  \
+    X(conv2d, fac_nn_conv2d(4, 6, 3, .padding = 1))                                                                    \
+    X(conv2d_rich, fac_nn_conv2d(4, 6, FAC_DIMS(3, 2), .stride = 2, .paddings = FAC_DIMS(0, 1), .dilation = 2,         \
+                                 .groups = 2, .bias = false))                                                          \
+    X(conv2d_same, fac_nn_conv2d(4, 2, FAC_DIMS(2, 3), .padding_name = "same"))                                        \
+    X(conv2d_same_circular, fac_nn_conv2d(4, 2, FAC_DIMS(2, 3), .padding_name = "same", .padding_mode = "circular"))   \
+    X(conv2d_reflect, fac_nn_conv2d(4, 2, 3, .paddings = FAC_DIMS(2, 1), .padding_mode = "reflect"))                   \
+    X(conv3d, fac_nn_conv3d(2, 2, 2))                                                                                  \
+    X(conv_transpose1d, fac_nn_conv_transpose1d(4, 3, 2, .stride = 2))                                                 \
+    X(conv_transpose2d, fac_nn_conv_transpose2d(4, 6, 3, .stride = 2, .padding = 1, .output_padding = 1, .groups = 2)) \
+    X(conv_transpose3d, fac_nn_conv_transpose3d(2, 2, 2))                                                              \
+    X(max_pool1d, fac_nn_max_pool1d(2))                                                                                \
+    X(max_pool2d, fac_nn_max_pool2d(FAC_DIMS(3, 2), .stride = 1, .padding = 1, .ceil_mode = true))                     \
+    X(max_pool3d, fac_nn_max_pool3d(2))                                                                                \
+    X(avg_pool1d, fac_nn_avg_pool1d(2))                                                                                \
+    X(avg_pool2d, fac_nn_avg_pool2d(3, .stride = 2, .padding = 1, .count_include_pad = false))                         \
+    X(avg_pool3d, fac_nn_avg_pool3d(2))                                                                                \
+    X(adaptive_avg_pool1d, fac_nn_adaptive_avg_pool1d(3))                                                              \
+    X(adaptive_avg_pool2d, fac_nn_adaptive_avg_pool2d(FAC_DIMS(FAC_SAME_SIZE, 2)))                                     \
+    X(adaptive_avg_pool3d, fac_nn_adaptive_avg_pool3d(2))                                                              \
+    X(adaptive_max_pool1d, fac_nn_adaptive_max_pool1d(3))                                                              \
+    X(adaptive_max_pool2d, fac_nn_adaptive_max_pool2d(2))                                                              \
+    X(adaptive_max_pool3d, fac_nn_adaptive_max_pool3d(2))                                                              \
+    X(batch_norm1d, fac_nn_batch_norm1d(4))                                                                            \
+    X(batch_norm1d_sequence, fac_nn_batch_norm1d(4, .eps = 1e-3, .momentum = NAN))                                     \
+    X(batch_norm2d, fac_nn_batch_norm2d(4))                                                                            \
+    X(batch_norm2d_bare, fac_nn_batch_norm2d(4, .affine = false, .track_running_stats = false))                        \
+    X(batch_norm3d, fac_nn_batch_norm3d(2))                                                                            \
+    X(instance_norm1d, fac_nn_instance_norm1d(4))                                                                      \
+    X(instance_norm2d, fac_nn_instance_norm2d(4, .affine = true))                                                      \
+    X(instance_norm2d_tracking, fac_nn_instance_norm2d(4, .track_running_stats = true))                                \
+    X(instance_norm3d, fac_nn_instance_norm3d(2))                                                                      \
+    X(layer_norm, fac_nn_layer_norm(6))                                                                                \
+    X(layer_norm_plain, fac_nn_layer_norm(FAC_DIMS(5, 6), .eps = 1e-6, .affine = false))                               \
+    X(group_norm, fac_nn_group_norm(2, 4))                                                                             \
+    X(group_norm_plain, fac_nn_group_norm(1, 4, .affine = false))                                                      \
+    X(local_response_norm, fac_nn_local_response_norm(2))                                                              \
+    X(embedding, fac_nn_embedding(5, 4))                                                                               \
+    X(embedding_rich,                                                                                                  \
+      fac_nn_embedding(5, 4, .padding_idx = -2, .max_norm = 1.5, .norm_type = 3, .scale_grad_by_freq = true))          \
+    X(dropout, fac_nn_dropout(.p = 0.2))                                                                               \
+    X(dropout1d, fac_nn_dropout1d())                                                                                   \
+    X(dropout2d, fac_nn_dropout2d())                                                                                   \
+    X(dropout3d, fac_nn_dropout3d())                                                                                   \
+    X(alpha_dropout, fac_nn_alpha_dropout(.p = 0.4))                                                                   \
+    X(feature_alpha_dropout, fac_nn_feature_alpha_dropout(.p = 0.4))                                                   \
+    X(flatten, fac_nn_flatten())                                                                                       \
+    X(flatten_first, fac_nn_flatten(.start_dim = 0, .end_dim = 2))                                                     \
+    X(unflatten, fac_nn_unflatten(1, FAC_DIMS(2, -1)))                                                                 \
+    X(prelu, fac_nn_prelu())                                                                                           \
+    X(prelu_channels, fac_nn_prelu(.num_parameters = 4, .init = 0.1))                                                  \
+    X(mlp, fac_nn_sequential(fac_nn_linear(6, 4), fac_nn_tanh(), fac_nn_sequential(fac_nn_linear(4, 3), fac_nn_relu()), \
+                             fac_nn_linear(3, 2)))                                                                     \
+    X(lenet, fac_nn_sequential(fac_nn_conv2d(4, 3, 3), fac_nn_relu(), fac_nn_max_pool2d(2), fac_nn_flatten(),          \
+                               fac_nn_linear(6, 3), fac_nn_softmax(1)))                                                \
+    X(relu, fac_nn_relu())                                                                                             \
+    X(relu6, fac_nn_relu6())                                                                                           \
+    X(leaky_relu, fac_nn_leaky_relu())                                                                                 \
+    X(leaky_relu_steep, fac_nn_leaky_relu(.negative_slope = 0.2))                                                      \
+    X(rrelu, fac_nn_rrelu())                                                                                           \
+    X(elu, fac_nn_elu())                                                                                               \
+    X(elu_small, fac_nn_elu(.alpha = 0.5))                                                                             \
+    X(selu, fac_nn_selu())                                                                                             \
+    X(celu, fac_nn_celu(.alpha = 0.7))                                                                                 \
+    X(gelu, fac_nn_gelu())                                                                                             \
+    X(gelu_tanh, fac_nn_gelu(.approximate = "tanh"))                                                                   \
+    X(silu, fac_nn_silu())                                                                                             \
+    X(mish, fac_nn_mish())                                                                                             \
+    X(sigmoid, fac_nn_sigmoid())                                                                                       \
+    X(tanh, fac_nn_tanh())                                                                                             \
+    X(hardtanh, fac_nn_hardtanh())                                                                                     \
+    X(hardtanh_narrow, fac_nn_hardtanh(.min_val = -0.5, .max_val = 0.25))                                              \
+    X(hardswish, fac_nn_hardswish())                                                                                   \
+    X(hardsigmoid, fac_nn_hardsigmoid())                                                                               \
+    X(softplus, fac_nn_softplus())                                                                                     \
+    X(softplus_sharp, fac_nn_softplus(.beta = 2.5, .threshold = 1))                                                    \
+    X(softsign, fac_nn_softsign())                                                                                     \
+    X(tanhshrink, fac_nn_tanhshrink())                                                                                 \
+    X(softshrink, fac_nn_softshrink())                                                                                 \
+    X(hardshrink, fac_nn_hardshrink())                                                                                 \
+    X(log_sigmoid, fac_nn_log_sigmoid())                                                                               \
+    X(threshold, fac_nn_threshold(0.1, 20))                                                                            \
+    X(softmax, fac_nn_softmax(1))                                                                                      \
+    X(log_softmax, fac_nn_log_softmax(-1))                                                                             \
+    X(softmin, fac_nn_softmin(0))                                                                                      \
+    X(glu, fac_nn_glu())
+LAYERS(LAYER)
+
+typedef struct maker {
+    const char *name;
+    fac_module *(*make)(void);
+} maker;
+#define ROW(name, make) {#name, make_##name},
+static const maker makers[] = {LAYERS(ROW)};
+enum { MAKERS = sizeof makers / sizeof *makers };
+
+static fac_module *make_layer(const char *name)
+{
+    for (int i = 0; i < MAKERS; i++)
+        if (!strcmp(makers[i].name, name)) return makers[i].make();
+    fail_msg("no layer '%s'", name);
+    return NULL;
+}
+
+/* The rest of the file's lines of one layer, checked one after another. */
+static void check_layer(recorded *r)
+{
+    fac_tensor *x = NULL, *y = NULL, *grads[RECORDED_VALUES] = {NULL}, *leaves[RECORDED_VALUES];
+    int leaf_count = 0, next_grad = 0;
+    fac_manual_seed(5);
+    fac_module *layer = make_layer(r->name);
+    if (!layer) fail_msg("%s: %s", r->name, fac_error());
+    char *text = fac_module_to_string(layer), *print = text;
+    fac_state *named = fac_state_dict(layer);
+    int64_t next = 0;
+    while (recorded_line(r)) {
+        const char *mark = recorded_word(r);
+        if (!strcmp(mark, "end")) break;
+        if (!strcmp(mark, "r")) {
+            char *want = r->at, *line = strsep(&print, "\n");
+            want[strcspn(want, "\n")] = 0;
+            if (!line || strcmp(line, want)) fail_msg("%s prints %s, expected %s", r->name, line, want);
+        } else if (!strcmp(mark, "p")) {
+            const char *name = recorded_word(r);
+            assert_string_equal(fac_state_name_at(named, next), name);
+            fac_tensor *want = recorded_tensor(r, false, NULL);
+            check_close(fac_state_tensor_at(named, next), want, strstr(r->name, "embedding") ? 1e-6 : 0); /* to the bit */
+            next++;
+        } else if (!strcmp(mark, "x")) {
+            assert_int_equal(next, fac_state_count(named));
+            x = recorded_tensor(r, false, NULL);
+            if (fac_dtype_is_floating(fac_dtype_of(x))) leaves[leaf_count++] = fac_requires_grad_(x, true);
+            fac_tensor_list all = fac_parameters(layer);
+            for (int64_t i = 0; i < all.count; i++)
+                leaves[leaf_count++] = all.items[i];
+            fac_manual_seed(6);
+            y = fac_forward(layer, x);
+        } else if (!strcmp(mark, "=")) {
+            recorded_compare(r, "output", 0, y, recorded_tensor(r, false, NULL));
+            fac_tensor *weights = recorded_weights(y);
+            if (!fac_autograd_grad(&y, 1, leaves, leaf_count, grads, .grad_outputs = &weights))
+                fail_msg("%s: %s", r->name, fac_error());
+        } else if (!strcmp(mark, "g")) {
+            recorded_compare(r, "gradient", next_grad, grads[next_grad], recorded_tensor(r, false, NULL));
+            next_grad++;
+        } else if (!strcmp(mark, "b")) {
+            const char *name = recorded_word(r);
+            recorded_compare(r, name, 1, fac_state_get(named, name), recorded_tensor(r, false, NULL));
+        } else {
+            fac_eval(layer);
+            recorded_compare(r, "evaluation", 0, fac_forward(layer, x), recorded_tensor(r, false, NULL));
+        }
+    }
+    assert_int_equal(next_grad, leaf_count);
+    assert_null(print);
+    free(text);
+    fac_state_free(named);
+    fac_module_free(layer);
+}
+
+static void test_layers(void **state)
+{
+    recorded r = {.file = fopen(FAC_TEST_DATA "/nn_layers.txt", "r")};
+    assert_non_null(r.file);
+    int count = 0;
+    for (; recorded_line(&r); count++) {
+        assert_string_equal(recorded_word(&r), "layer");
+        snprintf(r.name, sizeof r.name, "%s", recorded_word(&r));
+        fac_scope check_layer(&r);
+        assert_null(fac_error());
+    }
+    assert_int_equal(count, MAKERS);
+    free(r.line);
+    fclose(r.file);
+}
+
+/* In place: the input is what comes out, with the same values. */
+static void test_inplace(void **state)
+{
+    static const char *const names[] = {"relu", "relu6", "leaky_relu", "elu", "selu", "celu", "silu", "mish", "hardtanh", "hardswish", "hardsigmoid", "threshold"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) fac_scope {
+            fac_tensor *x = fac_literal("[-2., -0.5, 0.5, 2.]"), *copy = fac_clone(x);
+            fac_module *plain = fac_nn_activation(names[i]), *inplace = fac_nn_activation(names[i], .inplace = true);
+            fac_tensor *want = fac_forward(plain, copy), *got = fac_forward(inplace, x);
+            assert_ptr_equal(got, x);
+            check_close(got, want, 0);
+            fac_module_free(plain);
+            fac_module_free(inplace);
+        }
+}
+
+/* ---- a module of one's own ---------------------------------------------------------------------------------- */
+
+typedef struct net {
+    fac_module base;
+    fac_module *first, *second;
+    fac_tensor *scale, *steps;
+    char *note; /* owned */
+} net;
+
+static int notes;
+
+static fac_tensor *net_forward(fac_module *self, fac_tensor *x)
+{
+    net *n = (net *)self;
+    return fac_mul(fac_forward(n->second, fac_relu(fac_forward(n->first, x))), n->scale);
+}
+
+static void net_free(fac_module *self)
+{
+    notes -= ((net *)self)->note != NULL;
+    free(((net *)self)->note);
+}
+
+static bool net_copy(fac_module *self, const fac_module *from)
+{
+    const char *note = ((const net *)from)->note;
+    ((net *)self)->note = note ? strdup(note) : NULL;
+    notes += note != NULL;
+    return true;
+}
+
+static const fac_module_type net_type = {.name = "Net", .size = sizeof(net), .forward = net_forward, .free = net_free, .copy = net_copy};
+
+static fac_module *net_new(void)
+{
+    net *n = fac_module_new(&net_type);
+    fac_add_child(n, first, fac_nn_linear(3, 4));
+    fac_add_child(n, second, fac_nn_linear(4, 2));
+    fac_scope {
+        fac_add_parameter(n, scale, fac_ones(FAC_SHAPE(2)));
+        fac_add_buffer(n, steps, fac_zeros(FAC_SHAPE(), .dtype = FAC_INT64));
+    }
+    if (n) n->note = strdup("a note"), notes++;
+    return fac_module_ready(n);
+}
+
+static void check_names_of(fac_named_tensors all, const char *const *names)
+{
+    int count = 0;
+    for (; names[count]; count++) {
+        assert_true(count < all.count);
+        assert_string_equal(all.items[count].name, names[count]);
+    }
+    assert_int_equal(all.count, count);
+}
+
+static void test_own_module(void **state)
+{
+    fac_module *m = net_new();
+    net *n = (net *)m;
+    fac_scope {
+        static const char *const parameters[] = {"scale", "first.weight", "first.bias", "second.weight", "second.bias", NULL};
+        static const char *const buffers[] = {"steps", NULL};
+        check_names_of(fac_named_parameters(n), parameters);
+        check_names_of(fac_named_buffers(n), buffers);
+        fac_tensor_list all = fac_parameters(n);
+        assert_int_equal(all.count, 5);
+        assert_ptr_equal(all.items[0], n->scale);
+        assert_ptr_equal(fac_parameters(n).items, all.items);
+        assert_int_equal(fac_buffers(n).count, 1);
+        assert_int_equal(fac_num_parameters(n), 2 + 12 + 4 + 8 + 2);
+        assert_int_equal(fac_children(n).count, 2);
+        assert_ptr_equal(fac_children(n).items[1], n->second);
+        assert_ptr_equal(fac_get_submodule(n, "second"), n->second);
+        assert_ptr_equal(fac_get_submodule(n, ""), n);
+        assert_ptr_equal(fac_get_parameter(n, "first.weight"), all.items[1]);
+        assert_ptr_equal(fac_get_parameter(n, "steps"), n->steps);
+        expect_error(fac_get_submodule(n, "first.x"), "Linear has no attribute `x`");
+        expect_error(fac_get_submodule(n, "scale"), "`scale` is not an nn.Module");
+        expect_error(fac_get_parameter(n, "first.x"), "Linear has no attribute `x`");
+        expect_error(fac_get_parameter(n, "first"), "`first` is not an nn.Parameter");
+        fac_tensor *x = fac_ones(FAC_SHAPE(2, 3));
+        assert_true(fac_backward(fac_sum(fac_forward(n, x))));
+        assert_non_null(fac_grad(n->scale));
+        fac_module_zero_grad(n);
+        for (int i = 0; i < 5; i++)
+            assert_null(fac_grad(all.items[i]));
+        fac_module_requires_grad_(n, false);
+        assert_false(fac_requires_grad(fac_forward(n, x)));
+        fac_module_requires_grad_(n, true);
+        assert_true(fac_requires_grad(n->scale));
+        assert_true(n->base.training && n->first->training);
+        fac_eval(n);
+        assert_false(n->base.training || n->second->training);
+        fac_train(n, true);
+        assert_true(n->base.training && n->second->training);
+    }
+    fac_module_free(m);
+    assert_int_equal(notes, 0);
+}
+
+/* One tensor in two places is one parameter, with two names in the state. */
+static void test_tied(void **state)
+{
+    fac_module *m = fac_nn_sequential(fac_nn_linear(3, 3, .bias = false), fac_nn_linear(3, 3, .bias = false));
+    fac_scope {
+        fac_tensor *w = fac_get_parameter(fac_module_at(m, 0), "weight"), *slot;
+        fac__add_parameter(fac_module_at(m, -1), "weight", w, &slot);
+        assert_ptr_equal(slot, w);
+        assert_int_equal(fac_parameters(m).count, 1);
+        assert_int_equal(fac_num_parameters(m), 9);
+        fac_state *s = fac_state_dict(m);
+        assert_int_equal(fac_state_count(s), 2);
+        fac_state_free(s);
+        fac_module *copy = fac_copy_module(m);
+        assert_int_equal(fac_parameters(copy).count, 1);
+        fac_module_free(copy);
+        expect_error(fac_module_at(m, 2), "index 2 is out of range");
+    }
+    fac_module_free(m);
+}
+
+static void test_adding(void **state)
+{
+    net *n = fac_module_new(&net_type);
+    fac_scope {
+        fac_tensor *t = fac_ones(FAC_SHAPE(2));
+        assert_ptr_equal(fac_add_parameter(n, scale, t), t);
+        assert_true(fac_requires_grad(t));
+        /* what has a history becomes a leaf on the same memory */
+        fac_tensor *made = fac_mul_scalar(t, 2), *taken = fac_add_parameter(n, scale, made);
+        assert_true(taken != made && fac_is_leaf(taken) && fac_shares_storage(taken, made));
+        assert_ptr_equal(n->scale, taken);
+        assert_int_equal(fac_parameters(n).count, 1);
+        /* a new child in an old one's place */
+        fac_add_child(n, first, fac_nn_relu());
+        fac_module *second = fac_add_child(n, first, fac_nn_tanh());
+        assert_ptr_equal(fac_children(n).items[0], second);
+        assert_int_equal(fac_children(n).count, 1);
+        assert_false(n->base.failed);
+        expect_error(fac_add_child_named(n, "a.b", fac_nn_relu()), "module name can't contain \".\", got: a.b");
+        assert_true(n->base.failed);
+        expect_error(fac_add_child_named(n, "", fac_nn_relu()), "module name can't be empty string \"\"");
+        expect_error(fac_add_child_named(n, "scale", fac_nn_relu()), "attribute 'scale' already exists");
+        expect_error(fac_add_child_named(n, "again", second), "Tanh is already part of Net");
+        expect_error(fac_add_child_named(n, "self", &n->base), "Net cannot be part of itself");
+        expect_error(fac_add_child_named(second, "self", &n->base), "Net cannot be part of itself");
+        expect_error(fac_add_child(n, second, NULL), "argument 'module' must not be NULL");
+        expect_error(fac_add_parameter(n, scale, NULL), "argument 'tensor' must not be NULL");
+        expect_error(fac_add_parameter(n, steps, fac_zeros(FAC_SHAPE(2), .dtype = FAC_INT64)), "Only Tensors of floating point and complex dtype can require gradients");
+        expect_error(fac_module_free(second), "Tanh is part of Net and is freed with it");
+        assert_null(fac_module_ready(n));
+        net *nobody = NULL;
+        expect_error(fac_add_child(nobody, first, fac_nn_relu()), "argument 'self' must not be NULL");
+        expect_error(fac_add_parameter(nobody, scale, t), "argument 'm' must not be NULL");
+        expect_error(fac_nn_sequential(fac_nn_relu(), NULL, fac_nn_relu()), "argument 'module' must not be NULL");
+        fac_module *empty = fac_nn_sequential();
+        assert_ptr_equal(fac_forward(empty, t), t);
+        assert_int_equal(fac_parameters(empty).count, 0);
+        assert_non_null(fac_parameters(empty).items);
+        assert_non_null(fac_append(empty, fac_nn_relu()));
+        fac_module_free(empty);
+        fac_module *list = fac_nn_module_list(fac_nn_linear(2, 2), fac_nn_relu());
+        expect_error(fac_forward(list, t), "Module [ModuleList] is missing the required \"forward\" function");
+        fac_module_free(list);
+        expect_error(fac_forward(NULL, t), "argument 'm' must not be NULL");
+        expect_error(fac_parameters(NULL), "argument 'm' must not be NULL");
+        fac_module_type small = {.name = "Small", .size = 8};
+        expect_error(fac_module_new(&small), "a module type's size must be that of its struct");
+    }
+}
+
+/* ---- states ------------------------------------------------------------------------------------------------- */
+
+static void test_state(void **state)
+{
+    fac_manual_seed(1);
+    fac_module *a = fac_nn_sequential(fac_nn_linear(3, 2), fac_nn_batch_norm1d(2)), *b = fac_nn_sequential(fac_nn_linear(3, 2), fac_nn_batch_norm1d(2));
+    fac_scope {
+        fac_tensor *x = fac_randn(FAC_SHAPE(5, 3));
+        fac_forward(a, x);
+        fac_state *s = fac_state_dict(a);
+        static const char *const names[] = {"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked"};
+        assert_int_equal(fac_state_count(s), 7);
+        for (int i = 0; i < 7; i++)
+            assert_string_equal(fac_state_name_at(s, i), names[i]);
+        assert_false(fac_requires_grad(fac_state_tensor_at(s, 0)));
+        assert_true(fac_shares_storage(fac_state_tensor_at(s, 0), fac_get_parameter(a, "0.weight")));
+        assert_int_equal(fac_item_int(fac_state_get(s, "1.num_batches_tracked")), 1);
+        int64_t version = fac_version_of(fac_get_parameter(b, "0.weight"));
+        fac_tensor *weight = fac_get_parameter(b, "0.weight");
+        assert_true(fac_load_state_dict(b, s));
+        assert_ptr_equal(fac_get_parameter(b, "0.weight"), weight);
+        assert_true(fac_version_of(weight) > version && fac_requires_grad(weight));
+        fac_eval(a);
+        fac_eval(b);
+        check_close(fac_forward(b, x), fac_forward(a, x), 0);
+        fac_state_free(s);
+    }
+    fac_module_free(a);
+    fac_module_free(b);
+}
+
+static void test_state_errors(void **state)
+{
+    fac_module *m = fac_nn_sequential(fac_nn_linear(2, 3), fac_nn_batch_norm1d(3));
+    fac_scope {
+        fac_state *s = fac_state_new();
+        fac_tensor *before = fac_clone(fac_get_parameter(m, "0.bias"));
+        fac_state_set(s, "0.weight", fac_zeros(FAC_SHAPE(3, 3)));
+        fac_state_set(s, "0.bias", fac_ones(FAC_SHAPE(3)));
+        fac_state_set(s, "foo", fac_zeros(FAC_SHAPE(1)));
+        fac_state_set(s, "bar", fac_zeros(FAC_SHAPE(1)));
+        fac_clear_error();
+        assert_false(fac_load_state_dict(m, s));
+        assert_string_equal(fac_error(),
+                            "Error(s) in loading state_dict for Sequential:"
+                            "\n\tMissing key(s) in state_dict: \"1.weight\", \"1.bias\", \"1.running_mean\", \"1.running_var\". "
+                            "\n\tUnexpected key(s) in state_dict: \"foo\", \"bar\". "
+                            "\n\tsize mismatch for 0.weight: copying a param with shape torch.Size([3, 3]) from checkpoint, the "
+                            "shape in current model is torch.Size([3, 2]).");
+        expect_error(fac_load_state_dict(m, s, .strict = false), "Error(s) in loading state_dict for Sequential:\n\tsize mismatch for 0.weight");
+        check_close(fac_detach(fac_get_parameter(m, "0.bias")), before, 0);
+        fac_state_free(s);
+        s = fac_state_new();
+        fac_state_set(s, "0.bias", fac_ones(FAC_SHAPE(3), .dtype = FAC_FLOAT64));
+        assert_true(fac_load_state_dict(m, s, .strict = false));
+        check_values(fac_detach(fac_get_parameter(m, "0.bias")), "[1., 1., 1.]");
+        expect_error(fac_load_state_dict(m, NULL), "argument 'state' must not be NULL");
+        expect_error(fac_load_state_dict(NULL, s), "argument 'm' must not be NULL");
+        fac_state_free(s);
+        /* A very long account is cut off. */
+        fac_module *large = fac_nn_sequential();
+        for (int i = 0; i < 60; i++)
+            fac_append(large, fac_nn_linear(1, 1));
+        s = fac_state_new();
+        expect_error(fac_load_state_dict(large, s), "Missing key(s) in state_dict: \"0.weight\", \"0.bias\"");
+        fac_state_free(s);
+        fac_module_free(large);
+    }
+    fac_module_free(m);
+}
+
+/* ---- copies and casts --------------------------------------------------------------------------------------- */
+
+static void test_copy(void **state)
+{
+    fac_module *m = net_new();
+    fac_scope {
+        fac_tensor *x = fac_ones(FAC_SHAPE(1, 3)), *y = fac_forward(m, x);
+        fac_backward(fac_sum(y));
+        fac_eval(((net *)m)->second);
+        net *copy = (net *)fac_copy_module(m);
+        check_close(fac_forward(copy, x), y, 0);
+        assert_true(copy->scale != ((net *)m)->scale && copy->first != ((net *)m)->first);
+        assert_false(fac_shares_storage(copy->scale, ((net *)m)->scale));
+        assert_true(fac_is_leaf(copy->scale) && fac_requires_grad(copy->scale));
+        assert_null(fac_grad(copy->scale));
+        assert_false(copy->second->training);
+        assert_string_equal(copy->note, "a note");
+        assert_ptr_equal(fac_get_submodule(copy, "first"), copy->first);
+        fac_no_grad fac_zero_(copy->scale);
+        check_close(fac_forward(m, x), y, 0);
+        fac_module_free(copy);
+        static const fac_module_type strange = {.name = "Strange", .size = sizeof(net), .free = net_free};
+        fac_module *s = fac_module_new(&strange);
+        expect_error(fac_copy_module(s), "Strange cannot be copied: its type has free and no copy");
+        fac_module_free(s);
+    }
+    fac_module_free(m);
+    assert_int_equal(notes, 0);
+}
+
+static void test_to(void **state)
+{
+    fac_module *m = net_new();
+    fac_scope {
+        net *n = (net *)m;
+        fac_tensor *scale = n->scale, *x = fac_ones(FAC_SHAPE(1, 3)), *y = fac_forward(m, x);
+        fac_backward(fac_sum(y));
+        assert_true(fac_module_to(m, FAC_FLOAT64));
+        assert_ptr_equal(n->scale, scale);
+        assert_int_equal(fac_dtype_of(scale), FAC_FLOAT64);
+        assert_int_equal(fac_dtype_of(fac_grad(scale)), FAC_FLOAT64);
+        assert_int_equal(fac_dtype_of(n->steps), FAC_INT64);
+        x = fac_to(x, FAC_FLOAT64);
+        check_close(fac_to(fac_forward(m, x), FAC_FLOAT32), y, 1e-6);
+        assert_true(fac_backward(fac_sum(fac_forward(m, x))));
+        check_close(fac_grad(fac_get_parameter(m, "second.bias")), fac_to(fac_literal("[2., 2.]"), FAC_FLOAT64), 1e-6);
+        expect_error(fac_module_to(m, FAC_INT64), "nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.int64");
+    }
+    fac_module_free(m);
+}
+
+/* ---- failures ----------------------------------------------------------------------------------------------- */
+
+static void test_layer_errors(void **state)
+{
+    fac_scope {
+        fac_module *bn1 = fac_nn_batch_norm1d(3), *bn2 = fac_nn_batch_norm2d(3);
+        fac_tensor *x = fac_ones(FAC_SHAPE(2, 3));
+        expect_error(fac_forward(bn1, fac_ones(FAC_SHAPE(3))), "expected 2D or 3D input (got 1D input)");
+        expect_error(fac_forward(bn2, x), "expected 4D input (got 2D input)");
+        expect_error(fac_forward(bn1, NULL), "argument 'x' must not be NULL");
+        fac_module_free(bn1);
+        fac_module_free(bn2);
+        expect_error(fac_nn_conv2d(3, 4, 3, .groups = 2), "in_channels must be divisible by groups");
+        expect_error(fac_nn_conv2d(4, 3, 3, .groups = 2), "out_channels must be divisible by groups");
+        expect_error(fac_nn_conv2d(4, 3, FAC_DIMS(1, 2, 3)), "kernel takes 1 or 2 numbers, not 3");
+        expect_error(fac_nn_conv2d(4, 3, 3, .padding_name = "full"), "Invalid padding string 'full', should be one of {'same', 'valid'}");
+        expect_error(fac_nn_conv2d(4, 3, 3, .padding_name = "same", .stride = 2), "padding='same' is not supported for strided convolutions");
+        expect_error(fac_nn_conv2d(4, 3, 3, .padding_mode = "x"), "padding_mode must be one of");
+        expect_error(fac_nn_conv_transpose2d(4, 3, 3, .padding_mode = "reflect"), "Only \"zeros\" padding mode is supported for ConvTranspose2d");
+        expect_error(fac_nn_conv2d(4, 3, -3), "");
+        expect_error(fac_nn_linear(-1, 2), "");
+        expect_error(fac_nn_group_norm(2, 3), "num_channels must be divisible by num_groups");
+        expect_error(fac_nn_embedding(3, 2, .padding_idx = 3), "Padding_idx must be within num_embeddings");
+        expect_error(fac_nn_dropout(.p = 2), "dropout probability has to be between 0 and 1, but got 2");
+        expect_error(fac_nn_activation("softminus"), "there is no activation 'softminus'");
+        expect_error(fac_nn_gelu(.approximate = "yes"), "approximate argument must be either none or tanh.");
+        expect_error(fac_nn_linear(2, 2, .dtype = FAC_INT64), "Only Tensors of floating point");
+    }
+}
+
+/* The n-th allocation fails, for each n: no crash, no leak, an error, NULL or a module that works. */
+static void test_failed_allocations(void **state)
+{
+    for (int i = 0; i < MAKERS; i++)
+        for (int n = 1; n < 400; n++) {
+            fac_clear_error();
+            int64_t before = fac_memory().used, count = fac__alloc_count();
+            fac__alloc_fail_at(n);
+            fac_module *m = makers[i].make();
+            bool far = fac__alloc_count() - count < n;
+            fac__alloc_fail_at(0);
+            assert_true(m || fac_error());
+            if (far) assert_non_null(m);
+            fac_module_free(m);
+            if (fac_memory().used != before) fail_msg("%s leaks when allocation %d fails", makers[i].name, n);
+            if (far) break;
+        }
+    fac_clear_error();
+}
+
+static void use(fac_module *m, int what)
+{
+    fac_module *copy;
+    fac_state *s;
+    switch (what) {
+    case 0: fac_parameters(m); break;
+    case 1: fac_named_parameters(m); break;
+    case 2: fac_children(m); break;
+    case 3: fac_module_free(fac_copy_module(m)); break;
+    case 4: fac_state_free(fac_state_dict(m)); break;
+    case 5: fac_module_to(m, FAC_FLOAT64); break;
+    case 6: fac_module_free(net_new()); break;
+    default:
+        s = fac_state_dict(m);
+        copy = fac_copy_module(m);
+        if (s && copy) fac_load_state_dict(copy, s);
+        fac_module_free(copy);
+        fac_state_free(s);
+    }
+}
+
+static void test_failed_allocations_of_trees(void **state)
+{
+    for (int what = 0; what < 8; what++)
+        for (int n = 1, far = 0; n < 400 && !far; n++) {
+            fac_clear_error();
+            int64_t before = fac_memory().used;
+            fac_module *m = net_new();
+            int64_t count = fac__alloc_count();
+            fac__alloc_fail_at(n);
+            fac_scope use(m, what);
+            far = fac__alloc_count() - count < n;
+            fac__alloc_fail_at(0);
+            assert_true(far || fac_error());
+            fac_module_free(m);
+            if (fac_memory().used != before) fail_msg("use %d leaks when allocation %d fails", what, n);
+        }
+    fac_clear_error();
+    assert_int_equal(notes, 0);
+}
+
+int main(void)
+{
+    fac_set_error_handler(NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layers),       cmocka_unit_test(test_inplace),
+        cmocka_unit_test(test_own_module),   cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_adding),       cmocka_unit_test(test_state),
+        cmocka_unit_test(test_state_errors), cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_to),           cmocka_unit_test(test_layer_errors),
+        cmocka_unit_test(test_failed_allocations), cmocka_unit_test(test_failed_allocations_of_trees),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
