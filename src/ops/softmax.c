@@ -65,6 +65,9 @@ static fac_tensor *gradient(fac_tensor *g, fac_tensor *y, softmax s)
     if (!fac__same_shape(g, y))
         return fac__runtime_error("grad_output and output must be of one shape, but got %s and %s",
                                   fac__shape_text(g->ndim, g->shape), fac__shape_text(y->ndim, y->shape));
+    if (!fac_dtype_is_floating((fac_dtype)y->dtype))
+        return fac__runtime_error("\"%ssoftmax_backward\" not implemented for '%s'", s.log ? "log_" : "",
+                                  fac__dtype_word((fac_dtype)y->dtype));
     fac__node *n =
         record(s.log ? "LogSoftmaxBackwardDataBackward0" : "SoftmaxBackwardDataBackward0", gradient_backward, s, g, y);
     fac__save(n, 0, g);
