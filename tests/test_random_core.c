@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "core/memory.h"
-#include "core/random.h"
+#include "core/draws.h"
 #include "core/tensor_impl.h"
 
 /* Runs the recorded call; false when there is no such operation. */

@@ -22,7 +22,7 @@ typedef struct fac__range_args {
 } fac__range_args;
 extern const fac__kernel fac__k_range;
 
-/* The fills of core/random.h. */
+/* The fills of core/draws.h. */
 typedef enum fac__random_kind {
     FAC__UNIFORM, /* from a to b */
     FAC__NORMAL,  /* mean a, standard deviation b */

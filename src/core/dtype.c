@@ -1,7 +1,7 @@
 /* Floor 0. The table of dtypes, promotion, and single elements by address. */
 #include <string.h>
 
-#include "error.h"
+#include "raise.h"
 #include "facula/base.h"
 #include "half.h"
 #include "tensor_impl.h"

@@ -1,5 +1,5 @@
 /* Floor 0. The pending error of each thread. Must not allocate: it reports failed allocations too. */
-#include "error.h"
+#include "raise.h"
 
 #include <stdio.h>
 #include <string.h>

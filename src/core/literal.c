@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "raise.h"
 #include "tensor_impl.h"
 
 enum { MAX_NUMBER = 400, MAX_OPEN = FAC_MAX_DIMS + 32 };

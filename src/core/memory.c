@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #endif
 
-#include "error.h"
+#include "raise.h"
 
 enum { HEADER = 64, CLASSES = 160, SHARED_FROM = 1 << 16, HUGE = 2 << 20, KEEP_SMALL = 4 << 20 };
 

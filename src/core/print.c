@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "error.h"
+#include "raise.h"
 #include "tensor_impl.h"
 #include "text.h"
 

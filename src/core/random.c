@@ -1,7 +1,7 @@
 /* Floor 0. PyTorch's CPU generator: mt19937 (Matsumoto and Nishimura, 1998) and the distributions over it, with the
  * same draws in the same order. Where PyTorch's own kernels fuse a multiply and an add (they are built by gcc for AVX2
  * and FMA), fma is written here, so that the bits agree on every machine. Knows nothing of operations. */
-#include "random.h"
+#include "draws.h"
 
 #include <math.h>
 #include <pthread.h>

@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "error.h"
+#include "raise.h"
 #include "facula/tensor.h"
 #include "scope.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "raise.h"
 #include "memory.h"
 
 typedef struct fac__text {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "core/error.h"
+#include "core/raise.h"
 #include "core/memory.h"
 
 enum { BUFFER = 1 << 16, MOST_DEFLATED = 1032 /* bytes that one byte of a deflate stream can stand for */ };

@@ -2,7 +2,7 @@
 #include "idx.h"
 #include "byte_order.h"
 #include "byte_source.h"
-#include "core/error.h"
+#include "core/raise.h"
 #include "core/tensor_impl.h"
 #include "facula/data.h"
 

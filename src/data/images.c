@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/error.h"
+#include "core/raise.h"
 #include "core/memory.h"
 #include "core/tensor_impl.h"
 #include "dataset.h"

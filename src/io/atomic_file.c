@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/error.h"
+#include "core/raise.h"
 #include "core/memory.h"
 
 void fac__file_abandon(fac__file *f)

@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "atomic_file.h"
-#include "core/error.h"
+#include "core/raise.h"
 #include "core/memory.h"
 #include "core/tensor_impl.h"
 #include "core/text.h"

@@ -4,7 +4,7 @@
 
 #include "facula/init.h"
 #include "facula/nn.h"
-#include "nn/module.h"
+#include "nn/module_impl.h"
 
 /* Adds an undefined parameter (a member of the layer's struct) of that shape; on errors the module is marked failed and
  * the result is NULL, which the fac_init functions pass on. */

@@ -1,6 +1,6 @@
 /* Floor 5. The tree of modules: making, adding members, copying, freeing, and what goes through the whole tree. Knows no
  * particular layer. Lists are in module_list.c, states in module_state.c, printing in module_print.c. */
-#include "nn/module.h"
+#include "nn/module_impl.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Floor 5. What is in a module, as lists, and members by their names. */
 #include <string.h>
 
-#include "nn/module.h"
+#include "nn/module_impl.h"
 
 /* ---- all tensors below a module ----------------------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/module.h"
+#include "nn/module_impl.h"
 
 /* Text that may have several lines, those after the first moved in by `indent`. */
 static void put_lines(FILE *out, const char *text, int indent)

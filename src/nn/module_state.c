@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "nn/module.h"
+#include "nn/module_impl.h"
 #include "ops/op.h"
 
 fac_state *fac_state_dict(void *module)

@@ -1,6 +1,6 @@
 /* Floor 4. Losses of numbers, element by element: rows of pointwise.def and a reduction. mse_loss, the everyday one, has a
  * node of its own, whose backward is one pass in PyTorch's order of operations. */
-#include "loss.h"
+#include "loss_parts.h"
 
 #include <string.h>
 

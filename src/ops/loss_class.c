@@ -5,7 +5,7 @@
 
 #include "backend/loss.h"
 #include "facula/ops_view.h"
-#include "loss.h"
+#include "loss_parts.h"
 
 /* ---- class indices ------------------------------------------------------------------------------------------ */
 

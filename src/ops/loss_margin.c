@@ -6,7 +6,7 @@
 #include "facula/ops_index.h"
 #include "facula/ops_norm.h"
 #include "facula/ops_view.h"
-#include "loss.h"
+#include "loss_parts.h"
 
 static fac_tensor *zero(void)
 {

@@ -3,7 +3,7 @@
 
 #include "facula/ops_create.h"
 #include "facula/ops_view.h"
-#include "loss.h"
+#include "loss_parts.h"
 
 static void *size_error(const char *format, const fac_tensor *target, const fac_tensor *input)
 {

@@ -15,7 +15,7 @@
 #define FACULA_OP_H
 
 #include "autograd/node.h"
-#include "core/error.h"
+#include "core/raise.h"
 #include "core/memory.h"
 #include "core/tensor_impl.h"
 #include "facula/ops_call.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/error.h"
+#include "core/raise.h"
 
 void fac__options_preset(double *values, const char *const *names, int n, const fac__preset *presets)
 {

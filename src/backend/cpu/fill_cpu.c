@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/half.h"
-#include "core/random.h"
+#include "core/draws.h"
 
 /* ---- ranges -------------------------------------------------------------------------------------------------- */
 

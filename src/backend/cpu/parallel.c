@@ -1,6 +1,6 @@
 /* Floor 1. The one thread pool: OpenMP's. Without OpenMP everything runs on the calling thread. */
 #include "backend/kernel.h"
-#include "core/error.h"
+#include "core/raise.h"
 #include "facula/threads.h"
 
 #include <stdatomic.h>

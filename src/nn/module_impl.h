@@ -2,7 +2,7 @@
 #ifndef FACULA_MODULE_INTERNAL_H
 #define FACULA_MODULE_INTERNAL_H
 
-#include "core/error.h"
+#include "core/raise.h"
 #include "core/memory.h"
 #include "core/tensor_impl.h"
 #include "facula/module.h"
