@@ -317,7 +317,7 @@ static fac_tensor *normal(fac_tensor *mean, double mean_number, fac_tensor *std,
                           fac_create_options options)
 {
     int ndim = 0;
-    int64_t shape[FAC_MAX_DIMS];
+    int64_t shape[FAC_MAX_DIMS] = {0};
     if (mean && !fac__broadcast_shapes(0, NULL, mean->ndim, mean->shape, &ndim, shape)) return NULL;
     if (std && !fac__broadcast_shapes(ndim, shape, std->ndim, std->shape, &ndim, shape)) return NULL;
     fac_tensor *first = mean ? mean : std, *y = NULL;
