@@ -19,8 +19,15 @@ typedef struct fac__grad_mark {
 } fac__grad_mark;
 FAC_API fac__grad_mark fac__grad_enter(bool enabled);
 FAC_API void fac__grad_leave(fac__grad_mark *mark);
+/* Inline, so that the compiler sees that the block runs. */
+static inline fac__grad_mark fac__grad_begin(bool enabled)
+{
+    fac__grad_mark mark = fac__grad_enter(enabled);
+    mark.go = 1;
+    return mark;
+}
 #define fac__grad_block(enabled)                                                                                       \
-    for (fac__grad_mark fac__mode __attribute__((cleanup(fac__grad_leave))) = fac__grad_enter(enabled); fac__mode.go;  \
+    for (fac__grad_mark fac__mode __attribute__((cleanup(fac__grad_leave))) = fac__grad_begin(enabled); fac__mode.go;  \
          fac__mode.go = 0)
 /* fac_no_grad { ... } and fac_no_grad statement; : torch.no_grad(). May be left by break and return, as a fac_scope. */
 #define fac_no_grad fac__grad_block(false)

@@ -36,11 +36,18 @@ typedef struct fac__scope_mark {
 } fac__scope_mark;
 FAC_API fac__scope_mark fac__scope_enter(void);
 FAC_API void fac__scope_leave(fac__scope_mark *mark);
+/* Inline, so that the compiler sees that the block runs: what it assigns is initialised after it. */
+static inline fac__scope_mark fac__scope_begin(void)
+{
+    fac__scope_mark mark = fac__scope_enter();
+    mark.go = 1;
+    return mark;
+}
 
 /* fac_scope { ... }: temporaries made inside are dropped at its end. `break` leaves the scope, not the loop around it,
  * when the loop is outside; in `for (...) fac_scope { ... break; }` it ends the scope's block and the loop goes on. */
 #define fac_scope                                                                                                      \
-    for (fac__scope_mark fac__mark __attribute__((cleanup(fac__scope_leave))) = fac__scope_enter(); fac__mark.go;      \
+    for (fac__scope_mark fac__mark __attribute__((cleanup(fac__scope_leave))) = fac__scope_begin(); fac__mark.go;      \
          fac__mark.go = 0)
 
 /* One more reference, which is the caller's to fac_release. Returns t; NULL gives NULL. */
