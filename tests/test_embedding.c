@@ -83,14 +83,16 @@ static void test_draws(void **state)
     assert_non_null(file);
     char line[1024], name[32];
     int used, count = 0;
-    for (; fgets(line, sizeof line, file) && sscanf(line, "%31s%n", name, &used) == 1; count++) fac_scope {
+    for (; fgets(line, sizeof line, file) && sscanf(line, "%31s%n", name, &used) == 1; count++)
+        fac_scope {
             double got[24];
             fac_tensor *y = draw(name);
             if (!y || !fac_to_array(y, FAC_FLOAT64, got, fac_numel(y))) fail_msg("%s: %s", name, fac_error());
             char *at = line + used;
             for (int64_t i = 0; i < fac_numel(y); i++) {
                 double want = strtod(at, &at);
-                if (fabs(got[i] - want) > 1e-6) fail_msg("%s: element %d is %.9g, expected %.9g", name, (int)i, got[i], want);
+                if (fabs(got[i] - want) > 1e-6)
+                    fail_msg("%s: element %d is %.9g, expected %.9g", name, (int)i, got[i], want);
             }
         }
     assert_int_equal(count, 10);
@@ -118,22 +120,29 @@ static void test_errors(void **state)
         expect_error(fac_embedding(fac_literal("[0, 3]"), w), "index out of range in self");
         expect_error(fac_embedding(fac_literal("[-1]"), w), "index out of range in self");
         expect_error(fac_embedding(fac_literal("[1.]"), w),
-                     "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got torch.FloatTensor instead");
+                     "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
+                     "but got torch.FloatTensor instead");
         expect_error(fac_embedding(fac_literal("[0]"), row), "'weight' must be 2-D");
-        expect_error(fac_embedding(fac_literal("[0]"), w, .padding_idx = 3), "Padding_idx must be within num_embeddings");
-        expect_error(fac_embedding(fac_literal("[0]"), w, .padding_idx = -4), "Padding_idx must be within num_embeddings");
+        expect_error(fac_embedding(fac_literal("[0]"), w, .padding_idx = 3),
+                     "Padding_idx must be within num_embeddings");
+        expect_error(fac_embedding(fac_literal("[0]"), w, .padding_idx = -4),
+                     "Padding_idx must be within num_embeddings");
         expect_error(fac_one_hot(fac_literal("[0, -1]"), -1), "Class values must be non-negative.");
         expect_error(fac_one_hot(fac_literal("[0, 2]"), 2), "Class values must be smaller than num_classes.");
         expect_error(fac_one_hot(w, 2), "one_hot is only applicable to index tensor.");
-        expect_error(fac_one_hot(fac_zeros(FAC_SHAPE(0), .dtype = FAC_INT64), -1), "Can not infer total number of classes from empty tensor.");
+        expect_error(fac_one_hot(fac_zeros(FAC_SHAPE(0), .dtype = FAC_INT64), -1),
+                     "Can not infer total number of classes from empty tensor.");
         expect_error(fac_dropout(w, .p = 1.5), "dropout probability has to be between 0 and 1, but got 1.5");
         expect_error(fac_dropout(w, .p = -0.1), "dropout probability has to be between 0 and 1, but got -0.1");
-        expect_error(fac_dropout(fac_to(w, FAC_INT64)), "result type Float can't be cast to the desired output type Long");
+        expect_error(fac_dropout(fac_to(w, FAC_INT64)),
+                     "result type Float can't be cast to the desired output type Long");
         expect_error(fac_feature_dropout(row), "Feature dropout requires at least 2 dimensions in the input");
         expect_error(fac_dropout1d(row), "dropout1d: Expected 2D or 3D input, but received a 1D input.");
         expect_error(fac_glu(fac_ones(FAC_SHAPE(3)), 0), "Halving dimension must be even, but dimension 0 is size 3");
         expect_error(fac_glu(one, 0), "glu does not support scalars because halving size must be even");
-        expect_error(fac_prelu(w, fac_ones(FAC_SHAPE(3))), "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 and channel size = 4.");
+        expect_error(
+            fac_prelu(w, fac_ones(FAC_SHAPE(3))),
+            "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 and channel size = 4.");
         expect_error(fac_prelu(w, w), "prelu: Expected `weight` to be a scalar or 1D tensor, but got ndim = 2");
     }
 }
@@ -142,7 +151,7 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),      cmocka_unit_test(test_names),  cmocka_unit_test(test_max_norm),
+        cmocka_unit_test(test_recorded),      cmocka_unit_test(test_names), cmocka_unit_test(test_max_norm),
         cmocka_unit_test(test_order_of_sums), cmocka_unit_test(test_draws), cmocka_unit_test(test_dropout_gradient),
         cmocka_unit_test(test_errors),
     };

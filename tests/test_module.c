@@ -36,7 +36,8 @@ static bool net_copy(fac_module *self, const fac_module *from)
     return true;
 }
 
-static const fac_module_type net_type = {.name = "Net", .size = sizeof(net), .forward = net_forward, .free = net_free, .copy = net_copy};
+static const fac_module_type net_type = {
+    .name = "Net", .size = sizeof(net), .forward = net_forward, .free = net_free, .copy = net_copy};
 
 static fac_module *net_new(void)
 {
@@ -66,7 +67,8 @@ static void test_own_module(void **state)
     fac_module *m = net_new();
     net *n = (net *)m;
     fac_scope {
-        static const char *const parameters[] = {"scale", "first.weight", "first.bias", "second.weight", "second.bias", NULL};
+        static const char *const parameters[] = {"scale",         "first.weight", "first.bias",
+                                                 "second.weight", "second.bias",  NULL};
         static const char *const buffers[] = {"steps", NULL};
         check_names_of(fac_named_parameters(n), parameters);
         check_names_of(fac_named_buffers(n), buffers);
@@ -154,7 +156,8 @@ static void test_adding(void **state)
         expect_error(fac_add_child_named(second, "self", &n->base), "Net cannot be part of itself");
         expect_error(fac_add_child(n, second, NULL), "argument 'module' must not be NULL");
         expect_error(fac_add_parameter(n, scale, NULL), "argument 'tensor' must not be NULL");
-        expect_error(fac_add_parameter(n, steps, fac_zeros(FAC_SHAPE(2), .dtype = FAC_INT64)), "Only Tensors of floating point and complex dtype can require gradients");
+        expect_error(fac_add_parameter(n, steps, fac_zeros(FAC_SHAPE(2), .dtype = FAC_INT64)),
+                     "Only Tensors of floating point and complex dtype can require gradients");
         expect_error(fac_module_free(second), "Tanh is part of Net and is freed with it");
         assert_null(fac_module_ready(n));
         net *nobody = NULL;
@@ -182,12 +185,14 @@ static void test_adding(void **state)
 static void test_state(void **state)
 {
     fac_manual_seed(1);
-    fac_module *a = fac_nn_sequential(fac_nn_linear(3, 2), fac_nn_batch_norm1d(2)), *b = fac_nn_sequential(fac_nn_linear(3, 2), fac_nn_batch_norm1d(2));
+    fac_module *a = fac_nn_sequential(fac_nn_linear(3, 2), fac_nn_batch_norm1d(2)),
+               *b = fac_nn_sequential(fac_nn_linear(3, 2), fac_nn_batch_norm1d(2));
     fac_scope {
         fac_tensor *x = fac_randn(FAC_SHAPE(5, 3));
         fac_forward(a, x);
         fac_state *s = fac_state_dict(a);
-        static const char *const names[] = {"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked"};
+        static const char *const names[] = {
+            "0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked"};
         assert_int_equal(fac_state_count(s), 7);
         for (int i = 0; i < 7; i++)
             assert_string_equal(fac_state_name_at(s, i), names[i]);
@@ -220,13 +225,15 @@ static void test_state_errors(void **state)
         fac_state_set(s, "bar", fac_zeros(FAC_SHAPE(1)));
         fac_clear_error();
         assert_false(fac_load_state_dict(m, s));
-        assert_string_equal(fac_error(),
-                            "Error(s) in loading state_dict for Sequential:"
-                            "\n\tMissing key(s) in state_dict: \"1.weight\", \"1.bias\", \"1.running_mean\", \"1.running_var\". "
-                            "\n\tUnexpected key(s) in state_dict: \"foo\", \"bar\". "
-                            "\n\tsize mismatch for 0.weight: copying a param with shape torch.Size([3, 3]) from checkpoint, the "
-                            "shape in current model is torch.Size([3, 2]).");
-        expect_error(fac_load_state_dict(m, s, .strict = false), "Error(s) in loading state_dict for Sequential:\n\tsize mismatch for 0.weight");
+        assert_string_equal(
+            fac_error(),
+            "Error(s) in loading state_dict for Sequential:"
+            "\n\tMissing key(s) in state_dict: \"1.weight\", \"1.bias\", \"1.running_mean\", \"1.running_var\". "
+            "\n\tUnexpected key(s) in state_dict: \"foo\", \"bar\". "
+            "\n\tsize mismatch for 0.weight: copying a param with shape torch.Size([3, 3]) from checkpoint, the "
+            "shape in current model is torch.Size([3, 2]).");
+        expect_error(fac_load_state_dict(m, s, .strict = false),
+                     "Error(s) in loading state_dict for Sequential:\n\tsize mismatch for 0.weight");
         check_close(fac_detach(fac_get_parameter(m, "0.bias")), before, 0);
         fac_state_free(s);
         s = fac_state_new();
@@ -266,7 +273,8 @@ static void test_copy(void **state)
         assert_false(copy->second->training);
         assert_string_equal(copy->note, "a note");
         assert_ptr_equal(fac_get_submodule(copy, "first"), copy->first);
-        fac_no_grad fac_zero_(copy->scale);
+        fac_no_grad
+            fac_zero_(copy->scale);
         check_close(fac_forward(m, x), y, 0);
         fac_module_free(copy);
         static const fac_module_type strange = {.name = "Strange", .size = sizeof(net), .free = net_free};
@@ -294,7 +302,8 @@ static void test_to(void **state)
         check_close(fac_to(fac_forward(m, x), FAC_FLOAT32), y, 1e-6);
         assert_true(fac_backward(fac_sum(fac_forward(m, x))));
         check_close(fac_grad(fac_get_parameter(m, "second.bias")), fac_to(fac_literal("[2., 2.]"), FAC_FLOAT64), 1e-6);
-        expect_error(fac_module_to(m, FAC_INT64), "nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.int64");
+        expect_error(fac_module_to(m, FAC_INT64),
+                     "nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.int64");
     }
     fac_module_free(m);
 }
@@ -332,7 +341,8 @@ static void test_failed_allocations_of_trees(void **state)
             fac_module *m = net_new();
             int64_t count = fac__alloc_count();
             fac__alloc_fail_at(n);
-            fac_scope use(m, what);
+            fac_scope
+                use(m, what);
             far = fac__alloc_count() - count < n;
             fac__alloc_fail_at(0);
             assert_true(far || fac_error());
@@ -347,14 +357,10 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_module),
-        cmocka_unit_test(test_tied),
-        cmocka_unit_test(test_adding),
-        cmocka_unit_test(test_state),
-        cmocka_unit_test(test_state_errors),
-        cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_to),
-        cmocka_unit_test(test_failed_allocations_of_trees),
+        cmocka_unit_test(test_own_module),   cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_adding),       cmocka_unit_test(test_state),
+        cmocka_unit_test(test_state_errors), cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_to),           cmocka_unit_test(test_failed_allocations_of_trees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,9 +16,10 @@ static void test_nested(void **state)
     check_text(fac_nn_sequential(), "Sequential()");
     check_text(fac_nn_module_list(), "ModuleList()");
     check_text(fac_nn_relu(), "ReLU()");
-    fac_module *m = fac_nn_sequential(fac_nn_conv2d(1, 32, 3, .padding = 1), fac_nn_batch_norm2d(32), fac_nn_relu(.inplace = true),
-                                      fac_nn_module_list(fac_nn_max_pool2d(2), fac_nn_sequential(fac_nn_dropout(.p = 0.25))),
-                                      fac_nn_flatten(), fac_nn_linear(6272, 10, .bias = false));
+    fac_module *m =
+        fac_nn_sequential(fac_nn_conv2d(1, 32, 3, .padding = 1), fac_nn_batch_norm2d(32), fac_nn_relu(.inplace = true),
+                          fac_nn_module_list(fac_nn_max_pool2d(2), fac_nn_sequential(fac_nn_dropout(.p = 0.25))),
+                          fac_nn_flatten(), fac_nn_linear(6272, 10, .bias = false));
     check_text(m, "Sequential(\n"
                   "  (0): Conv2d(1, 32, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))\n"
                   "  (1): BatchNorm2d(32, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)\n"
@@ -37,7 +38,8 @@ static void test_nested(void **state)
 /* Keywords that change what is printed. */
 static void test_keywords(void **state)
 {
-    check_text(fac_nn_leaky_relu(.negative_slope = 0.2, .inplace = true), "LeakyReLU(negative_slope=0.2, inplace=True)");
+    check_text(fac_nn_leaky_relu(.negative_slope = 0.2, .inplace = true),
+               "LeakyReLU(negative_slope=0.2, inplace=True)");
     check_text(fac_nn_elu(.alpha = 2, .inplace = true), "ELU(alpha=2.0, inplace=True)");
     check_text(fac_nn_hardswish(.inplace = true), "Hardswish()");
     check_text(fac_nn_hardtanh(.min_val = -2.5), "Hardtanh(min_val=-2.5, max_val=1.0)");
@@ -46,8 +48,10 @@ static void test_keywords(void **state)
     check_text(fac_nn_rrelu(), "RReLU(lower=0.125, upper=0.3333333333333333)");
     check_text(fac_nn_gelu(.approximate = "tanh"), "GELU(approximate='tanh')");
     check_text(fac_nn_softmax(-1), "Softmax(dim=-1)");
-    check_text(fac_nn_conv2d(2, 4, FAC_DIMS(3, 5), .stride = 2, .paddings = FAC_DIMS(0, 1), .dilation = 2, .groups = 2, .bias = false),
-               "Conv2d(2, 4, kernel_size=(3, 5), stride=(2, 2), padding=(0, 1), dilation=(2, 2), groups=2, bias=False)");
+    check_text(
+        fac_nn_conv2d(2, 4, FAC_DIMS(3, 5), .stride = 2, .paddings = FAC_DIMS(0, 1), .dilation = 2, .groups = 2,
+                      .bias = false),
+        "Conv2d(2, 4, kernel_size=(3, 5), stride=(2, 2), padding=(0, 1), dilation=(2, 2), groups=2, bias=False)");
     check_text(fac_nn_conv2d(2, 4, 3, .padding_name = "same", .padding_mode = "circular"),
                "Conv2d(2, 4, kernel_size=(3, 3), stride=(1, 1), padding=same, padding_mode=circular)");
     check_text(fac_nn_conv_transpose2d(2, 4, 3, .stride = 2, .padding = 1, .output_padding = 1),
@@ -64,7 +68,8 @@ static void test_keywords(void **state)
     check_text(fac_nn_embedding(10, 3, .padding_idx = 0, .max_norm = 2, .norm_type = 3, .scale_grad_by_freq = true),
                "Embedding(10, 3, padding_idx=0, max_norm=2.0, norm_type=3.0, scale_grad_by_freq=True)");
     check_text(fac_nn_unflatten(1, FAC_DIMS(2, 3)), "Unflatten(dim=1, unflattened_size=(2, 3))");
-    check_text(fac_nn_layer_norm(FAC_DIMS(2, 3), .eps = 1e-6, .affine = false), "LayerNorm((2, 3), eps=1e-06, elementwise_affine=False)");
+    check_text(fac_nn_layer_norm(FAC_DIMS(2, 3), .eps = 1e-6, .affine = false),
+               "LayerNorm((2, 3), eps=1e-06, elementwise_affine=False)");
 }
 
 /* Text of one's own: a line, several, a very long one, with children and without. */
@@ -109,8 +114,17 @@ static void test_floats(void **state)
     static const struct {
         double v;
         const char *text;
-    } all[] = {{0, "0.0"},          {1, "1.0"},       {-2.5, "-2.5"},  {0.1, "0.1"},     {1e-5, "1e-05"},  {0.0001, "0.0001"},
-               {1.0 / 3, "0.3333333333333333"}, {1e15, "1000000000000000.0"}, {1e16, "1e+16"}, {1.5e300, "1.5e+300"}, {INFINITY, "inf"},
+    } all[] = {{0, "0.0"},
+               {1, "1.0"},
+               {-2.5, "-2.5"},
+               {0.1, "0.1"},
+               {1e-5, "1e-05"},
+               {0.0001, "0.0001"},
+               {1.0 / 3, "0.3333333333333333"},
+               {1e15, "1000000000000000.0"},
+               {1e16, "1e+16"},
+               {1.5e300, "1.5e+300"},
+               {INFINITY, "inf"},
                {123456.789, "123456.789"}};
     char text[32];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

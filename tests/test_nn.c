@@ -67,8 +67,8 @@
     X(unflatten, fac_nn_unflatten(1, FAC_DIMS(2, -1)))                                                                 \
     X(prelu, fac_nn_prelu())                                                                                           \
     X(prelu_channels, fac_nn_prelu(.num_parameters = 4, .init = 0.1))                                                  \
-    X(mlp, fac_nn_sequential(fac_nn_linear(6, 4), fac_nn_tanh(), fac_nn_sequential(fac_nn_linear(4, 3), fac_nn_relu()), \
-                             fac_nn_linear(3, 2)))                                                                     \
+    X(mlp, fac_nn_sequential(fac_nn_linear(6, 4), fac_nn_tanh(),                                                       \
+                             fac_nn_sequential(fac_nn_linear(4, 3), fac_nn_relu()), fac_nn_linear(3, 2)))              \
     X(lenet, fac_nn_sequential(fac_nn_conv2d(4, 3, 3), fac_nn_relu(), fac_nn_max_pool2d(2), fac_nn_flatten(),          \
                                fac_nn_linear(6, 3), fac_nn_softmax(1)))                                                \
     X(relu, fac_nn_relu())                                                                                             \
@@ -142,7 +142,8 @@ static void check_layer(recorded *r)
             const char *name = recorded_word(r);
             assert_string_equal(fac_state_name_at(named, next), name);
             fac_tensor *want = recorded_tensor(r, false, NULL);
-            check_close(fac_state_tensor_at(named, next), want, strstr(r->name, "embedding") ? 1e-6 : 0); /* to the bit */
+            check_close(fac_state_tensor_at(named, next), want,
+                        strstr(r->name, "embedding") ? 1e-6 : 0); /* to the bit */
             next++;
         } else if (!strcmp(mark, "x")) {
             assert_int_equal(next, fac_state_count(named));
@@ -184,7 +185,8 @@ static void test_layers(void **state)
     for (; recorded_line(&r); count++) {
         assert_string_equal(recorded_word(&r), "layer");
         snprintf(r.name, sizeof r.name, "%s", recorded_word(&r));
-        fac_scope check_layer(&r);
+        fac_scope
+            check_layer(&r);
         assert_null(fac_error());
     }
     assert_int_equal(count, MAKERS);
@@ -195,8 +197,10 @@ static void test_layers(void **state)
 /* In place: the input is what comes out, with the same values. */
 static void test_inplace(void **state)
 {
-    static const char *const names[] = {"relu", "relu6", "leaky_relu", "elu", "selu", "celu", "silu", "mish", "hardtanh", "hardswish", "hardsigmoid", "threshold"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) fac_scope {
+    static const char *const names[] = {"relu", "relu6", "leaky_relu", "elu",       "selu",        "celu",
+                                        "silu", "mish",  "hardtanh",   "hardswish", "hardsigmoid", "threshold"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        fac_scope {
             fac_tensor *x = fac_literal("[-2., -0.5, 0.5, 2.]"), *copy = fac_clone(x);
             fac_module *plain = fac_nn_activation(names[i]), *inplace = fac_nn_activation(names[i], .inplace = true);
             fac_tensor *want = fac_forward(plain, copy), *got = fac_forward(inplace, x);
@@ -222,10 +226,13 @@ static void test_layer_errors(void **state)
         expect_error(fac_nn_conv2d(3, 4, 3, .groups = 2), "in_channels must be divisible by groups");
         expect_error(fac_nn_conv2d(4, 3, 3, .groups = 2), "out_channels must be divisible by groups");
         expect_error(fac_nn_conv2d(4, 3, FAC_DIMS(1, 2, 3)), "kernel takes 1 or 2 numbers, not 3");
-        expect_error(fac_nn_conv2d(4, 3, 3, .padding_name = "full"), "Invalid padding string 'full', should be one of {'same', 'valid'}");
-        expect_error(fac_nn_conv2d(4, 3, 3, .padding_name = "same", .stride = 2), "padding='same' is not supported for strided convolutions");
+        expect_error(fac_nn_conv2d(4, 3, 3, .padding_name = "full"),
+                     "Invalid padding string 'full', should be one of {'same', 'valid'}");
+        expect_error(fac_nn_conv2d(4, 3, 3, .padding_name = "same", .stride = 2),
+                     "padding='same' is not supported for strided convolutions");
         expect_error(fac_nn_conv2d(4, 3, 3, .padding_mode = "x"), "padding_mode must be one of");
-        expect_error(fac_nn_conv_transpose2d(4, 3, 3, .padding_mode = "reflect"), "Only \"zeros\" padding mode is supported for ConvTranspose2d");
+        expect_error(fac_nn_conv_transpose2d(4, 3, 3, .padding_mode = "reflect"),
+                     "Only \"zeros\" padding mode is supported for ConvTranspose2d");
         expect_error(fac_nn_conv2d(4, 3, -3), "");
         expect_error(fac_nn_linear(-1, 2), "");
         expect_error(fac_nn_group_norm(2, 3), "num_channels must be divisible by num_groups");

@@ -32,10 +32,12 @@ static void test_running(void **state)
         check_values(mean, "[1.5, 20.5]");
         check_values(both, "[[2., 0.], [650., 0.]]");
         assert_true(fac_version_of(mean) > version);
-        check_values(fac_batch_norm(x, fac_literal("[1., 10.]"), fac_literal("[4., 25.]"), .eps = 0), "[[0., 0.], [1., 4.], [2., 14.]]");
+        check_values(fac_batch_norm(x, fac_literal("[1., 10.]"), fac_literal("[4., 25.]"), .eps = 0),
+                     "[[0., 0.], [1., 4.], [2., 14.]]");
         check_values(mean, "[1.5, 20.5]");
         fac_tensor *half = fac_to(x, FAC_FLOAT16), *mean16 = fac_zeros(FAC_SHAPE(2), .dtype = FAC_FLOAT16);
-        assert_int_equal(fac_dtype_of(fac_batch_norm(half, mean16, NULL, .training = true, .momentum = 1)), FAC_FLOAT16);
+        assert_int_equal(fac_dtype_of(fac_batch_norm(half, mean16, NULL, .training = true, .momentum = 1)),
+                         FAC_FLOAT16);
         check_values(mean16, "[3., 40.]");
     }
 }
@@ -45,7 +47,8 @@ static void test_far_from_zero(void **state)
 {
     fac_scope {
         fac_manual_seed(1);
-        fac_tensor *x = fac_randn(FAC_SHAPE(8, 4, 9), .dtype = FAC_FLOAT64), *far = fac_to(fac_add_scalar(x, 4096), FAC_FLOAT32);
+        fac_tensor *x = fac_randn(FAC_SHAPE(8, 4, 9), .dtype = FAC_FLOAT64),
+                   *far = fac_to(fac_add_scalar(x, 4096), FAC_FLOAT32);
         x = fac_sub_scalar(fac_to(far, FAC_FLOAT64), 4096);
         fac_tensor *want = fac_to(fac_layer_norm(x, FAC_SHAPE(9)), FAC_FLOAT32);
         check_close(fac_layer_norm(far, FAC_SHAPE(9)), want, 3e-4);
@@ -61,15 +64,18 @@ static void test_many(void **state)
 {
     fac_scope {
         fac_manual_seed(2);
-        fac_tensor *x = fac_randn(FAC_SHAPE(64, 150, 20)), *w = fac_randn(FAC_SHAPE(150)), *b = fac_randn(FAC_SHAPE(150));
+        fac_tensor *x = fac_randn(FAC_SHAPE(64, 150, 20)), *w = fac_randn(FAC_SHAPE(150)),
+                   *b = fac_randn(FAC_SHAPE(150));
         fac_tensor *whole = fac_group_norm(x, 10, .weight = w, .bias = b), *one = fac_slice(x, 0, 63, 64, 1);
         check_close(fac_slice(whole, 0, 63, 64, 1), fac_group_norm(one, 10, .weight = w, .bias = b), 0);
         fac_tensor *rows = fac_reshape(x, FAC_SHAPE(64 * 20, 150));
         whole = fac_layer_norm(rows, FAC_SHAPE(150), .weight = w, .bias = b);
-        check_close(fac_slice(whole, 0, 1279, 1280, 1), fac_layer_norm(fac_slice(rows, 0, 1279, 1280, 1), FAC_SHAPE(150), .weight = w, .bias = b), 0);
+        check_close(fac_slice(whole, 0, 1279, 1280, 1),
+                    fac_layer_norm(fac_slice(rows, 0, 1279, 1280, 1), FAC_SHAPE(150), .weight = w, .bias = b), 0);
         whole = fac_batch_norm(rows, NULL, NULL, .weight = w, .bias = b, .training = true);
-        fac_tensor *last = fac_batch_norm(fac_slice(rows, 1, 149, 150, 1), NULL, NULL, .weight = fac_slice(w, 0, 149, 150, 1),
-                                          .bias = fac_slice(b, 0, 149, 150, 1), .training = true);
+        fac_tensor *last = fac_batch_norm(fac_slice(rows, 1, 149, 150, 1), NULL, NULL,
+                                          .weight = fac_slice(w, 0, 149, 150, 1), .bias = fac_slice(b, 0, 149, 150, 1),
+                                          .training = true);
         check_close(fac_slice(whole, 1, 149, 150, 1), last, 1e-6);
     }
 }
@@ -91,7 +97,8 @@ static void test_shared_inputs(void **state)
             }
             y = fac_sum(fac_mul(y, y));
             assert_true(fac_autograd_grad(&y, 1, &x, 1, &g[i], .create_graph = true));
-            fac_tensor *again = fac_sum(fac_mul(g[i], fac_literal("[[1., -1., 2.], [3., 1., 0.]]", .dtype = FAC_FLOAT64)));
+            fac_tensor *again =
+                fac_sum(fac_mul(g[i], fac_literal("[[1., -1., 2.], [3., 1., 0.]]", .dtype = FAC_FLOAT64)));
             assert_true(fac_autograd_grad(&again, 1, &x, 1, &gg[i]));
         }
         check_close(fac_detach(g[0]), fac_detach(g[1]), 1e-9);
@@ -103,9 +110,11 @@ static void test_errors(void **state)
 {
     fac_scope {
         fac_tensor *x = fac_ones(FAC_SHAPE(3, 4)), *one = fac_ones(FAC_SHAPE(4)), *three = fac_ones(FAC_SHAPE(3));
-        fac_tensor *row = fac_ones(FAC_SHAPE(1, 4)), *ints = fac_to(x, FAC_INT64), *wide = fac_ones(FAC_SHAPE(4), .dtype = FAC_FLOAT64);
+        fac_tensor *row = fac_ones(FAC_SHAPE(1, 4)), *ints = fac_to(x, FAC_INT64),
+                   *wide = fac_ones(FAC_SHAPE(4), .dtype = FAC_FLOAT64);
         expect_error(fac_batch_norm(NULL, one, one), "argument 'input' must not be NULL");
-        expect_error(fac_batch_norm(row, one, one, .training = true), "Expected more than 1 value per channel when training, got input size torch.Size([1, 4])");
+        expect_error(fac_batch_norm(row, one, one, .training = true),
+                     "Expected more than 1 value per channel when training, got input size torch.Size([1, 4])");
         expect_error(fac_batch_norm(x, one, three, .training = true), "running_var should contain 4 elements not 3");
         expect_error(fac_batch_norm(x, three, one), "running_mean should contain 4 elements not 3");
         expect_error(fac_batch_norm(x, NULL, NULL), "running_mean must be defined in evaluation mode");
@@ -116,20 +125,33 @@ static void test_errors(void **state)
         expect_error(fac_batch_norm(ints, one, one), "\"batch_norm\" not implemented for 'Long'");
         expect_error(fac_batch_norm(one, NULL, NULL, .training = true), "Dimension out of range");
         expect_error(fac_layer_norm(x, FAC_SHAPE()), "Expected normalized_shape to be at least 1-dimensional");
-        expect_error(fac_layer_norm(x, FAC_SHAPE(3)), "Given normalized_shape=[3], expected input with shape [*, 3], but got input of size[3, 4]");
-        expect_error(fac_layer_norm(x, FAC_SHAPE(2, 3, 4)), "Given normalized_shape=[2, 3, 4], expected input with shape [*, 2, 3, 4]");
-        expect_error(fac_layer_norm(x, FAC_SHAPE(4), .weight = three), "Expected weight to be of same shape as normalized_shape, but got weight of shape [3] and normalized_shape = [4]");
-        expect_error(fac_layer_norm(x, FAC_SHAPE(4), .bias = three), "Expected bias to be of same shape as normalized_shape");
-        expect_error(fac_group_norm(x, 3), "Expected number of channels in input to be divisible by num_groups, but got input of shape [3, 4] and num_groups=3");
+        expect_error(fac_layer_norm(x, FAC_SHAPE(3)),
+                     "Given normalized_shape=[3], expected input with shape [*, 3], but got input of size[3, 4]");
+        expect_error(fac_layer_norm(x, FAC_SHAPE(2, 3, 4)),
+                     "Given normalized_shape=[2, 3, 4], expected input with shape [*, 2, 3, 4]");
+        expect_error(fac_layer_norm(x, FAC_SHAPE(4), .weight = three),
+                     "Expected weight to be of same shape as normalized_shape, but got weight of shape [3] and "
+                     "normalized_shape = [4]");
+        expect_error(fac_layer_norm(x, FAC_SHAPE(4), .bias = three),
+                     "Expected bias to be of same shape as normalized_shape");
+        expect_error(fac_group_norm(x, 3), "Expected number of channels in input to be divisible by num_groups, but "
+                                           "got input of shape [3, 4] and num_groups=3");
         expect_error(fac_group_norm(x, 0), "Expected num groups to be greater than 0, got 0");
         expect_error(fac_group_norm(one, 2), "Expected at least 2 dimensions for input tensor but received 1");
-        expect_error(fac_group_norm(x, 2, .weight = three), "Expected weight to be a vector of size equal to the number of channels in input, but got weight of shape [3] and input of shape [3, 4]");
-        expect_error(fac_group_norm(row, 4), "Expected more than 1 value per channel when training, got input size [1, 4]");
-        expect_error(fac_instance_norm(x), "Expected more than 1 spatial element when training, got input size torch.Size([3, 4])");
-        expect_error(fac_instance_norm(fac_unsqueeze(x, 0), .use_input_stats = false), "Expected running_mean and running_var to be defined when use_input_stats is false");
+        expect_error(fac_group_norm(x, 2, .weight = three),
+                     "Expected weight to be a vector of size equal to the number of channels in input, but got weight "
+                     "of shape [3] and input of shape [3, 4]");
+        expect_error(fac_group_norm(row, 4),
+                     "Expected more than 1 value per channel when training, got input size [1, 4]");
+        expect_error(fac_instance_norm(x),
+                     "Expected more than 1 spatial element when training, got input size torch.Size([3, 4])");
+        expect_error(fac_instance_norm(fac_unsqueeze(x, 0), .use_input_stats = false),
+                     "Expected running_mean and running_var to be defined when use_input_stats is false");
         expect_error(fac_local_response_norm(x, 2), "(got 2 dimensions)");
-        expect_error(fac_cosine_similarity(ints, ints), "expected common dtype to be floating point, yet common dtype is Long");
-        expect_error(fac_normalize(x, .dim = 5), "Dimension out of range (expected to be in range of [-2, 1], but got 5)");
+        expect_error(fac_cosine_similarity(ints, ints),
+                     "expected common dtype to be floating point, yet common dtype is Long");
+        expect_error(fac_normalize(x, .dim = 5),
+                     "Dimension out of range (expected to be in range of [-2, 1], but got 5)");
         expect_error(fac_pairwise_distance(x, NULL), "argument 'x2' must not be NULL");
     }
 }

@@ -78,7 +78,7 @@ struct fac_module {
     bool training; /* true at first; set by fac_train and fac_eval */
     bool failed;   /* something could not be added */
     int count, room;
-    struct fac__member *members; /* parameters, buffers and children, in the order in which they came */
+    struct fac__member *members;         /* parameters, buffers and children, in the order in which they came */
     fac_tensor_list parameters, buffers; /* what the lists below point to */
     fac_module_list children;
     fac_named_tensors named;

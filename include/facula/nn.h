@@ -58,7 +58,7 @@ FAC_API fac_module *fac_nn_linear_with(int64_t in_features, int64_t out_features
 /* The keywords of all activations; each takes some of them. What is not given (NAN) has the activation's default. */
 typedef struct fac_nn_activation_options {
     double negative_slope, alpha, min_val, max_val, beta, threshold, value, lambd, lower, upper;
-    double dim; /* a whole number */
+    double dim;              /* a whole number */
     const char *approximate; /* "none" or "tanh" */
     bool inplace;            /* write into the input */
 } fac_nn_activation_options;
@@ -190,10 +190,10 @@ FAC_API fac_module *fac_nn_adaptive_max_pool3d(fac_dims output_size);
 /* ---- normalisation ------------------------------------------------------------------------------------------ */
 
 typedef struct fac_nn_norm_options {
-    double eps;               /* 1e-5 */
-    double momentum;          /* 0.1; NAN is torch's None: the plain mean over all batches so far */
-    int affine;               /* weight and bias: 1, but 0 for InstanceNorm */
-    int track_running_stats;  /* 1, but 0 for InstanceNorm */
+    double eps;              /* 1e-5 */
+    double momentum;         /* 0.1; NAN is torch's None: the plain mean over all batches so far */
+    int affine;              /* weight and bias: 1, but 0 for InstanceNorm */
+    int track_running_stats; /* 1, but 0 for InstanceNorm */
     fac_dtype dtype;
 } fac_nn_norm_options;
 static inline fac_nn_norm_options fac_nn_norm_options_defaults(void)
@@ -254,7 +254,8 @@ FAC_API fac_module *fac_nn_feature_alpha_dropout_with(fac_dropout_options option
 #define fac_nn_dropout2d(...) fac_nn_dropout2d_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
 #define fac_nn_dropout3d(...) fac_nn_dropout3d_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
 #define fac_nn_alpha_dropout(...) fac_nn_alpha_dropout_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
-#define fac_nn_feature_alpha_dropout(...) fac_nn_feature_alpha_dropout_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
+#define fac_nn_feature_alpha_dropout(...)                                                                              \
+    fac_nn_feature_alpha_dropout_with(FAC_OPTIONS(fac_dropout_options, __VA_ARGS__))
 
 typedef struct fac_nn_flatten_options {
     int start_dim, end_dim; /* 1, -1 */
@@ -287,7 +288,7 @@ static inline fac_module *fac__container(fac_module *(*make)(fac_module_list),
 /* gcc and clang evaluate the elements from left to right, so parameters are drawn in the order of the text. */
 #define fac__CONTAINER(make, ...)                                                                                      \
     __extension__({                                                                                                    \
-        fac_module *modules_[] = {__VA_ARGS__ __VA_OPT__(, ) NULL};                                                     \
+        fac_module *modules_[] = {__VA_ARGS__ __VA_OPT__(, ) NULL};                                                    \
         fac_module_list list_ = {modules_, (int64_t)(sizeof modules_ / sizeof *modules_) - 1};                         \
         make(list_);                                                                                                   \
     })

@@ -10,9 +10,9 @@ FAC_BEGIN
 /* ---- embedding (embedding.c) -------------------------------------------------------------------------------- */
 
 typedef struct fac_embedding_options {
-    int64_t padding_idx;     /* a row that gets no gradient; FAC_NO_PADDING: none. Negative ones count from the end */
-    double max_norm;         /* NAN: none. Else rows that are looked up and longer are first shortened to it, in place */
-    double norm_type;        /* 2: which norm that is */
+    int64_t padding_idx; /* a row that gets no gradient; FAC_NO_PADDING: none. Negative ones count from the end */
+    double max_norm;     /* NAN: none. Else rows that are looked up and longer are first shortened to it, in place */
+    double norm_type;    /* 2: which norm that is */
     bool scale_grad_by_freq; /* divide a row's gradient by how often it was looked up: false */
 } fac_embedding_options;
 #define FAC_NO_PADDING INT64_MIN

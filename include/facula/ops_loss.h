@@ -23,12 +23,12 @@ typedef enum fac_reduction {
 } fac_reduction;
 
 typedef struct fac_loss_options {
-    fac_reduction reduction; /* FAC_MEAN */
-    fac_tensor *weight, *pos_weight; /* NULL: all 1 */
-    int64_t ignore_index;            /* -100 */
-    double label_smoothing;          /* 0 */
-    double beta, delta;              /* 1, 1 */
-    double margin, p, eps;           /* NAN: the loss's own default */
+    fac_reduction reduction;                /* FAC_MEAN */
+    fac_tensor *weight, *pos_weight;        /* NULL: all 1 */
+    int64_t ignore_index;                   /* -100 */
+    double label_smoothing;                 /* 0 */
+    double beta, delta;                     /* 1, 1 */
+    double margin, p, eps;                  /* NAN: the loss's own default */
     bool log_target, log_input, full, swap; /* false, true, false, false */
 } fac_loss_options;
 static inline fac_loss_options fac_loss_options_defaults(void)
@@ -123,7 +123,8 @@ FAC_API fac_tensor *fac_multilabel_margin_loss_with(fac_tensor *input, fac_tenso
 #define fac_multilabel_margin_loss(x, y, ...)                                                                          \
     fac_multilabel_margin_loss_with(x, y, FAC_OPTIONS(fac_loss_options, __VA_ARGS__))
 /* Mean over the classes (the last dimension) of the binary cross entropy of sigmoid(input); target 0 or 1. Keyword weight. */
-FAC_API fac_tensor *fac_multilabel_soft_margin_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_options options);
+FAC_API fac_tensor *fac_multilabel_soft_margin_loss_with(fac_tensor *input, fac_tensor *target,
+                                                         fac_loss_options options);
 #define fac_multilabel_soft_margin_loss(x, y, ...)                                                                     \
     fac_multilabel_soft_margin_loss_with(x, y, FAC_OPTIONS(fac_loss_options, __VA_ARGS__))
 

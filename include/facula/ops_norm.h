@@ -15,10 +15,10 @@ FAC_BEGIN
 /* ---- by mean and variance (norm_layers.c) ------------------------------------------------------------------- */
 
 typedef struct fac_norm_options {
-    fac_tensor *weight, *bias; /* NULL: 1 and 0 */
-    double eps;                /* 1e-5, added to the variance */
-    double momentum;           /* 0.1: the share of the new in the running statistics */
-    bool training;             /* of batch_norm: false */
+    fac_tensor *weight, *bias;              /* NULL: 1 and 0 */
+    double eps;                             /* 1e-5, added to the variance */
+    double momentum;                        /* 0.1: the share of the new in the running statistics */
+    bool training;                          /* of batch_norm: false */
     fac_tensor *running_mean, *running_var; /* of instance_norm */
     bool use_input_stats;                   /* of instance_norm: true */
 } fac_norm_options;
@@ -54,10 +54,10 @@ FAC_API fac_tensor *fac_instance_norm_with(fac_tensor *input, fac_norm_options o
 /* ---- by neighbours and lengths (similarity.c) --------------------------------------------------------------- */
 
 typedef struct fac_similarity_options {
-    double p;     /* 2 */
-    int64_t dim;  /* 1 */
-    double eps;   /* NAN: the function's own default */
-    bool keepdim; /* false */
+    double p;              /* 2 */
+    int64_t dim;           /* 1 */
+    double eps;            /* NAN: the function's own default */
+    bool keepdim;          /* false */
     double alpha, beta, k; /* of local_response_norm: 1e-4, 0.75, 1 */
 } fac_similarity_options;
 static inline fac_similarity_options fac_similarity_options_defaults(void)

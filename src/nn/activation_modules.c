@@ -11,9 +11,9 @@
 /* How a keyword is printed. */
 typedef enum style {
     NOT_THERE,
-    AS_FLOAT,  /* alpha=1.0 */
-    AS_NUMBER, /* beta=1: an integer where it is one */
-    BARE,      /* 0.5 */
+    AS_FLOAT,   /* alpha=1.0 */
+    AS_NUMBER,  /* beta=1: an integer where it is one */
+    BARE,       /* 0.5 */
     APPROXIMATE /* approximate='none', a text: 1 if it is "tanh" */
 } style;
 
@@ -91,7 +91,10 @@ LIST(PLAIN, INPLACE, SILENT)
 #undef INPLACE
 #undef SILENT
 
-#define TYPE(title) {.name = title, .size = sizeof(activation), .forward = forward, .extra_repr = extra_repr}
+#define TYPE(title)                                                                                                    \
+    {                                                                                                                  \
+        .name = title, .size = sizeof(activation), .forward = forward, .extra_repr = extra_repr                        \
+    }
 #define PLAIN(name, title, first, second, y) {#name, TYPE(title), {first, second}, apply_##name, NULL, false},
 #define INPLACE(name, title, first, second, y, y_)                                                                     \
     {#name, TYPE(title), {first, second}, apply_##name, apply_##name##_, false},

@@ -69,15 +69,19 @@ static int extra_repr(const fac_module *self, char *text, size_t size)
     const fac_conv_options *o = &c->options;
     char tuple[256], rest[1024] = "", *p = rest;
     char kernel[256], stride[256];
-    if (o->padding_name) p += sprintf(p, ", padding=%s", o->padding_name);
-    else if (!all_are(o->paddings, 0)) p += sprintf(p, ", padding=%s", fac__python_tuple(o->paddings, tuple));
+    if (o->padding_name)
+        p += sprintf(p, ", padding=%s", o->padding_name);
+    else if (!all_are(o->paddings, 0))
+        p += sprintf(p, ", padding=%s", fac__python_tuple(o->paddings, tuple));
     if (!all_are(o->dilations, 1)) p += sprintf(p, ", dilation=%s", fac__python_tuple(o->dilations, tuple));
-    if (!all_are(o->output_paddings, 0)) p += sprintf(p, ", output_padding=%s", fac__python_tuple(o->output_paddings, tuple));
+    if (!all_are(o->output_paddings, 0))
+        p += sprintf(p, ", output_padding=%s", fac__python_tuple(o->output_paddings, tuple));
     if (o->groups != 1) p += sprintf(p, ", groups=%lld", (long long)o->groups);
     if (!c->bias) p += sprintf(p, ", bias=False");
     if (c->padding_mode != padding_modes[0]) p += sprintf(p, ", padding_mode=%s", c->padding_mode);
     return snprintf(text, size, "%lld, %lld, kernel_size=%s, stride=%s%s", (long long)c->in_channels,
-                    (long long)c->out_channels, fac__python_tuple(c->kernel, kernel), fac__python_tuple(o->strides, stride), rest);
+                    (long long)c->out_channels, fac__python_tuple(c->kernel, kernel),
+                    fac__python_tuple(o->strides, stride), rest);
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------- */
@@ -116,7 +120,8 @@ static bool settle(conv *c, fac_dims kernel, const fac_nn_conv_options *o)
     if (c->in_channels % o->groups) return fac__value_error("in_channels must be divisible by groups"), false;
     if (c->out_channels % o->groups) return fac__value_error("out_channels must be divisible by groups"), false;
     if (o->padding_name && !(to->padding_name = known(padding_names, 2, o->padding_name)))
-        return fac__value_error("Invalid padding string '%s', should be one of {'same', 'valid'}", o->padding_name), false;
+        return fac__value_error("Invalid padding string '%s', should be one of {'same', 'valid'}", o->padding_name),
+               false;
     if (o->padding_name && !strcmp(o->padding_name, "same") && !all_are(to->strides, 1))
         return fac__value_error("padding='same' is not supported for strided convolutions"), false;
     c->padding_mode = known(padding_modes, 4, o->padding_mode);

@@ -12,14 +12,16 @@
 fac_tensor *fac_init_uniform_(fac_tensor *t, double a, double b)
 {
     FAC__NEED(t);
-    fac_no_grad t = fac_uniform_(t, a, b);
+    fac_no_grad
+        t = fac_uniform_(t, a, b);
     return t;
 }
 
 fac_tensor *fac_init_normal_(fac_tensor *t, double mean, double std)
 {
     FAC__NEED(t);
-    fac_no_grad t = fac_normal_(t, mean, std);
+    fac_no_grad
+        t = fac_normal_(t, mean, std);
     return t;
 }
 
@@ -35,8 +37,7 @@ fac_tensor *fac_init_trunc_normal_(fac_tensor *t, double mean, double std, doubl
     FAC__NEED(t);
     if (!(std > 0) || !(a <= b)) return fac__value_error("trunc_normal_ expects std > 0 and a <= b");
     double low = normal_cdf((a - mean) / std), high = normal_cdf((b - mean) / std);
-    fac_no_grad
-    {
+    fac_no_grad {
         t = fac_erfinv_(fac_uniform_(t, 2 * low - 1, 2 * high - 1));
         t = fac_add_scalar_(fac_mul_scalar_(t, std * sqrt(2.0)), mean);
         t = fac_clamp_(t, a, b);
@@ -86,7 +87,8 @@ double fac_calculate_gain(const char *nonlinearity, double param)
 static bool fans(const fac_tensor *t, double *in, double *out)
 {
     if (t->ndim < 2)
-        return fac__value_error("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"), false;
+        return fac__value_error("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"),
+               false;
     double field = 1;
     for (int i = 2; i < t->ndim; i++)
         field *= (double)t->shape[i];

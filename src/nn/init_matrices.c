@@ -75,13 +75,14 @@ fac_tensor *fac_init_orthogonal_(fac_tensor *t, double gain)
     if (!t->numel) return t;
     int64_t rows = t->shape[0], cols = t->numel / rows;
     fac_tensor *made = NULL;
-    fac_scope
-    {
+    fac_scope {
         fac_tensor *drawn = fac_init_normal_(fac__own(fac__new_like(t, (fac_dtype)t->dtype)), 0, 1);
         fac_tensor *wide = drawn ? fac__own(fac__new_like(t, FAC_FLOAT64)) : NULL;
         if (wide && fac__copy_into(wide, drawn)) {
-            if (rows < cols) orthonormalise(fac__data(wide), rows, cols, cols, 1);
-            else orthonormalise(fac__data(wide), cols, rows, 1, cols);
+            if (rows < cols)
+                orthonormalise(fac__data(wide), rows, cols, cols, 1);
+            else
+                orthonormalise(fac__data(wide), cols, rows, 1, cols);
             for (int64_t i = 0; i < t->numel; i++)
                 ((double *)fac__data(wide))[i] *= gain;
             if (fac__copy_into(t, wide)) made = t;
@@ -98,13 +99,13 @@ fac_tensor *fac_init_sparse_(fac_tensor *t, double sparsity, double std)
     FAC__OP("sparse_");
     FAC__NEED(t);
     if (t->ndim != 2) return fac__value_error("Only tensors with 2 dimensions are supported");
-    if (!(sparsity >= 0 && sparsity <= 1)) return fac__value_error("sparsity has to be between 0 and 1, but got %g", sparsity);
+    if (!(sparsity >= 0 && sparsity <= 1))
+        return fac__value_error("sparsity has to be between 0 and 1, but got %g", sparsity);
     if (!fac_init_normal_(t, 0, std)) return NULL;
     int64_t zeros = (int64_t)ceil(sparsity * (double)t->shape[0]);
     for (int64_t c = 0; c < t->shape[1]; c++) {
         bool good = false;
-        fac_scope
-        {
+        fac_scope {
             fac_tensor *order = fac_randperm(t->shape[0]);
             good = order != NULL;
             for (int64_t i = 0; i < zeros && good; i++)

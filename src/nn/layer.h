@@ -9,12 +9,12 @@
 /* Adds an undefined parameter (a member of the layer's struct) of that shape; on errors the module is marked failed and
  * the result is NULL, which the fac_init functions pass on. */
 fac_tensor *fac__layer_parameter(void *layer, const char *name, fac_dims shape, fac_dtype dtype, fac_tensor **slot);
-#define FAC__PARAMETER_OF(layer, field, shape, dtype)                                                                   \
+#define FAC__PARAMETER_OF(layer, field, shape, dtype)                                                                  \
     ((layer) ? fac__layer_parameter(layer, #field, shape, dtype, &(layer)->field) : NULL)
 /* The same for a buffer, filled with a number. */
 fac_tensor *fac__layer_buffer(void *layer, const char *name, fac_dims shape, fac_dtype dtype, double value,
                               fac_tensor **slot);
-#define FAC__BUFFER_OF(layer, field, shape, dtype, value)                                                               \
+#define FAC__BUFFER_OF(layer, field, shape, dtype, value)                                                              \
     ((layer) ? fac__layer_buffer(layer, #field, shape, dtype, value, &(layer)->field) : NULL)
 
 /* The default initialisation of Linear and the convolutions: weight uniform within 1 / sqrt(fan in) by way of

@@ -13,8 +13,8 @@ void *fac_module_new(const fac_module_type *type)
 {
     FAC__NEED(type);
     if (type->size < sizeof(fac_module))
-        return fac__value_error("a module type's size must be that of its struct, which begins with a fac_module; got %zu",
-                                type->size);
+        return fac__value_error(
+            "a module type's size must be that of its struct, which begins with a fac_module; got %zu", type->size);
     fac_module *m = fac__calloc(type->size);
     if (!m) return NULL;
     m->type = type;
@@ -44,8 +44,10 @@ void fac_module_free(void *module)
 {
     fac_module *m = module;
     if (!m) return;
-    if (m->parent) fac__value_error("%s is part of %s and is freed with it", m->type->name, m->parent->type->name);
-    else free_tree(m);
+    if (m->parent)
+        fac__value_error("%s is part of %s and is freed with it", m->type->name, m->parent->type->name);
+    else
+        free_tree(m);
 }
 
 fac_module *fac_module_ready(void *module)
@@ -154,8 +156,10 @@ static fac_tensor *add_tensor(void *self, const char *name, fac_tensor *t, fac_t
     } else if (kind == FAC__PARAMETER) {
         if (!fac_dtype_is_floating((fac_dtype)t->dtype))
             fac__runtime_error("Only Tensors of floating point and complex dtype can require gradients");
-        else if (t->grad_fn || (t->base && fac_requires_grad(t))) held = fac__new_alias(t);
-        else held = fac__retain(t);
+        else if (t->grad_fn || (t->base && fac_requires_grad(t)))
+            held = fac__new_alias(t);
+        else
+            held = fac__retain(t);
         if (held) held->requires_grad = true;
     } else {
         held = fac__retain(t);
@@ -200,7 +204,8 @@ static fac_tensor *clone_of(const clones *c, const fac_tensor *t)
 static fac_module *copy_tree(const fac_module *from, const clones *c)
 {
     const fac_module_type *type = from->type;
-    if (type->free && !type->copy) return fac__type_error("%s cannot be copied: its type has free and no copy", type->name);
+    if (type->free && !type->copy)
+        return fac__type_error("%s cannot be copied: its type has free and no copy", type->name);
     fac_module *m = fac_module_new(type);
     if (!m) return NULL;
     memcpy((char *)m + sizeof *m, (const char *)from + sizeof *m, type->size - sizeof *m);
@@ -212,8 +217,10 @@ static fac_module *copy_tree(const fac_module *from, const clones *c)
     for (int i = 0; i < from->count; i++) {
         const fac__member *member = &from->members[i];
         void *slot = member->slot ? (char *)m + member->slot : NULL;
-        if (member->kind == FAC__CHILD) fac__add_child(m, member->name, copy_tree(member->child, c), slot);
-        else add_tensor(m, member->name, clone_of(c, member->tensor), slot, member->kind);
+        if (member->kind == FAC__CHILD)
+            fac__add_child(m, member->name, copy_tree(member->child, c), slot);
+        else
+            add_tensor(m, member->name, clone_of(c, member->tensor), slot, member->kind);
         if (m->failed) break;
         m->members[i].optional = member->optional;
     }
@@ -232,7 +239,9 @@ fac_module *fac_copy_module(const void *module)
     bool good = c.to != NULL;
     for (int64_t i = 0; i < c.from.count && good; i++) {
         const fac_tensor *t = c.from.items[i].member->tensor;
-        fac_no_grad fac_scope c.to[i] = fac_keep(fac_clone((fac_tensor *)t));
+        fac_no_grad
+            fac_scope
+                c.to[i] = fac_keep(fac_clone((fac_tensor *)t));
         good = c.to[i] != NULL;
         if (good && t->requires_grad) c.to[i]->requires_grad = true;
     }
@@ -329,7 +338,9 @@ static bool to_dtype(const fac__named_list *list, fac_dtype dtype)
         fac_tensor *t = list->items[i / 2].member->tensor;
         if (i % 2) t = t->grad;
         if (!t || !fac_dtype_is_floating((fac_dtype)t->dtype) || t->dtype == dtype) continue;
-        fac_no_grad fac_scope casts[i] = fac_keep(fac_to(t, dtype));
+        fac_no_grad
+            fac_scope
+                casts[i] = fac_keep(fac_to(t, dtype));
         good = casts[i] != NULL;
     }
     for (int64_t i = 0; casts && i < 2 * list->count; i++) {
@@ -347,8 +358,9 @@ bool fac_module_to(void *module, fac_dtype dtype)
     fac_module *m = module;
     FAC__NEED_OR(m, false);
     if (!fac_dtype_is_floating(dtype))
-        return fac__type_error("nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.%s",
-                               fac_dtype_name(dtype)),
+        return fac__type_error(
+                   "nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.%s",
+                   fac_dtype_name(dtype)),
                false;
     fac__named_list list;
     if (!fac__list_named(m, FAC__PARAMETER | FAC__BUFFER, true, &list)) return false;

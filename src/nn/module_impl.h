@@ -2,8 +2,8 @@
 #ifndef FACULA_MODULE_INTERNAL_H
 #define FACULA_MODULE_INTERNAL_H
 
-#include "core/raise.h"
 #include "core/memory.h"
+#include "core/raise.h"
 #include "core/tensor_impl.h"
 #include "facula/module.h"
 

@@ -76,7 +76,8 @@ static void check_shapes(const fac__named_list *list, const fac_state *state, ac
         const fac_tensor *have = list->items[i].member->tensor, *given = fac_state_get(state, list->items[i].name);
         if (!given || fac__same_shape(have, given)) continue;
         say(a,
-            "\n\tsize mismatch for %s: copying a param with shape torch.Size(%s) from checkpoint, the shape in current model "
+            "\n\tsize mismatch for %s: copying a param with shape torch.Size(%s) from checkpoint, the shape in current "
+            "model "
             "is torch.Size(%s).",
             list->items[i].name, fac__shape_text(given->ndim, given->shape), fac__shape_text(have->ndim, have->shape));
     }
@@ -96,8 +97,10 @@ static bool load(const fac__named_list *list, const fac_state *state)
     }
     for (int64_t i = 0; casts && i < list->count; i++) {
         fac_tensor *have = list->items[i].member->tensor;
-        if (good && casts[i]) good = fac__copy_into(have, casts[i]);
-        else if (good && list->items[i].member->optional) good = fac__fill_into(have, fac_scalar_int(0));
+        if (good && casts[i])
+            good = fac__copy_into(have, casts[i]);
+        else if (good && list->items[i].member->optional)
+            good = fac__fill_into(have, fac_scalar_int(0));
         if (casts[i] || list->items[i].member->optional) have->storage->version++;
         fac_release(casts[i]);
     }
@@ -117,8 +120,10 @@ bool fac_load_state_dict_with(void *module, const fac_state *state, fac_load_sta
     if (options.strict) check_names(&list, state, &a);
     check_shapes(&list, state, &a);
     bool good = false;
-    if (a.length) fac__runtime_error("Error(s) in loading state_dict for %s:%s", m->type->name, a.text);
-    else good = load(&list, state);
+    if (a.length)
+        fac__runtime_error("Error(s) in loading state_dict for %s:%s", m->type->name, a.text);
+    else
+        good = load(&list, state);
     fac__free_named(&list);
     return good;
 }

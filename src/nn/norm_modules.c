@@ -32,7 +32,8 @@ static double momentum_of(batch *m)
     bool counts = m->base.training && m->num_batches_tracked && !m->by_instance;
     if (counts) {
         fac_tensor *count = NULL;
-        fac_no_grad count = fac_add_scalar_(m->num_batches_tracked, 1);
+        fac_no_grad
+            count = fac_add_scalar_(m->num_batches_tracked, 1);
         if (!count) return NAN;
     }
     if (!isnan(m->options.momentum)) return m->options.momentum;
@@ -63,9 +64,9 @@ static int batch_repr(const fac_module *self, char *text, size_t size)
     const batch *m = (const batch *)self;
     char eps[32], momentum[32] = "None";
     if (!isnan(m->options.momentum)) fac__python_float(m->options.momentum, momentum);
-    return snprintf(text, size, "%lld, eps=%s, momentum=%s, affine=%s, track_running_stats=%s", (long long)m->num_features,
-                    fac__python_float(m->options.eps, eps), momentum, fac__python_bool(m->options.affine),
-                    fac__python_bool(m->options.track_running_stats));
+    return snprintf(text, size, "%lld, eps=%s, momentum=%s, affine=%s, track_running_stats=%s",
+                    (long long)m->num_features, fac__python_float(m->options.eps, eps), momentum,
+                    fac__python_bool(m->options.affine), fac__python_bool(m->options.track_running_stats));
 }
 
 static void add_affine(void *layer, fac_dims shape, fac_dtype dtype, fac_tensor **weight, fac_tensor **bias)
@@ -92,7 +93,8 @@ static fac_module *make_batch(const fac_module_type *type, int64_t features, int
         FAC__BUFFER_OF(m, running_mean, FAC_DIMS(features), options.dtype, 0);
         FAC__BUFFER_OF(m, running_var, FAC_DIMS(features), options.dtype, 1);
         if (FAC__BUFFER_OF(m, num_batches_tracked, FAC_DIMS(), FAC_INT64, 0)) {
-            fac__find_member(&m->base, "num_batches_tracked", 19)->optional = true; /* as states without a version lack it */
+            fac__find_member(&m->base, "num_batches_tracked", 19)->optional =
+                true; /* as states without a version lack it */
         }
     }
     return fac_module_ready(m);
@@ -168,7 +170,8 @@ fac_module *fac_nn_group_norm_with(int64_t num_groups, int64_t num_channels, fac
     FAC__OP("GroupNorm");
     static const fac_module_type type = {
         .name = "GroupNorm", .size = sizeof(layer), .forward = group_forward, .extra_repr = group_repr};
-    if (num_groups < 1 || num_channels % num_groups) return fac__value_error("num_channels must be divisible by num_groups");
+    if (num_groups < 1 || num_channels % num_groups)
+        return fac__value_error("num_channels must be divisible by num_groups");
     layer *m = fac_module_new(&type);
     if (!m) return NULL;
     m->groups = num_groups;
@@ -196,14 +199,17 @@ static int response_repr(const fac_module *self, char *text, size_t size)
 {
     const response *m = (const response *)self;
     char alpha[32], beta[32], k[32];
-    return snprintf(text, size, "%lld, alpha=%s, beta=%s, k=%s", (long long)m->size, fac__python_float(m->options.alpha, alpha),
-                    fac__python_float(m->options.beta, beta), fac__python_float(m->options.k, k));
+    return snprintf(text, size, "%lld, alpha=%s, beta=%s, k=%s", (long long)m->size,
+                    fac__python_float(m->options.alpha, alpha), fac__python_float(m->options.beta, beta),
+                    fac__python_float(m->options.k, k));
 }
 
 fac_module *fac_nn_local_response_norm_with(int64_t size, fac_similarity_options options)
 {
-    static const fac_module_type type = {
-        .name = "LocalResponseNorm", .size = sizeof(response), .forward = response_forward, .extra_repr = response_repr};
+    static const fac_module_type type = {.name = "LocalResponseNorm",
+                                         .size = sizeof(response),
+                                         .forward = response_forward,
+                                         .extra_repr = response_repr};
     response *m = fac_module_new(&type);
     if (!m) return NULL;
     m->size = size;

@@ -50,9 +50,12 @@ fac_module *fac_nn_embedding_with(int64_t num_embeddings, int64_t embedding_dim,
     m->options = options;
     if (pads) m->options.padding_idx = padding;
     FAC__PARAMETER_OF(m, weight, FAC_DIMS(num_embeddings, embedding_dim), FAC_DTYPE_NONE);
-    if (!m->weight || !fac_init_normal_(m->weight, 0, 1)) m->base.failed = true;
+    if (!m->weight || !fac_init_normal_(m->weight, 0, 1))
+        m->base.failed = true;
     else if (pads)
-        fac_no_grad fac_scope m->base.failed |= !fac_init_zeros_(fac_select(m->weight, 0, padding));
+        fac_no_grad
+            fac_scope
+                m->base.failed |= !fac_init_zeros_(fac_select(m->weight, 0, padding));
     return fac_module_ready(m);
 }
 
@@ -75,7 +78,8 @@ static int dropout_repr(const fac_module *self, char *text, size_t size)
 {
     const dropout *m = (const dropout *)self;
     char p[32];
-    return snprintf(text, size, "p=%s, inplace=%s", fac__python_float(m->options.p, p), fac__python_bool(m->options.inplace));
+    return snprintf(text, size, "p=%s, inplace=%s", fac__python_float(m->options.p, p),
+                    fac__python_bool(m->options.inplace));
 }
 
 #define DROPOUT(id, title)                                                                                             \

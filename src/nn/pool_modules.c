@@ -54,9 +54,10 @@ static int window_repr(const fac_module *self, char *text, size_t size)
     one_or_tuple(p, p->size, 0, kernel);
     one_or_tuple(p, whole ? p->size : o->strides, o->stride, stride);
     one_or_tuple(p, o->paddings, o->padding, padding);
-    if (p->form->kind == AVG) return snprintf(text, size, "kernel_size=%s, stride=%s, padding=%s", kernel, stride, padding);
-    return snprintf(text, size, "kernel_size=%s, stride=%s, padding=%s, dilation=%s, ceil_mode=%s", kernel, stride, padding,
-                    one_or_tuple(p, o->dilations, o->dilation, dilation), fac__python_bool(o->ceil_mode));
+    if (p->form->kind == AVG)
+        return snprintf(text, size, "kernel_size=%s, stride=%s, padding=%s", kernel, stride, padding);
+    return snprintf(text, size, "kernel_size=%s, stride=%s, padding=%s, dilation=%s, ceil_mode=%s", kernel, stride,
+                    padding, one_or_tuple(p, o->dilations, o->dilation, dilation), fac__python_bool(o->ceil_mode));
 }
 
 static fac_module *make(const form *f, fac_dims size, const fac_pool_options *options)
@@ -70,7 +71,10 @@ static fac_module *make(const form *f, fac_dims size, const fac_pool_options *op
     return &p->base;
 }
 
-#define TYPE(title, repr) {.name = title, .size = sizeof(pool), .forward = forward, .extra_repr = repr}
+#define TYPE(title, repr)                                                                                              \
+    {                                                                                                                  \
+        .name = title, .size = sizeof(pool), .forward = forward, .extra_repr = repr                                    \
+    }
 #define WINDOW(id, title, kind, tuples)                                                                                \
     fac_module *fac_nn_##id##_with(fac_dims kernel, fac_pool_options options)                                          \
     {                                                                                                                  \

@@ -27,15 +27,15 @@ static fac_tensor *times(fac_tensor *x, fac_tensor *noise, bool inplace)
 
 static fac_tensor *drop(fac_tensor *x, fac_dropout_options o, way w)
 {
-    if (!(o.p >= 0 && o.p <= 1)) return fac__value_error("dropout probability has to be between 0 and 1, but got %g", o.p);
+    if (!(o.p >= 0 && o.p <= 1))
+        return fac__value_error("dropout probability has to be between 0 and 1, but got %g", o.p);
     if (o.p == 0 || !o.training || !x->numel) return x;
     if (!fac_dtype_is_floating((fac_dtype)x->dtype))
         return fac__runtime_error("result type Float can't be cast to the desired output type %s",
                                   fac__dtype_word((fac_dtype)x->dtype));
     if (o.p == 1) return times(x, fac_zeros(FAC_DIMS(), .dtype = (fac_dtype)x->dtype), o.inplace);
     fac_tensor *noise = w.feature ? empty_features(x) : fac__own(fac__new_like(x, (fac_dtype)x->dtype)), *shift = NULL;
-    fac_no_grad
-    {
+    fac_no_grad {
         noise = fac_bernoulli_(noise, 1 - o.p);
         if (w.alpha) {
             const double alpha = 1.7580993408473766; /* selu's scale * alpha */
@@ -92,10 +92,11 @@ fac_tensor *fac_dropout1d_with(fac_tensor *input, fac_dropout_options options)
     FAC__OP("dropout1d");
     FAC__NEED(input);
     if (input->ndim != 2 && input->ndim != 3)
-        return fac__runtime_error("dropout1d: Expected 2D or 3D input, but received a %dD input. Note that dropout1d exists to "
-                                  "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an "
-                                  "optional batch dimension (i.e. 2D or 3D inputs).",
-                                  input->ndim);
+        return fac__runtime_error(
+            "dropout1d: Expected 2D or 3D input, but received a %dD input. Note that dropout1d exists to "
+            "provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an "
+            "optional batch dimension (i.e. 2D or 3D inputs).",
+            input->ndim);
     return drop_channels(input, options, 3);
 }
 
@@ -128,15 +129,22 @@ FAC__CALL(dropout1d, R(fac_dropout1d_with(T(0), OPTIONS_INPLACE)))
 FAC__CALL(dropout2d, R(fac_dropout2d_with(T(0), OPTIONS_INPLACE)))
 FAC__CALL(dropout3d, R(fac_dropout3d_with(T(0), OPTIONS_INPLACE)))
 
-#define ATEN(name, doc) {#name "(Tensor input, float p, bool train) -> Tensor", name, doc}
+#define ATEN(name, doc)                                                                                                \
+    {                                                                                                                  \
+#name "(Tensor input, float p, bool train) -> Tensor", name, doc                                               \
+    }
 #define FUNCTIONAL(name, training, call, doc)                                                                          \
-    {#name ".functional(Tensor input, float p=0.5, bool training=" #training ", bool inplace=False) -> Tensor", call, doc}
+    {                                                                                                                  \
+#name ".functional(Tensor input, float p=0.5, bool training=" #training ", bool inplace=False) -> Tensor",     \
+            call, doc                                                                                                  \
+    }
 const fac__op fac__ops_dropout[] = {
     ATEN(dropout, "Elements set to 0 with probability p, the rest divided by 1 - p."),
     FUNCTIONAL(dropout, True, dropout_functional, "Elements set to 0 with probability p, the rest divided by 1 - p."),
     ATEN(feature_dropout, "Channels set to 0 with probability p, the rest divided by 1 - p."),
     ATEN(alpha_dropout, "Dropout that keeps the mean and variance of selu's results."),
-    FUNCTIONAL(alpha_dropout, False, alpha_dropout_functional, "Dropout that keeps the mean and variance of selu's results."),
+    FUNCTIONAL(alpha_dropout, False, alpha_dropout_functional,
+               "Dropout that keeps the mean and variance of selu's results."),
     ATEN(feature_alpha_dropout, "alpha_dropout of whole channels."),
     FUNCTIONAL(feature_alpha_dropout, False, feature_alpha_dropout_functional, "alpha_dropout of whole channels."),
     FUNCTIONAL(dropout1d, True, dropout1d, "Channels of sequences set to 0 with probability p."),

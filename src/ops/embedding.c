@@ -23,14 +23,17 @@ static bool check_indices(const fac_tensor *index, int64_t rows)
 static fac_tensor *factors(const fac__embedding_args *a, const fac_tensor *index)
 {
     const int64_t *t = fac__data(index);
-    fac_tensor *f = fac_ones(FAC_DIMS(a->count, 1), .dtype = a->dtype), *times = fac_zeros(FAC_DIMS(a->rows), .dtype = FAC_INT64);
+    fac_tensor *f = fac_ones(FAC_DIMS(a->count, 1), .dtype = a->dtype),
+               *times = fac_zeros(FAC_DIMS(a->rows), .dtype = FAC_INT64);
     if (!f || !times) return NULL;
     int64_t *n = fac__data(times), size = (int64_t)fac_dtype_size(a->dtype);
     for (int64_t i = 0; i < a->count; i++)
         n[t[i]]++;
     for (int64_t i = 0; i < a->count; i++)
         fac__store_double(a->dtype, (char *)fac__data(f) + i * size,
-                          t[i] == a->padding ? 0 : a->by_frequency ? 1 / (double)n[t[i]] : 1);
+                          t[i] == a->padding ? 0
+                          : a->by_frequency  ? 1 / (double)n[t[i]]
+                                             : 1);
     return f;
 }
 
@@ -53,7 +56,8 @@ static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
         return;
     }
     int64_t shape[] = {a.rows, a.width};
-    fac_tensor *dw = fac__own(fac__new(a.dtype, 2, shape)), *times = a.by_frequency ? fac__own(fac__new(FAC_INT64, 1, shape)) : NULL;
+    fac_tensor *dw = fac__own(fac__new(a.dtype, 2, shape)),
+               *times = a.by_frequency ? fac__own(fac__new(FAC_INT64, 1, shape)) : NULL;
     g = fac__plain(g, a.dtype);
     if (!dw || !g || (a.by_frequency && !times)) return;
     a.index = fac__data(index);
@@ -83,10 +87,12 @@ fac_tensor *fac_embedding_with(fac_tensor *indices, fac_tensor *weight, fac_embe
     FAC__NEED(weight);
     if (weight->ndim != 2) return fac__runtime_error("'weight' must be 2-D");
     if (indices->dtype != FAC_INT64 && indices->dtype != FAC_INT32)
-        return fac__runtime_error("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
-                                  "but got torch.%sTensor instead (while checking arguments for embedding)",
-                                  fac__dtype_word((fac_dtype)indices->dtype));
-    fac__embedding_args a = {.dtype = (fac_dtype)weight->dtype, .rows = weight->shape[0], .width = weight->shape[1], .padding = -1};
+        return fac__runtime_error(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
+            "but got torch.%sTensor instead (while checking arguments for embedding)",
+            fac__dtype_word((fac_dtype)indices->dtype));
+    fac__embedding_args a = {
+        .dtype = (fac_dtype)weight->dtype, .rows = weight->shape[0], .width = weight->shape[1], .padding = -1};
     if (options.padding_idx != FAC_NO_PADDING) {
         a.padding = options.padding_idx < 0 ? options.padding_idx + a.rows : options.padding_idx;
         if (a.padding < 0 || a.padding >= a.rows) return fac__value_error("Padding_idx must be within num_embeddings");
@@ -126,8 +132,10 @@ fac_tensor *fac_one_hot(fac_tensor *self, int64_t num_classes)
         fac_tensor *max = NULL, *min = fac_aminmax(self, &max);
         if (!min) return NULL;
         if (fac_item_int(min) < 0) return fac__runtime_error("Class values must be non-negative.");
-        if (num_classes == -1) num_classes = fac_item_int(max) + 1;
-        else if (fac_item_int(max) >= num_classes) return fac__runtime_error("Class values must be smaller than num_classes.");
+        if (num_classes == -1)
+            num_classes = fac_item_int(max) + 1;
+        else if (fac_item_int(max) >= num_classes)
+            return fac__runtime_error("Class values must be smaller than num_classes.");
     }
     return fac_to(fac_eq(fac_unsqueeze(self, -1), fac_arange(0, num_classes, 1)), FAC_INT64);
 }

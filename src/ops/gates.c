@@ -34,7 +34,8 @@ fac_tensor *fac_prelu(fac_tensor *self, fac_tensor *weight)
     FAC__NEED(self);
     FAC__NEED(weight);
     if (weight->ndim > 1)
-        return fac__runtime_error("prelu: Expected `weight` to be a scalar or 1D tensor, but got ndim = %d", weight->ndim);
+        return fac__runtime_error("prelu: Expected `weight` to be a scalar or 1D tensor, but got ndim = %d",
+                                  weight->ndim);
     if (self->dtype != weight->dtype)
         return fac__runtime_error("Found dtype %s but expected %s", fac__dtype_word((fac_dtype)weight->dtype),
                                   fac__dtype_word((fac_dtype)self->dtype));
@@ -42,9 +43,10 @@ fac_tensor *fac_prelu(fac_tensor *self, fac_tensor *weight)
         return fac__runtime_error("\"prelu_cpu\" not implemented for '%s'", fac__dtype_word((fac_dtype)self->dtype));
     int64_t channels = self->ndim > 1 ? self->shape[1] : 1;
     if (weight->numel != 1 && weight->numel != channels)
-        return fac__runtime_error("Mismatch of parameter numbers and input channel size. Found parameter numbers = %lld and "
-                                  "channel size = %lld.",
-                                  (long long)weight->numel, (long long)channels);
+        return fac__runtime_error(
+            "Mismatch of parameter numbers and input channel size. Found parameter numbers = %lld and "
+            "channel size = %lld.",
+            (long long)weight->numel, (long long)channels);
     fac_dims shape = {.n = self->ndim};
     for (int i = 0; i < shape.n; i++)
         shape.d[i] = i == 1 ? weight->numel : 1;
@@ -92,7 +94,8 @@ const fac__op fac__ops_gates[] = {
     {"glu(Tensor self, int dim=-1) -> Tensor", glu, "The first half along dim times the sigmoid of the second."},
     {"logsigmoid(Tensor input) -> Tensor", logsigmoid, "log(sigmoid(input)); ATen's name is log_sigmoid."},
     {"prelu(Tensor self, Tensor weight) -> Tensor", prelu, "self where it is positive, else self * weight."},
-    {"rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? generator=None) "
+    {"rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? "
+     "generator=None) "
      "-> Tensor",
      rrelu, "self where it is positive, else times a random slope."},
     {"rrelu.functional(Tensor input, float lower=0.125, float upper=0.3333333333333333, bool training=False, "

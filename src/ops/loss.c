@@ -28,9 +28,10 @@ void fac__warn_sizes(const char *loss, const fac_tensor *input, const fac_tensor
 {
     static atomic_flag warned = ATOMIC_FLAG_INIT;
     if (fac__same_shape(input, target) || atomic_flag_test_and_set(&warned)) return;
-    fac__warn("%s: Using a target size (torch.Size(%s)) that is different to the input size (torch.Size(%s)). This will "
-              "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-              loss, fac__shape_text(target->ndim, target->shape), fac__shape_text(input->ndim, input->shape));
+    fac__warn(
+        "%s: Using a target size (torch.Size(%s)) that is different to the input size (torch.Size(%s)). This will "
+        "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+        loss, fac__shape_text(target->ndim, target->shape), fac__shape_text(input->ndim, input->shape));
 }
 
 fac_reduction fac__reduction_value(const fac_value *v)
@@ -51,9 +52,12 @@ enum { MINUS = FAC__ROW_sub_plain, TIMES = FAC__ROW_mul };
 static fac_tensor *mse_gradient(fac_tensor *a, fac_tensor *b, fac_tensor *g, double norm, fac_dtype dtype)
 {
     if (fac_is_grad_enabled()) return fac_mul(fac_mul_scalar(fac_sub(a, b), norm), g);
-    static const fac__program program = {
-        .n_in = 3, .n_const = 1, .n_code = 3, .n_out = 1, .out = {6},
-        .code = {{MINUS, {0, 1}}, {TIMES, {3, 4}}, {TIMES, {5, 2}}}};
+    static const fac__program program = {.n_in = 3,
+                                         .n_const = 1,
+                                         .n_code = 3,
+                                         .n_out = 1,
+                                         .out = {6},
+                                         .code = {{MINUS, {0, 1}}, {TIMES, {3, 4}}, {TIMES, {5, 2}}}};
     int ndim;
     int64_t shape[FAC_MAX_DIMS];
     if (!fac__broadcast_shapes(a->ndim, a->shape, b->ndim, b->shape, &ndim, shape)) return NULL;
@@ -99,7 +103,8 @@ fac_tensor *fac_mse_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_op
     double norm = options.reduction == FAC_MEAN ? 2.0 / (double)y->numel : 2.0;
     if (options.reduction != FAC_NONE) {
         fac_tensor *all = y;
-        fac_no_grad y = fac_keep(fac__reduce_loss(all, options.reduction));
+        fac_no_grad
+            y = fac_keep(fac__reduce_loss(all, options.reduction));
         fac_release(all);
         if (!y) return NULL;
     }
@@ -156,8 +161,8 @@ fac_tensor *fac_huber_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_
     FAC__NEED(target);
     if (!(options.delta > 0)) return fac__runtime_error("huber_loss does not support non-positive values for delta.");
     fac__warn_sizes("huber_loss", input, target);
-    return fac__row_loss(FAC__ROW_huber, "huber_cpu", "HuberLossBackward0", input, target, fac_scalar_float(options.delta), NULL,
-                         options.reduction);
+    return fac__row_loss(FAC__ROW_huber, "huber_cpu", "HuberLossBackward0", input, target,
+                         fac_scalar_float(options.delta), NULL, options.reduction);
 }
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */

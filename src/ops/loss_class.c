@@ -20,8 +20,8 @@ static bool check_shapes(const fac_tensor *x, const fac_tensor *target)
 {
     if (x->ndim < 1) return fac__value_error("Expected 1 or more dimensions (got 0)"), false;
     if (x->ndim > 1 && (!target->ndim || x->shape[0] != target->shape[0]))
-        return fac__value_error("Expected input batch_size (%lld) to match target batch_size (%lld).", (long long)x->shape[0],
-                                target->ndim ? (long long)target->shape[0] : 0),
+        return fac__value_error("Expected input batch_size (%lld) to match target batch_size (%lld).",
+                                (long long)x->shape[0], target->ndim ? (long long)target->shape[0] : 0),
                false;
     if (x->ndim <= 2 && target->ndim > 1)
         return fac__runtime_error("0D or 1D target tensor expected, multi-target not supported"), false;
@@ -31,8 +31,9 @@ static bool check_shapes(const fac_tensor *x, const fac_tensor *target)
                false;
     if (x->ndim < 3) return true;
     if (x->ndim == 4 && target->ndim != 3)
-        return fac__runtime_error("only batches of spatial targets supported (3D tensors) but got targets of dimension: %d",
-                                  target->ndim),
+        return fac__runtime_error(
+                   "only batches of spatial targets supported (3D tensors) but got targets of dimension: %d",
+                   target->ndim),
                false;
     int64_t want[FAC_MAX_DIMS] = {x->shape[0]};
     for (int i = 2; i < x->ndim; i++)
@@ -47,9 +48,10 @@ static bool check_weight(const fac_tensor *x, const fac_tensor *weight, int64_t 
 {
     if (!weight) return true;
     if (weight->ndim != 1 || weight->numel != classes)
-        return fac__runtime_error("weight tensor should be defined either for all %lld classes or no classes but got weight "
-                                  "tensor of shape: %s",
-                                  (long long)classes, fac__shape_text(weight->ndim, weight->shape)),
+        return fac__runtime_error(
+                   "weight tensor should be defined either for all %lld classes or no classes but got weight "
+                   "tensor of shape: %s",
+                   (long long)classes, fac__shape_text(weight->ndim, weight->shape)),
                false;
     if (weight->dtype != x->dtype)
         return fac__runtime_error("expected scalar type %s but found %s", fac__dtype_word((fac_dtype)x->dtype),
@@ -92,7 +94,8 @@ static fac__nll_args sizes_of(const fac_tensor *x, fac_reduction reduction, int6
 static fac_tensor *plain(fac_tensor *t)
 {
     fac_tensor *y = t;
-    fac_no_grad y = fac_contiguous(t);
+    fac_no_grad
+        y = fac_contiguous(t);
     return y;
 }
 
@@ -171,8 +174,8 @@ static fac_tensor *class_loss(fac_tensor *x, fac_tensor *target, const fac_loss_
     } else {
         FAC__LAUNCH(fac__k_nll, a.nll);
     }
-    fac__node *n = fac__record(x->ndim > 2 ? "NllLoss2DBackward0" : "NllLossBackward0", backward, 1, SAVED,
-                               sizeof(params), x);
+    fac__node *n =
+        fac__record(x->ndim > 2 ? "NllLoss2DBackward0" : "NllLossBackward0", backward, 1, SAVED, sizeof(params), x);
     if (n && !n->failed) *(params *)n->params = kept;
     fac__save(n, X, x);
     fac__save(n, TARGET, target);
@@ -189,7 +192,8 @@ fac_tensor *fac_nll_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_op
     FAC__NEED(target);
     if (!fac__check_reduction(options.reduction)) return NULL;
     if (!fac_dtype_is_floating((fac_dtype)input->dtype))
-        return fac__runtime_error("\"nll_loss_out_frame\" not implemented for '%s'", fac__dtype_word((fac_dtype)input->dtype));
+        return fac__runtime_error("\"nll_loss_out_frame\" not implemented for '%s'",
+                                  fac__dtype_word((fac_dtype)input->dtype));
     return class_loss(input, target, &options, false);
 }
 
@@ -265,7 +269,8 @@ fac_tensor *fac_cross_entropy_with(fac_tensor *input, fac_tensor *target, fac_lo
     if (input->ndim < 1) return fac__value_error("Expected 1 or more dimensions (got 0)");
     if (options.label_smoothing > 0) return smoothed(input, target, &options);
     bool plain_float = input->dtype == FAC_FLOAT32 || input->dtype == FAC_FLOAT64;
-    if (input->ndim <= 2 && plain_float && input->shape[input->ndim - 1]) return class_loss(input, target, &options, true);
+    if (input->ndim <= 2 && plain_float && input->shape[input->ndim - 1])
+        return class_loss(input, target, &options, true);
     fac_tensor *logs = fac_log_softmax(input, input->ndim == 1 ? 0 : 1, FAC_DTYPE_NONE);
     return logs ? class_loss(logs, target, &options, false) : NULL;
 }
@@ -273,7 +278,7 @@ fac_tensor *fac_cross_entropy_with(fac_tensor *input, fac_tensor *target, fac_lo
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
 #define OPTIONS(weight_at, reduction_at, ignore_at)                                                                    \
-    FAC_OPTIONS(fac_loss_options, .weight = T(weight_at), .reduction = fac__reduction_value(&args[reduction_at]),       \
+    FAC_OPTIONS(fac_loss_options, .weight = T(weight_at), .reduction = fac__reduction_value(&args[reduction_at]),      \
                 .ignore_index = I(ignore_at))
 static fac_tensor *entropy(fac_tensor *x, fac_tensor *target, fac_loss_options options, double label_smoothing)
 {
@@ -286,7 +291,8 @@ FAC__CALL(cross_entropy_loss, R(entropy(T(0), T(1), OPTIONS(2, 3, 4), F(5))))
 FAC__CALL(cross_entropy, R(entropy(T(0), T(1), OPTIONS(2, 4, 3), F(5))))
 
 const fac__op fac__ops_loss_class[] = {
-    {"nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=Mean, int ignore_index=-100) -> Tensor",
+    {"nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=Mean, int ignore_index=-100) -> "
+     "Tensor",
      nll_loss_nd, "Negative log likelihood of class indices."},
     {"nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=Mean, int ignore_index=-100) -> Tensor",
      nll_loss_nd, "Negative log likelihood of class indices."},

@@ -20,8 +20,8 @@ fac_tensor *fac_soft_margin_loss_with(fac_tensor *input, fac_tensor *target, fac
     FAC__OP("soft_margin_loss");
     FAC__NEED(input);
     FAC__NEED(target);
-    return fac__row_loss(FAC__ROW_soft_margin, "soft_margin_loss", "SoftMarginLossBackward0", input, target, fac_scalar_none(),
-                         NULL, options.reduction);
+    return fac__row_loss(FAC__ROW_soft_margin, "soft_margin_loss", "SoftMarginLossBackward0", input, target,
+                         fac_scalar_none(), NULL, options.reduction);
 }
 
 fac_tensor *fac_hinge_embedding_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_options options)
@@ -36,7 +36,8 @@ fac_tensor *fac_hinge_embedding_loss_with(fac_tensor *input, fac_tensor *target,
     return fac__reduce_loss(fac_add(unlike, like), options.reduction);
 }
 
-fac_tensor *fac_margin_ranking_loss_with(fac_tensor *input1, fac_tensor *input2, fac_tensor *target, fac_loss_options options)
+fac_tensor *fac_margin_ranking_loss_with(fac_tensor *input1, fac_tensor *input2, fac_tensor *target,
+                                         fac_loss_options options)
 {
     FAC__OP("margin_ranking_loss");
     FAC__NEED(input1);
@@ -44,10 +45,11 @@ fac_tensor *fac_margin_ranking_loss_with(fac_tensor *input1, fac_tensor *input2,
     FAC__NEED(target);
     if (!fac__check_reduction(options.reduction)) return NULL;
     if (input1->ndim != input2->ndim || input1->ndim != target->ndim)
-        return fac__runtime_error("margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
-                                  "torch.Size(%s), input2: torch.Size(%s), target: torch.Size(%s) ",
-                                  fac__shape_text(input1->ndim, input1->shape), fac__shape_text(input2->ndim, input2->shape),
-                                  fac__shape_text(target->ndim, target->shape));
+        return fac__runtime_error(
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
+            "torch.Size(%s), input2: torch.Size(%s), target: torch.Size(%s) ",
+            fac__shape_text(input1->ndim, input1->shape), fac__shape_text(input2->ndim, input2->shape),
+            fac__shape_text(target->ndim, target->shape));
     fac_tensor *y = fac_add_scalar(fac_mul(fac_neg(target), fac_sub(input1, input2)), fac__or(options.margin, 0));
     return fac__reduce_loss(fac_clamp(y, 0, fac_scalar_none()), options.reduction);
 }
@@ -63,8 +65,8 @@ fac_tensor *fac_cosine_embedding_loss_with(fac_tensor *input1, fac_tensor *input
     int dim = target->ndim;
     if (dim > 1) return fac__runtime_error("0D or 1D target tensor expected, multi-target not supported");
     if (input1->ndim != dim + 1 || input2->ndim != dim + 1)
-        return fac__runtime_error("%dD target tensor expects %dD input tensors, but found inputs with sizes %s and %s.", dim,
-                                  dim + 1, fac__shape_text(input1->ndim, input1->shape),
+        return fac__runtime_error("%dD target tensor expects %dD input tensors, but found inputs with sizes %s and %s.",
+                                  dim, dim + 1, fac__shape_text(input1->ndim, input1->shape),
                                   fac__shape_text(input2->ndim, input2->shape));
     const double epsilon = 1e-12;
     fac_tensor *product = fac_sum(fac_mul(input1, input2), .dim = dim);
@@ -88,8 +90,8 @@ fac_tensor *fac_triplet_margin_loss_with(fac_tensor *anchor, fac_tensor *positiv
     FAC__NEED(negative);
     if (!fac__check_reduction(options.reduction)) return NULL;
     if (anchor->ndim != positive->ndim || anchor->ndim != negative->ndim)
-        return fac__runtime_error("All inputs should have same dimension but got %dD, %dD and %dD inputs.", anchor->ndim,
-                                  positive->ndim, negative->ndim);
+        return fac__runtime_error("All inputs should have same dimension but got %dD, %dD and %dD inputs.",
+                                  anchor->ndim, positive->ndim, negative->ndim);
     double p = fac__or(options.p, 2), eps = fac__or(options.eps, 1e-6);
     fac_tensor *near = fac_pairwise_distance(anchor, positive, .p = p, .eps = eps);
     fac_tensor *far = fac_pairwise_distance(anchor, negative, .p = p, .eps = eps);
@@ -110,7 +112,8 @@ static fac_tensor *as_rows(fac_tensor *x)
 }
 
 /* A mean over classes and what is left of the samples. */
-static fac_tensor *reduce_samples(fac_tensor *each, int64_t classes, fac_reduction reduction, bool scalar, const char *node)
+static fac_tensor *reduce_samples(fac_tensor *each, int64_t classes, fac_reduction reduction, bool scalar,
+                                  const char *node)
 {
     fac_tensor *y = fac_div_scalar(fac_sum(each, .dim = 1), classes);
     if (reduction == FAC_NONE && scalar) y = fac_reshape(y, FAC_DIMS());
@@ -141,7 +144,8 @@ fac_tensor *fac_multi_margin_loss_with(fac_tensor *input, fac_tensor *target, fa
     fac_tensor *own = fac_gather(x, 1, target);
     fac_tensor *each = fac_relu(fac_sub(fac_add_scalar(x, fac__or(options.margin, 1)), own));
     if (p == 2) each = fac_mul(each, each);
-    if (options.weight) each = fac_mul(each, fac_gather(fac_expand(options.weight, FAC_DIMS(rows, classes)), 1, target));
+    if (options.weight)
+        each = fac_mul(each, fac_gather(fac_expand(options.weight, FAC_DIMS(rows, classes)), 1, target));
     fac_tensor *others = fac_ne(fac_arange(0, classes, 1), target);
     each = fac_where(others, each, zero());
     return reduce_samples(each, classes, options.reduction, scalar, "MultiMarginLossBackward0");
@@ -160,8 +164,10 @@ static bool read_labels(const fac_tensor *target, fac_tensor *index, fac_tensor 
             if (t[k] < -1 || t[k] >= classes) return false;
             on = on && t[k] >= 0;
             v[k] = on;
-            if (on) n[t[k]] = true;
-            else t[k] = 0;
+            if (on)
+                n[t[k]] = true;
+            else
+                t[k] = 0;
         }
     }
     return true;
@@ -174,7 +180,8 @@ fac_tensor *fac_multilabel_margin_loss_with(fac_tensor *input, fac_tensor *targe
     FAC__NEED(target);
     if (!fac__check_reduction(options.reduction)) return NULL;
     if (!fac__same_shape(input, target))
-        return fac__runtime_error("inconsistent size %s for argument #2 'target'", fac__shape_text(target->ndim, target->shape));
+        return fac__runtime_error("inconsistent size %s for argument #2 'target'",
+                                  fac__shape_text(target->ndim, target->shape));
     if (target->dtype != FAC_INT64)
         return fac__runtime_error("expected scalar type Long but found %s", fac__dtype_word((fac_dtype)target->dtype));
     fac_tensor *x = as_rows(input), *t = x ? as_rows(target) : NULL, *index = t ? fac_clone(fac_contiguous(t)) : NULL;
@@ -212,14 +219,16 @@ fac_tensor *fac_multilabel_soft_margin_loss_with(fac_tensor *input, fac_tensor *
 #define REDUCTION(i) fac__reduction_value(&args[i])
 FAC__CALL(soft_margin, R(fac_soft_margin_loss_with(T(0), T(1), OPTIONS(.reduction = REDUCTION(2)))))
 FAC__CALL(hinge, R(fac_hinge_embedding_loss_with(T(0), T(1), OPTIONS(.margin = F(2), .reduction = REDUCTION(3)))))
-FAC__CALL(ranking, R(fac_margin_ranking_loss_with(T(0), T(1), T(2), OPTIONS(.margin = F(3), .reduction = REDUCTION(4)))))
-FAC__CALL(cosine, R(fac_cosine_embedding_loss_with(T(0), T(1), T(2), OPTIONS(.margin = F(3), .reduction = REDUCTION(4)))))
-FAC__CALL(triplet,
-          R(fac_triplet_margin_loss_with(T(0), T(1), T(2), OPTIONS(.margin = F(3), .p = F(4), .eps = F(5), .swap = B(6),
-                                                                   .reduction = REDUCTION(7)))))
+FAC__CALL(ranking,
+          R(fac_margin_ranking_loss_with(T(0), T(1), T(2), OPTIONS(.margin = F(3), .reduction = REDUCTION(4)))))
+FAC__CALL(cosine,
+          R(fac_cosine_embedding_loss_with(T(0), T(1), T(2), OPTIONS(.margin = F(3), .reduction = REDUCTION(4)))))
+FAC__CALL(triplet, R(fac_triplet_margin_loss_with(T(0), T(1), T(2),
+                                                  OPTIONS(.margin = F(3), .p = F(4), .eps = F(5), .swap = B(6),
+                                                          .reduction = REDUCTION(7)))))
 FAC__CALL(multi_margin,
-          R(fac_multi_margin_loss_with(
-              T(0), T(1), OPTIONS(.p = F(2), .margin = F(3), .weight = T(4), .reduction = REDUCTION(5)))))
+          R(fac_multi_margin_loss_with(T(0), T(1),
+                                       OPTIONS(.p = F(2), .margin = F(3), .weight = T(4), .reduction = REDUCTION(5)))))
 FAC__CALL(multilabel, R(fac_multilabel_margin_loss_with(T(0), T(1), OPTIONS(.reduction = REDUCTION(2)))))
 FAC__CALL(multilabel_soft,
           R(fac_multilabel_soft_margin_loss_with(T(0), T(1), OPTIONS(.weight = T(2), .reduction = REDUCTION(3)))))

@@ -7,7 +7,8 @@
 
 static void *size_error(const char *format, const fac_tensor *target, const fac_tensor *input)
 {
-    return fac__value_error(format, fac__shape_text(target->ndim, target->shape), fac__shape_text(input->ndim, input->shape));
+    return fac__value_error(format, fac__shape_text(target->ndim, target->shape),
+                            fac__shape_text(input->ndim, input->shape));
 }
 
 /* ---- binary cross entropy ----------------------------------------------------------------------------------- */
@@ -16,11 +17,11 @@ static bool within_unit(fac_tensor *x)
 {
     if (!x->numel || !fac_dtype_is_floating((fac_dtype)x->dtype)) return true;
     bool within = false;
-    fac_no_grad fac_scope
-    {
-        fac_tensor *max = NULL, *min = fac_aminmax(x, &max);
-        within = min && fac_item(min) >= 0 && fac_item(max) <= 1;
-    }
+    fac_no_grad
+        fac_scope {
+            fac_tensor *max = NULL, *min = fac_aminmax(x, &max);
+            within = min && fac_item(min) >= 0 && fac_item(max) <= 1;
+        }
     if (!within) fac__runtime_error("all elements of input should be between 0 and 1");
     return within;
 }
@@ -31,12 +32,13 @@ fac_tensor *fac_binary_cross_entropy_with(fac_tensor *input, fac_tensor *target,
     FAC__NEED(input);
     FAC__NEED(target);
     if (!fac__same_shape(input, target))
-        return size_error("Using a target size (torch.Size(%s)) that is different to the input size (torch.Size(%s)) is "
-                          "deprecated. Please ensure they have the same size.",
-                          target, input);
+        return size_error(
+            "Using a target size (torch.Size(%s)) that is different to the input size (torch.Size(%s)) is "
+            "deprecated. Please ensure they have the same size.",
+            target, input);
     if (!within_unit(input)) return NULL;
-    return fac__row_loss(FAC__ROW_bce, "binary_cross_entropy", "BinaryCrossEntropyBackward0", input, target, fac_scalar_none(),
-                         options.weight, options.reduction);
+    return fac__row_loss(FAC__ROW_bce, "binary_cross_entropy", "BinaryCrossEntropyBackward0", input, target,
+                         fac_scalar_none(), options.weight, options.reduction);
 }
 
 fac_tensor *fac_binary_cross_entropy_with_logits_with(fac_tensor *input, fac_tensor *target, fac_loss_options options)
@@ -46,7 +48,8 @@ fac_tensor *fac_binary_cross_entropy_with_logits_with(fac_tensor *input, fac_ten
     FAC__NEED(target);
     const char *node = "BinaryCrossEntropyWithLogitsBackward0";
     if (!fac__same_shape(input, target))
-        return size_error("Target size (torch.Size(%s)) must be the same as input size (torch.Size(%s))", target, input);
+        return size_error("Target size (torch.Size(%s)) must be the same as input size (torch.Size(%s))", target,
+                          input);
     if (!options.pos_weight)
         return fac__row_loss(FAC__ROW_bce_with_logits, node, node, input, target, fac_scalar_none(), options.weight,
                              options.reduction);
@@ -114,11 +117,13 @@ fac_tensor *fac_gaussian_nll_loss_with(fac_tensor *input, fac_tensor *target, fa
     if (!fac__check_reduction(options.reduction)) return NULL;
     var = fit_variance(var, input);
     fac_tensor *negative = NULL;
-    fac_no_grad negative = fac_any(fac_lt_scalar(var, 0));
+    fac_no_grad
+        negative = fac_any(fac_lt_scalar(var, 0));
     if (!negative) return NULL;
     if (fac_item(negative) != 0) return fac__value_error("var has negative entry/entries");
     var = fac_clone(var);
-    fac_no_grad fac_clamp_(var, fac__or(options.eps, 1e-6), fac_scalar_none());
+    fac_no_grad
+        fac_clamp_(var, fac__or(options.eps, 1e-6), fac_scalar_none());
     fac_tensor *y = fac_add(fac_log(var), fac_div(fac_square(fac_sub(input, target)), var));
     y = fac_mul_scalar(y, 0.5);
     if (options.full) y = fac_add_scalar(y, 0.5 * log(2 * 3.141592653589793));
@@ -135,11 +140,11 @@ FAC__CALL(bce_logits_aten, R(fac_binary_cross_entropy_with_logits_with(
 FAC__CALL(bce_logits, R(fac_binary_cross_entropy_with_logits_with(
                           T(0), T(1), OPTIONS(.weight = T(2), .reduction = REDUCTION(3), .pos_weight = T(4)))))
 FAC__CALL(kl_div, R(fac_kl_div_with(T(0), T(1), OPTIONS(.reduction = REDUCTION(2), .log_target = B(3)))))
-FAC__CALL(poisson_aten,
-          R(fac_poisson_nll_loss_with(
-              T(0), T(1), OPTIONS(.log_input = B(2), .full = B(3), .eps = F(4), .reduction = REDUCTION(5)))))
-FAC__CALL(gaussian, R(fac_gaussian_nll_loss_with(
-                        T(0), T(1), T(2), OPTIONS(.full = B(3), .eps = F(4), .reduction = REDUCTION(5)))))
+FAC__CALL(poisson_aten, R(fac_poisson_nll_loss_with(T(0), T(1),
+                                                    OPTIONS(.log_input = B(2), .full = B(3), .eps = F(4),
+                                                            .reduction = REDUCTION(5)))))
+FAC__CALL(gaussian, R(fac_gaussian_nll_loss_with(T(0), T(1), T(2),
+                                                 OPTIONS(.full = B(3), .eps = F(4), .reduction = REDUCTION(5)))))
 
 /* clang-format off */
 const fac__op fac__ops_loss_probability[] = {

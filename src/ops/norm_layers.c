@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "backend/norm.h"
-#include "facula/ops_reduce.h"
 #include "facula/ops_norm.h"
+#include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
 #include "plain.h"
 
@@ -78,12 +78,18 @@ static void *data_of(fac_tensor *t)
 
 static void launch(kind k, fac__norm_args *a, bool backward)
 {
-    if (k == BATCH && backward) FAC__LAUNCH(fac__k_batch_norm_backward, *a);
-    else if (k == BATCH) FAC__LAUNCH(fac__k_batch_norm, *a);
-    else if (k == GROUP && backward) FAC__LAUNCH(fac__k_group_norm_backward, *a);
-    else if (k == GROUP) FAC__LAUNCH(fac__k_group_norm, *a);
-    else if (backward) FAC__LAUNCH(fac__k_layer_norm_backward, *a);
-    else FAC__LAUNCH(fac__k_layer_norm, *a);
+    if (k == BATCH && backward)
+        FAC__LAUNCH(fac__k_batch_norm_backward, *a);
+    else if (k == BATCH)
+        FAC__LAUNCH(fac__k_batch_norm, *a);
+    else if (k == GROUP && backward)
+        FAC__LAUNCH(fac__k_group_norm_backward, *a);
+    else if (k == GROUP)
+        FAC__LAUNCH(fac__k_group_norm, *a);
+    else if (backward)
+        FAC__LAUNCH(fac__k_layer_norm_backward, *a);
+    else
+        FAC__LAUNCH(fac__k_layer_norm, *a);
 }
 
 static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
@@ -97,7 +103,8 @@ static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
     }
     fac__norm_args a = p->args;
     fac_dtype dtype = a.dtype;
-    fac_tensor *plain = fac__plain(x, dtype), *w = fac__plain(weight, dtype), *g = fac__plain(gy[0], dtype), *work = NULL;
+    fac_tensor *plain = fac__plain(x, dtype), *w = fac__plain(weight, dtype), *g = fac__plain(gy[0], dtype),
+               *work = NULL;
     const fac_tensor *like[INPUTS] = {x, weight, bias};
     fac_tensor *made[INPUTS] = {NULL};
     bool good = plain && g && (w || !weight);
@@ -143,13 +150,14 @@ static fac_tensor *cast(fac_tensor *t, fac_dtype dtype)
 
 /* x of the computation's dtype. Takes the sizes; statistics are new tensors of that shape, and go to stats[2], too, if it is
  * not NULL. */
-static fac_tensor *normalise(kind k, const char *name, fac__norm_args a, fac_tensor *x, fac_tensor *weight, fac_tensor *bias,
-                             fac_dims shape, fac_tensor **stats)
+static fac_tensor *normalise(kind k, const char *name, fac__norm_args a, fac_tensor *x, fac_tensor *weight,
+                             fac_tensor *bias, fac_dims shape, fac_tensor **stats)
 {
     params kept = {k, a};
     if (!x) return NULL;
     fac_tensor *plain = fac__plain(x, a.dtype), *w = fac__plain(weight, a.dtype), *b = fac__plain(bias, a.dtype);
-    fac_tensor *mean = fac__own(fac__new(a.dtype, shape.n, shape.d)), *rstd = fac__own(fac__new(a.dtype, shape.n, shape.d));
+    fac_tensor *mean = fac__own(fac__new(a.dtype, shape.n, shape.d)),
+               *rstd = fac__own(fac__new(a.dtype, shape.n, shape.d));
     if (!plain || (weight && !w) || (bias && !b) || !mean || !rstd) return NULL;
     fac_tensor *y = fac__new_like(x, a.dtype);
     if (!y) return NULL;
@@ -183,7 +191,9 @@ static int64_t product(const fac_tensor *x, int from)
 static bool check_channels(const char *name, const fac_tensor *t, int64_t channels)
 {
     if (!t || t->numel == channels) return true;
-    return fac__runtime_error("%s should contain %lld elements not %lld", name, (long long)channels, (long long)t->numel), false;
+    return fac__runtime_error("%s should contain %lld elements not %lld", name, (long long)channels,
+                              (long long)t->numel),
+           false;
 }
 
 /* Running statistics as the kernel wants them, and back where that made a copy. */
@@ -194,8 +204,8 @@ static bool give_back(fac_tensor *running, fac_tensor *used)
     return running == used || fac__copy_into(running, used);
 }
 
-static fac_tensor *batch_norm(fac_tensor *input, fac_tensor *running_mean, fac_tensor *running_var, const fac_norm_options *o,
-                              fac_tensor **stats)
+static fac_tensor *batch_norm(fac_tensor *input, fac_tensor *running_mean, fac_tensor *running_var,
+                              const fac_norm_options *o, fac_tensor **stats)
 {
     FAC__NEED(input);
     int64_t channels = input->ndim < 2 ? 0 : input->shape[1], inner = product(input, 2); /* PyTorch takes [0], too */
@@ -204,8 +214,9 @@ static fac_tensor *batch_norm(fac_tensor *input, fac_tensor *running_mean, fac_t
                                 fac__shape_text(input->ndim, input->shape));
     if (!o->training && !running_mean) return fac__runtime_error("running_mean must be defined in evaluation mode");
     if (!o->training && !running_var) return fac__runtime_error("running_var must be defined in evaluation mode");
-    if (!check_channels("running_mean", running_mean, channels) || !check_channels("running_var", running_var, channels) ||
-        !check_channels("weight", o->weight, channels) || !check_channels("bias", o->bias, channels))
+    if (!check_channels("running_mean", running_mean, channels) ||
+        !check_channels("running_var", running_var, channels) || !check_channels("weight", o->weight, channels) ||
+        !check_channels("bias", o->bias, channels))
         return NULL;
     if (input->ndim < 2 && input->numel)
         return fac__index_error("Dimension out of range (expected to be in range of [-1, 0], but got 1)");
@@ -224,30 +235,36 @@ static fac_tensor *batch_norm(fac_tensor *input, fac_tensor *running_mean, fac_t
     return cast(y, (fac_dtype)input->dtype);
 }
 
-fac_tensor *fac_batch_norm_with(fac_tensor *input, fac_tensor *running_mean, fac_tensor *running_var, fac_norm_options options)
+fac_tensor *fac_batch_norm_with(fac_tensor *input, fac_tensor *running_mean, fac_tensor *running_var,
+                                fac_norm_options options)
 {
     FAC__OP("batch_norm");
     return batch_norm(input, running_mean, running_var, &options, NULL);
 }
 
-static fac_tensor *layer_norm(fac_tensor *input, fac_dims normalized_shape, const fac_norm_options *o, fac_tensor **stats)
+static fac_tensor *layer_norm(fac_tensor *input, fac_dims normalized_shape, const fac_norm_options *o,
+                              fac_tensor **stats)
 {
     FAC__NEED(input);
     int n = normalized_shape.n, lead = input->ndim - n;
     if (n < 1)
-        return fac__runtime_error("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
-                                  "element, but got normalized_shape = []");
+        return fac__runtime_error(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+            "element, but got normalized_shape = []");
     const fac_tensor *affine[] = {o->weight, o->bias};
     for (int i = 0; i < 2; i++)
-        if (affine[i] && (affine[i]->ndim != n || memcmp(affine[i]->shape, normalized_shape.d, (size_t)n * sizeof(int64_t))))
+        if (affine[i] &&
+            (affine[i]->ndim != n || memcmp(affine[i]->shape, normalized_shape.d, (size_t)n * sizeof(int64_t))))
             return fac__runtime_error("Expected %s to be of same shape as normalized_shape, but got %s of shape %s and "
                                       "normalized_shape = %s",
                                       i ? "bias" : "weight", i ? "bias" : "weight",
-                                      fac__shape_text(affine[i]->ndim, affine[i]->shape), fac__shape_text(n, normalized_shape.d));
+                                      fac__shape_text(affine[i]->ndim, affine[i]->shape),
+                                      fac__shape_text(n, normalized_shape.d));
     if (lead < 0 || memcmp(input->shape + lead, normalized_shape.d, (size_t)n * sizeof(int64_t))) {
         const char *shape = fac__shape_text(n, normalized_shape.d);
-        return fac__runtime_error("Given normalized_shape=%s, expected input with shape [*, %s, but got input of size%s", shape,
-                                  shape + 1, fac__shape_text(input->ndim, input->shape));
+        return fac__runtime_error(
+            "Given normalized_shape=%s, expected input with shape [*, %s, but got input of size%s", shape, shape + 1,
+            fac__shape_text(input->ndim, input->shape));
     }
     fac__norm_args a = {.n = 1, .channels = 1, .inner = product(input, lead), .groups = 1, .eps = o->eps};
     a.dtype = check_dtypes("LayerNormKernelImpl", input, o->weight, o->bias);
@@ -274,23 +291,26 @@ static fac_tensor *group_norm(fac_tensor *input, int64_t num_groups, const fac_n
     if (input->ndim < 2)
         return fac__runtime_error("Expected at least 2 dimensions for input tensor but received %d", input->ndim);
     int64_t channels = input->shape[1], inner = product(input, 2);
-    if (num_groups < 1) return fac__runtime_error("Expected num groups to be greater than 0, got %lld", (long long)num_groups);
+    if (num_groups < 1)
+        return fac__runtime_error("Expected num groups to be greater than 0, got %lld", (long long)num_groups);
     if (channels % num_groups)
-        return fac__runtime_error("Expected number of channels in input to be divisible by num_groups, but got input of shape %s "
-                                  "and num_groups=%lld",
-                                  fac__shape_text(input->ndim, input->shape), (long long)num_groups);
+        return fac__runtime_error(
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape %s "
+            "and num_groups=%lld",
+            fac__shape_text(input->ndim, input->shape), (long long)num_groups);
     const fac_tensor *affine[] = {o->weight, o->bias};
     for (int i = 0; i < 2; i++)
         if (affine[i] && (affine[i]->ndim != 1 || affine[i]->numel != channels))
-            return fac__runtime_error("Expected %s to be a vector of size equal to the number of channels in input, but got %s "
-                                      "of shape %s and input of shape %s",
-                                      i ? "bias" : "weight", i ? "bias" : "weight",
-                                      fac__shape_text(affine[i]->ndim, affine[i]->shape),
-                                      fac__shape_text(input->ndim, input->shape));
+            return fac__runtime_error(
+                "Expected %s to be a vector of size equal to the number of channels in input, but got %s "
+                "of shape %s and input of shape %s",
+                i ? "bias" : "weight", i ? "bias" : "weight", fac__shape_text(affine[i]->ndim, affine[i]->shape),
+                fac__shape_text(input->ndim, input->shape));
     if (channels / num_groups * inner * input->shape[0] == 1)
         return fac__value_error("Expected more than 1 value per channel when training, got input size %s",
                                 fac__shape_text(input->ndim, input->shape));
-    fac__norm_args a = {.n = input->shape[0], .channels = channels, .inner = inner, .groups = num_groups, .eps = o->eps};
+    fac__norm_args a = {
+        .n = input->shape[0], .channels = channels, .inner = inner, .groups = num_groups, .eps = o->eps};
     a.dtype = check_dtypes("GroupNormKernelImpl", input, o->weight, o->bias);
     if (!a.dtype) return NULL;
     fac_tensor *y = normalise(GROUP, "NativeGroupNormBackward0", a, fac_to(input, a.dtype), cast(o->weight, a.dtype),
@@ -310,7 +330,8 @@ fac_tensor *fac_instance_norm_with(fac_tensor *input, fac_norm_options options)
     FAC__OP("instance_norm");
     FAC__NEED(input);
     const fac_norm_options *o = &options;
-    if (input->ndim < 2) return fac__index_error("Dimension out of range (expected to be in range of [-1, 0], but got 1)");
+    if (input->ndim < 2)
+        return fac__index_error("Dimension out of range (expected to be in range of [-1, 0], but got 1)");
     if (o->use_input_stats && product(input, 2) == 1)
         return fac__value_error("Expected more than 1 spatial element when training, got input size torch.Size(%s)",
                                 fac__shape_text(input->ndim, input->shape));
@@ -334,7 +355,8 @@ fac_tensor *fac_instance_norm_with(fac_tensor *input, fac_norm_options options)
     for (int i = 0; i < 2 && y && o->use_input_stats; i++) {
         if (!running[i]) continue;
         fac_tensor *mean = NULL;
-        fac_no_grad mean = fac_mean(fac_view(repeated[i], FAC_DIMS(n, channels)), .dim = 0);
+        fac_no_grad
+            mean = fac_mean(fac_view(repeated[i], FAC_DIMS(n, channels)), .dim = 0);
         if (!mean || !fac__copy_into(running[i], mean)) return NULL;
         running[i]->storage->version++;
     }
@@ -348,19 +370,23 @@ FAC__CALL(batch_aten, R(fac_batch_norm_with(T(0), T(3), T(4),
                                             OPTIONS(.weight = T(1), .bias = T(2), .training = B(5), .momentum = F(6),
                                                     .eps = F(7)))))
 FAC__CALL(batch, R(fac_batch_norm_with(T(0), T(1), T(2),
-                                       OPTIONS(.weight = T(3), .bias = T(4), .training = B(5), .momentum = F(6), .eps = F(7)))))
+                                       OPTIONS(.weight = T(3), .bias = T(4), .training = B(5), .momentum = F(6),
+                                               .eps = F(7)))))
 FAC__CALL(layer, R(fac_layer_norm_with(T(0), L(1), OPTIONS(.weight = T(2), .bias = T(3), .eps = F(4)))))
 FAC__CALL(group, R(fac_group_norm_with(T(0), I(1), OPTIONS(.weight = T(2), .bias = T(3), .eps = F(4)))))
-FAC__CALL(instance_aten,
-          R(fac_instance_norm_with(T(0), OPTIONS(.weight = T(1), .bias = T(2), .running_mean = T(3), .running_var = T(4),
-                                                 .use_input_stats = B(5), .momentum = F(6), .eps = F(7)))))
-FAC__CALL(instance,
-          R(fac_instance_norm_with(T(0), OPTIONS(.running_mean = T(1), .running_var = T(2), .weight = T(3), .bias = T(4),
-                                                 .use_input_stats = B(5), .momentum = F(6), .eps = F(7)))))
-
+FAC__CALL(instance_aten, R(fac_instance_norm_with(T(0), OPTIONS(.weight = T(1), .bias = T(2), .running_mean = T(3),
+                                                                .running_var = T(4), .use_input_stats = B(5),
+                                                                .momentum = F(6), .eps = F(7)))))
+FAC__CALL(instance, R(fac_instance_norm_with(T(0), OPTIONS(.running_mean = T(1), .running_var = T(2), .weight = T(3),
+                                                           .bias = T(4), .use_input_stats = B(5), .momentum = F(6),
+                                                           .eps = F(7)))))
 
 /* With mean and 1 / standard deviation, which batch_norm without training does not have. */
-#define STATS (fac_tensor *[2]){NULL, NULL}
+#define STATS                                                                                                          \
+    (fac_tensor *[2])                                                                                                  \
+    {                                                                                                                  \
+        NULL, NULL                                                                                                     \
+    }
 FAC__CALL(native_batch, {
     fac_tensor **stats = STATS, *none = fac__own(fac__new(FAC_FLOAT32, 1, (int64_t[]){0}));
     fac_norm_options o = OPTIONS(.weight = T(1), .bias = T(2), .training = B(5), .momentum = F(6), .eps = F(7));

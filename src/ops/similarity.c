@@ -16,8 +16,8 @@ fac_tensor *fac_local_response_norm_with(fac_tensor *input, int64_t size, fac_si
     FAC__OP("local_response_norm");
     FAC__NEED(input);
     if (input->ndim < 3)
-        return fac__value_error("Expected 3D or higher dimensionality                          input (got %d dimensions)",
-                                input->ndim);
+        return fac__value_error(
+            "Expected 3D or higher dimensionality                          input (got %d dimensions)", input->ndim);
     if (!input->numel) return input;
     fac_tensor *square = fac_reshape(fac_mul(input, input), FAC_DIMS(input->shape[0], 1, input->shape[1], -1));
     square = fac_pad(square, FAC_DIMS(0, 0, size / 2, (size - 1) / 2), "constant", 0);
@@ -38,7 +38,8 @@ fac_tensor *fac_normalize_with(fac_tensor *input, fac_similarity_options options
 static fac_tensor *unit(fac_tensor *x, int64_t dim, double eps)
 {
     fac_tensor *length = fac_clone(fac_norm(x, .dim = dim, .keepdim = true));
-    fac_no_grad fac_clamp_(length, eps, fac_scalar_none());
+    fac_no_grad
+        fac_clamp_(length, eps, fac_scalar_none());
     return fac_div(x, length);
 }
 
@@ -50,7 +51,8 @@ fac_tensor *fac_cosine_similarity_with(fac_tensor *x1, fac_tensor *x2, fac_simil
     fac__arg both[] = {fac__tensor_arg(x1), fac__tensor_arg(x2)};
     fac_dtype dtype = fac__result_type(2, both);
     if (!fac_dtype_is_floating(dtype))
-        return fac__runtime_error("expected common dtype to be floating point, yet common dtype is %s", fac__dtype_word(dtype));
+        return fac__runtime_error("expected common dtype to be floating point, yet common dtype is %s",
+                                  fac__dtype_word(dtype));
     fac_dims shape = {0};
     if (!fac__broadcast_shapes(x1->ndim, x1->shape, x2->ndim, x2->shape, &shape.n, shape.d)) return NULL;
     double eps = or_default(options.eps, 1e-8);

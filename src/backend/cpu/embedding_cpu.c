@@ -16,8 +16,10 @@ static void look_up(void *context, int64_t begin, int64_t end)
     size_t bytes = (size_t)a->width * fac_dtype_size(a->dtype);
     for (int64_t i = begin; i < end; i++) {
         char *to = (char *)a->y + (size_t)i * bytes;
-        if (inside(a, a->index[i])) memcpy(to, (char *)a->table + (size_t)a->index[i] * bytes, bytes);
-        else memset(to, 0, bytes);
+        if (inside(a, a->index[i]))
+            memcpy(to, (char *)a->table + (size_t)a->index[i] * bytes, bytes);
+        else
+            memset(to, 0, bytes);
     }
 }
 
@@ -46,12 +48,15 @@ ADD(double)
 static void add(fac_dtype dtype, void *to, const void *from, int64_t n, double share)
 {
     int64_t size = (int64_t)fac_dtype_size(dtype);
-    if (dtype == FAC_FLOAT32) add_float(to, from, n, share);
-    else if (dtype == FAC_FLOAT64) add_double(to, from, n, share);
+    if (dtype == FAC_FLOAT32)
+        add_float(to, from, n, share);
+    else if (dtype == FAC_FLOAT64)
+        add_double(to, from, n, share);
     else
         for (int64_t i = 0; i < n * size; i += size)
             fac__store_double(dtype, (char *)to + i,
-                              fac__load_double(dtype, (char *)to + i) + fac__load_double(dtype, (const char *)from + i) * share);
+                              fac__load_double(dtype, (char *)to + i) +
+                                  fac__load_double(dtype, (const char *)from + i) * share);
 }
 
 static void add_columns(void *context, int64_t begin, int64_t end)
@@ -83,8 +88,10 @@ static double norm_of(const fac__embedding_args *a, const char *row)
     double sum = 0, p = a->norm_type;
     for (int64_t i = 0; i < a->width; i++) {
         double v = fabs(fac__load_double(a->dtype, row + i * (int64_t)fac_dtype_size(a->dtype)));
-        if (isinf(p)) sum = fmax(sum, v);
-        else sum += p == 2 ? v * v : pow(v, p);
+        if (isinf(p))
+            sum = fmax(sum, v);
+        else
+            sum += p == 2 ? v * v : pow(v, p);
     }
     return isinf(p) ? sum : p == 2 ? sqrt(sum) : pow(sum, 1 / p);
 }

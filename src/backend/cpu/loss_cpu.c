@@ -77,15 +77,19 @@ const fac__kernel fac__k_nll_backward = {"nll_backward", {nll_backward}};
 static void forward_rows(void *context, int64_t begin, int64_t end)
 {
     const fac__cross_entropy_args *a = context;
-    if (a->nll.dtype == FAC_FLOAT32) FAC__ISA_PICK(fac__cross_entropy_float)(a, begin, end);
-    else FAC__ISA_PICK(fac__cross_entropy_double)(a, begin, end);
+    if (a->nll.dtype == FAC_FLOAT32)
+        FAC__ISA_PICK(fac__cross_entropy_float)(a, begin, end);
+    else
+        FAC__ISA_PICK(fac__cross_entropy_double)(a, begin, end);
 }
 
 static void backward_rows(void *context, int64_t begin, int64_t end)
 {
     const fac__cross_entropy_args *a = context;
-    if (a->nll.dtype == FAC_FLOAT32) FAC__ISA_PICK(fac__cross_entropy_backward_float)(a, begin, end);
-    else FAC__ISA_PICK(fac__cross_entropy_backward_double)(a, begin, end);
+    if (a->nll.dtype == FAC_FLOAT32)
+        FAC__ISA_PICK(fac__cross_entropy_backward_float)(a, begin, end);
+    else
+        FAC__ISA_PICK(fac__cross_entropy_backward_double)(a, begin, end);
 }
 
 static int64_t grain(const fac__cross_entropy_args *a)

@@ -24,8 +24,10 @@ static double get(const fac__norm_args *a, const void *p, int64_t i, double othe
 static void put(const fac__norm_args *a, void *p, int64_t i, double v)
 {
     if (!p) return;
-    if (a->dtype == FAC_FLOAT64) ((double *)p)[i] = v;
-    else ((float *)p)[i] = (float)v;
+    if (a->dtype == FAC_FLOAT64)
+        ((double *)p)[i] = v;
+    else
+        ((float *)p)[i] = (float)v;
 }
 
 /* 1 / sqrt(var + eps) as PyTorch rounds it: in the dtype. */
@@ -58,7 +60,8 @@ static void batch_sums(const fac__norm_args *a, channels *k, double *sum)
 {
     const fac__norm_rows *f = rows_of(a);
     memset(sum, 0, (size_t)k->count * sizeof *sum);
-    if (a->inner == 1) f->column_sums(sum, at(a, a->x, k->first), a->n, a->channels, k->count);
+    if (a->inner == 1)
+        f->column_sums(sum, at(a, a->x, k->first), a->n, a->channels, k->count);
     else
         for (int64_t i = 0; i < k->count; i++)
             for (int64_t n = 0; n < a->n; n++)
@@ -69,7 +72,8 @@ static void batch_deviations(const fac__norm_args *a, channels *k, double *sum)
 {
     const fac__norm_rows *f = rows_of(a);
     memset(sum, 0, (size_t)k->count * sizeof *sum);
-    if (a->inner == 1) f->column_deviations(sum, at(a, a->x, k->first), k->mean, a->n, a->channels, k->count);
+    if (a->inner == 1)
+        f->column_deviations(sum, at(a, a->x, k->first), k->mean, a->n, a->channels, k->count);
     else
         for (int64_t i = 0; i < k->count; i++)
             for (int64_t n = 0; n < a->n; n++)
@@ -161,15 +165,15 @@ static void batch_backward_channels(const fac__norm_args *a, channels *k)
     }
     if (!a->dx) return;
     if (a->inner == 1) {
-        f->column_back(at(a, a->dx, k->first), at(a, a->dy, k->first), at(a, a->x, k->first), k->mean, k->a, k->b, k->c, a->n,
-                       a->channels, k->count);
+        f->column_back(at(a, a->dx, k->first), at(a, a->dy, k->first), at(a, a->x, k->first), k->mean, k->a, k->b, k->c,
+                       a->n, a->channels, k->count);
         return;
     }
     for (int64_t i = 0; i < k->count; i++)
         for (int64_t n = 0; n < a->n; n++) {
             int64_t begin = run(a, n, k->first + i);
-            f->back(at(a, a->dx, begin), at(a, a->dy, begin), at(a, a->x, begin), k->mean[i], NULL, k->a[i], k->b[i], k->c[i],
-                    a->inner);
+            f->back(at(a, a->dx, begin), at(a, a->dy, begin), at(a, a->x, begin), k->mean[i], NULL, k->a[i], k->b[i],
+                    k->c[i], a->inner);
         }
 }
 
@@ -306,8 +310,8 @@ static void layer_backward(void *context, int64_t begin, int64_t end)
         const void *x = at(a, a->x, r * a->inner), *dy = at(a, a->dy, r * a->inner);
         double mean = get(a, a->mean, r, 0), rstd = get(a, a->rstd, r, 0), both[2] = {0, 0}, n = (double)a->inner;
         f->dots(both, dy, x, mean, a->weight, a->inner);
-        f->back(at(a, a->dx, r * a->inner), dy, x, mean, a->weight, rstd, -both[1] * rstd * rstd * rstd / n, -both[0] * rstd / n,
-                a->inner);
+        f->back(at(a, a->dx, r * a->inner), dy, x, mean, a->weight, rstd, -both[1] * rstd * rstd * rstd / n,
+                -both[0] * rstd / n, a->inner);
     }
 }
 

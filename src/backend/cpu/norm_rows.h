@@ -22,7 +22,8 @@ typedef struct fac__norm_rows {
                  int64_t n);
     /* of `columns` columns of rows that lie `stride` apart, each column apart */
     void (*column_sums)(double *sum, const void *x, int64_t rows, int64_t stride, int64_t columns);
-    void (*column_deviations)(double *sum, const void *x, const double *mean, int64_t rows, int64_t stride, int64_t columns);
+    void (*column_deviations)(double *sum, const void *x, const double *mean, int64_t rows, int64_t stride,
+                              int64_t columns);
     void (*column_dots)(double *sum, double *dot, const void *dy, const void *x, const double *mean, int64_t rows,
                         int64_t stride, int64_t columns);
     /* adds dy to sum and dy * (x - mean[row]) * rstd[row] to dot */
