@@ -47,7 +47,7 @@ static void test_names(void **state)
 /* A linear layer without a gradient for its input makes none, and a step asks the system for no memory. */
 static void test_steady_state(void **state)
 {
-    fac_tensor *x, *w, *b;
+    fac_tensor *x = NULL, *w = NULL, *b = NULL;
     fac_scope {
         x = fac_keep(fac_ones(FAC_SHAPE(4, 3)));
         w = fac_keep(fac_requires_grad_(fac_ones(FAC_SHAPE(2, 3)), true));
