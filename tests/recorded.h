@@ -63,6 +63,7 @@ typedef struct recorded_case {
     int n_args, n_keywords, n_out, n_first, n_second, n_leaves;
     fac_tensor *leaves[RECORDED_VALUES], *out[RECORDED_VALUES], *first[RECORDED_VALUES], *second[RECORDED_VALUES];
     fac_tensor *lists[RECORDED_VALUES];
+    fac_value bools[RECORDED_VALUES];
     int64_t ints[RECORDED_VALUES][FAC_MAX_DIMS];
     char texts[RECORDED_VALUES][64], words[RECORDED_VALUES][32];
 } recorded_case;
@@ -97,6 +98,13 @@ static fac_value recorded_value(recorded *r, recorded_case *c, const char *kind,
         v.v.ints.count = 0;
         for (char *word = recorded_word(r); *word && strcmp(word, "-"); word += *word == ',')
             c->ints[slot][v.v.ints.count++] = strtoll(word, &word, 10);
+        return v;
+    case 'B':
+        v.kind = FAC_VALUE_LIST;
+        v.v.list.items = c->bools;
+        v.v.list.count = 0;
+        for (const char *word = recorded_word(r); *word; word++)
+            c->bools[v.v.list.count++] = fac_value_scalar(fac_scalar_bool(*word == '1'));
         return v;
     case 'L':
         v.kind = FAC_VALUE_TENSORS;
@@ -201,7 +209,7 @@ static void recorded_check(recorded *r)
     if (n < 0) fail_msg("line %d, %s: %s", r->number, r->name, fac_error());
     if (n != c.n_out) fail_msg("line %d, %s: %d results, expected %d", r->number, r->name, n, c.n_out);
     for (int i = 0; i < n; i++) {
-        got[i] = results[i].v.tensor;
+        got[i] = results[i].kind == FAC_VALUE_TENSOR ? results[i].v.tensor : NULL;
         recorded_compare(r, "output", i, got[i], c.out[i]);
     }
     if (!c.n_first) return;

@@ -111,6 +111,32 @@ FAC_API fac_tensor *fac_adaptive_max_pool1d(fac_tensor *input, fac_dims output_s
 FAC_API fac_tensor *fac_adaptive_max_pool2d(fac_tensor *input, fac_dims output_size, fac_tensor **indices);
 FAC_API fac_tensor *fac_adaptive_max_pool3d(fac_tensor *input, fac_dims output_size, fac_tensor **indices);
 
+/* Values [N, C, ...] to where indices (of a max pooling, of the same shape) say, zeros elsewhere. The spatial size is
+ * .output_size, with or without the dimensions in front, or by default (in - 1) stride - 2 padding + kernel. */
+typedef struct fac_unpool_options {
+    int64_t stride, padding; /* 0: the kernel's size; 0 */
+    fac_dims strides, paddings, output_size;
+} fac_unpool_options;
+static inline fac_unpool_options fac_unpool_options_defaults(void)
+{
+    fac_unpool_options o;
+    o.stride = o.padding = 0;
+    o.strides = o.paddings = o.output_size = fac_dims_make(-1, NULL);
+    return o;
+}
+FAC_API fac_tensor *fac_max_unpool1d_with(fac_tensor *input, fac_tensor *indices, fac_dims kernel,
+                                          fac_unpool_options options);
+FAC_API fac_tensor *fac_max_unpool2d_with(fac_tensor *input, fac_tensor *indices, fac_dims kernel,
+                                          fac_unpool_options options);
+FAC_API fac_tensor *fac_max_unpool3d_with(fac_tensor *input, fac_tensor *indices, fac_dims kernel,
+                                          fac_unpool_options options);
+#define fac_max_unpool1d(x, indices, kernel, ...)                                                                      \
+    fac_max_unpool1d_with(x, indices, FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_unpool_options, __VA_ARGS__))
+#define fac_max_unpool2d(x, indices, kernel, ...)                                                                      \
+    fac_max_unpool2d_with(x, indices, FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_unpool_options, __VA_ARGS__))
+#define fac_max_unpool3d(x, indices, kernel, ...)                                                                      \
+    fac_max_unpool3d_with(x, indices, FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_unpool_options, __VA_ARGS__))
+
 /* ---- windows as columns (fold.c) ----------------------------------------------------------------------------- */
 
 /* torch.nn.functional.unfold: [N, C, H, W] to [N, C * kernel size, number of windows]. Keywords stride, padding,

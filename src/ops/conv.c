@@ -33,6 +33,15 @@ static fac_tensor *again(const geometry *geo, role r, fac_tensor *a, fac_tensor 
     return a && b ? run("ConvolutionBackwardBackward0", *geo, r, a, b, NULL) : NULL;
 }
 
+/* The sum over everything but dimension 1. */
+static fac_tensor *bias_gradient(fac_tensor *g)
+{
+    fac_dims dims = {.n = 0};
+    for (int d = 0; d < g->ndim; d++)
+        if (d != 1) dims.d[dims.n++] = d;
+    return fac_sum(g, .dims = dims);
+}
+
 static void conv_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
     const geometry *geo = n->params;
@@ -53,12 +62,7 @@ static void conv_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
         if (second) gx[1] = again(geo, INPUT, a, g);
         break;
     }
-    if (fac__wants(n, 2)) {
-        fac_dims dims = {.n = 0};
-        for (int d = 0; d < g->ndim; d++)
-            if (d != 1) dims.d[dims.n++] = d;
-        gx[2] = fac_sum(g, .dims = dims);
-    }
+    if (fac__wants(n, 2)) gx[2] = bias_gradient(g);
 }
 
 static fac_tensor *result_of(const geometry *geo, role r, fac_dtype dtype)
@@ -279,21 +283,22 @@ static bool set_transposed(geometry *geo, const int64_t *output_padding)
            false;
 }
 
-static fac_tensor *convolution(fac_tensor *x, fac_tensor *w, fac_tensor *bias, int spatial, bool transposed,
-                               const fac_conv_options *o)
+static bool geometry_of(geometry *geo, const fac_tensor *x, const fac_tensor *w, const fac_tensor *bias, int spatial,
+                        bool transposed, const fac_conv_options *o)
 {
-    geometry geo = {.spatial = spatial};
-    fac__conv_args *a = &geo.args;
+    *geo = (geometry){.spatial = spatial};
+    fac__conv_args *a = &geo->args;
     int64_t output_padding[3];
     if (w->ndim - 2 != spatial) {
         fac_dims list = o->strides.n > 1 ? o->strides : fac_dims_make(spatial, (int64_t[]){1, 1, 1});
         return fac__runtime_error(
-            "expected stride to be a single integer value or a list of %d values to match the convolution "
-            "dimensions, but got stride=%s",
-            w->ndim - 2, fac__shape_text(list.n, list.d));
+                   "expected stride to be a single integer value or a list of %d values to match the convolution "
+                   "dimensions, but got stride=%s",
+                   w->ndim - 2, fac__shape_text(list.n, list.d)),
+               false;
     }
-    if (!fill_geometry(&geo, o, transposed, output_padding) || !check_channels(&geo, x, w, bias, transposed))
-        return NULL;
+    if (!fill_geometry(geo, o, transposed, output_padding) || !check_channels(geo, x, w, bias, transposed))
+        return false;
     a->n = x->shape[0];
     a->k = w->shape[0];
     a->c = w->shape[1] * a->groups;
@@ -302,8 +307,15 @@ static fac_tensor *convolution(fac_tensor *x, fac_tensor *w, fac_tensor *bias, i
         a->in[d] = s < 0 ? 1 : x->shape[2 + s];
         a->kernel[d] = s < 0 ? 1 : w->shape[2 + s];
     }
-    if (!set_padding(&geo, o->padding_name)) return NULL;
-    if (transposed ? !set_transposed(&geo, output_padding) : !set_output(&geo, o->padding_name)) return NULL;
+    if (!set_padding(geo, o->padding_name)) return false;
+    return transposed ? set_transposed(geo, output_padding) : set_output(geo, o->padding_name);
+}
+
+static fac_tensor *convolution(fac_tensor *x, fac_tensor *w, fac_tensor *bias, int spatial, bool transposed,
+                               const fac_conv_options *o)
+{
+    geometry geo;
+    if (!geometry_of(&geo, x, w, bias, spatial, transposed, o)) return NULL;
     return run("ConvolutionBackward0", geo, transposed ? INPUT : FORWARD, x, w, bias);
 }
 
@@ -371,6 +383,47 @@ static fac_tensor *any_convolution(fac_tensor *x, fac_tensor *w, fac_tensor *bia
 }
 FAC__CALL(any, R(any_convolution(T(0), T(1), T(2), B(6), keywords(L(3), L(4), NULL, L(5), L(7), I(8)))))
 
+/* Gradients of a convolution's input, weight and bias, of which mask says which are wanted. */
+static bool gradients(fac_tensor *g, fac_tensor *x, fac_tensor *w, bool transposed, const fac_conv_options *o,
+                      const bool *mask, fac_tensor **grads)
+{
+    FAC__OP("convolution_backward");
+    FAC__NEED_OR(g, false);
+    FAC__NEED_OR(x, false);
+    FAC__NEED_OR(w, false);
+    geometry geo;
+    int spatial = w->ndim - 2;
+    if (spatial < 1 || spatial > 3 || x->ndim != w->ndim)
+        return fac__runtime_error("weight should have at least three dimensions, as many as the input"), false;
+    if (!geometry_of(&geo, x, w, NULL, spatial, transposed, o)) return false;
+    const int64_t *sizes = transposed ? geo.args.in : geo.args.out;
+    bool fits = g->ndim == x->ndim && g->dtype == x->dtype && g->shape[0] == x->shape[0] &&
+                g->shape[1] == (transposed ? geo.args.c : geo.args.k);
+    for (int d = 0; d < spatial && fits; d++)
+        fits = g->shape[2 + d] == sizes[3 - spatial + d];
+    if (!fits) return fac__runtime_error("grad_output is not of the convolution's shape or dtype"), false;
+    if (mask[0] && !(grads[0] = again(&geo, transposed ? FORWARD : INPUT, g, w))) return false;
+    if (mask[1] && !(grads[1] = transposed ? again(&geo, WEIGHT, x, g) : again(&geo, WEIGHT, g, x))) return false;
+    return !mask[2] || (grads[2] = bias_gradient(g));
+}
+
+static int gradients_by_name(const fac_value *args, fac_value *results)
+{
+    const fac_value *wanted = &args[10];
+    fac_conv_options o = keywords(L(4), L(5), NULL, L(6), L(8), I(9));
+    fac_tensor *grads[3] = {NULL};
+    bool mask[3];
+    for (int i = 0; i < 3; i++) {
+        const fac_value *v = wanted->kind == FAC_VALUE_LIST && i < wanted->v.list.count ? &wanted->v.list.items[i]
+                                                                                        : NULL;
+        mask[i] = v && v->kind == FAC_VALUE_SCALAR && fac_scalar_to_int(v->v.scalar);
+    }
+    bool ok = gradients(T(0), T(1), T(2), B(7), &o, mask, grads);
+    for (int i = 0; i < 3; i++)
+        results[i] = fac_value_tensor(ok ? grads[i] : NULL); /* None where it was not wanted */
+    return 3;
+}
+
 #define CONV_SCHEMA(name, n, one, zero)                                                                                \
     name "(Tensor input, Tensor weight, Tensor? bias=None, int[" n "] stride=" one ", int[" n "] padding=" zero        \
          ", int[" n "] dilation=" one ", int groups=1) -> Tensor"
@@ -397,5 +450,9 @@ const fac__op fac__ops_conv[] = {
      "transposed, "
      "int[] output_padding, int groups) -> Tensor",
      any, "Any convolution; the weight says over how many dimensions."},
+    {"convolution_backward(Tensor grad_output, Tensor input, Tensor weight, int[]? bias_sizes, int[] stride, int[] "
+     "padding, int[] dilation, bool transposed, int[] output_padding, int groups, bool[3] output_mask) -> "
+     "(Tensor, Tensor, Tensor)",
+     gradients_by_name, "Gradients of a convolution's input, weight and bias."},
     {0},
 };

@@ -430,6 +430,67 @@ OPTIONAL_CALLS(3)
             optional_max##spatial, "The same where None keeps the input's size."                                       \
     }
 
+/* Gradients as operators of their own: g must be of the pooling's shape. */
+static bool takes(const pooling *p, const fac_tensor *g, const fac_tensor *x)
+{
+    fac_dims shape = shape_of(p, p->args.out);
+    bool fits = g->ndim == shape.n && g->dtype == x->dtype && fac_dtype_is_floating((fac_dtype)g->dtype);
+    for (int d = 0; d < shape.n && fits; d++)
+        fits = g->shape[d] == shape.d[d];
+    return fits || fac__runtime_error("grad_output is not of the pooling's shape or dtype");
+}
+
+static fac_tensor *max_pool2d_gradient(fac_tensor *g, fac_tensor *x, fac_dims kernel, fac_pool_options o,
+                                       fac_tensor *indices)
+{
+    FAC__OP("max_pool2d_with_indices_backward");
+    FAC__NEED(g);
+    FAC__NEED(x);
+    FAC__NEED(indices);
+    pooling p;
+    if (!pooling_of(&p, x, FAC__POOL_MAX, 2, "max_pool2d", kernel, &o) || !takes(&p, g, x)) return NULL;
+    if (indices->dtype != FAC_INT64 || !fac__same_shape(indices, g))
+        return fac__runtime_error("indices must be int64, of the shape of grad_output");
+    fac_tensor *dx = NULL;
+    fac_scope {
+        fac_tensor *at = fac__plain(indices, FAC_INT64);
+        dx = at ? fac_escape(maximum_back(&p, g, at)) : NULL;
+    }
+    return dx;
+}
+
+static fac_tensor *avg_pool2d_gradient(fac_tensor *g, fac_tensor *x, fac_dims kernel, fac_pool_options o)
+{
+    FAC__OP("avg_pool2d_backward");
+    FAC__NEED(g);
+    FAC__NEED(x);
+    pooling p;
+    if (!pooling_of(&p, x, FAC__POOL_AVG, 2, "avg_pool2d", kernel, &o) || !takes(&p, g, x)) return NULL;
+    p.args.count_include_pad = o.count_include_pad;
+    p.args.divisor = o.divisor_override;
+    return average_back(&p, g);
+}
+
+static fac_tensor *adaptive_gradient(fac_tensor *g, fac_tensor *x, int spatial, const char *op)
+{
+    FAC__OP(op);
+    FAC__NEED(g);
+    FAC__NEED(x);
+    pooling p;
+    fac_dims size = fac_shape(g);
+    if (g->ndim < spatial) return fac__runtime_error("grad_output is not of the pooling's shape or dtype");
+    for (int d = 0; d < spatial; d++)
+        size.d[d] = g->shape[g->ndim - spatial + d];
+    size.n = spatial;
+    if (!adaptive_of(&p, x, FAC__POOL_ADAPTIVE_AVG, spatial, op, size) || !takes(&p, g, x)) return NULL;
+    return average_back(&p, g);
+}
+
+FAC__CALL(max2_gradient, R(max_pool2d_gradient(T(0), T(1), L(2), max_keywords(L(3), L(4), L(5), B(6), NULL), T(7))))
+FAC__CALL(avg2_gradient, R(avg_pool2d_gradient(T(0), T(1), L(2), avg_keywords(L(3), L(4), B(5), B(6), DIVISOR(7)))))
+FAC__CALL(adaptive2_gradient, R(adaptive_gradient(T(0), T(1), 2, "_adaptive_avg_pool2d_backward")))
+FAC__CALL(adaptive3_gradient, R(adaptive_gradient(T(0), T(1), 3, "_adaptive_avg_pool3d_backward")))
+
 #define MAX_SCHEMA(name, n, result)                                                                                    \
     name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n "] padding=0, int[" n                 \
          "] dilation=1, bool ceil_mode=False) -> " result
@@ -452,6 +513,17 @@ const fac__op fac__ops_pool[] = {
     {"adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor", adaptive_avg1, "Averages to a given size."},
     {"adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor", adaptive_avg2, "Averages to a given size."},
     {"_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor", adaptive_avg2, "Averages to a given size."},
+    {"_adaptive_avg_pool3d(Tensor self, int[3] output_size) -> Tensor", adaptive_avg3, "Averages to a given size."},
+    {"max_pool2d_with_indices_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] "
+     "padding, int[2] dilation, bool ceil_mode, Tensor indices) -> Tensor",
+     max2_gradient, "The input's gradient of max_pool2d."},
+    {"avg_pool2d_backward(Tensor grad_output, Tensor self, int[2] kernel_size, int[2] stride, int[2] padding, bool "
+     "ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor",
+     avg2_gradient, "The input's gradient of avg_pool2d."},
+    {"_adaptive_avg_pool2d_backward(Tensor grad_output, Tensor self) -> Tensor", adaptive2_gradient,
+     "The input's gradient of adaptive_avg_pool2d."},
+    {"_adaptive_avg_pool3d_backward(Tensor grad_output, Tensor self) -> Tensor", adaptive3_gradient,
+     "The input's gradient of adaptive_avg_pool3d."},
     {"adaptive_avg_pool3d(Tensor self, int[3] output_size) -> Tensor", adaptive_avg3, "Averages to a given size."},
     {"adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)", adaptive_max1,
      "Maxima to a given size."},

@@ -4,6 +4,7 @@ Writes tests/data/{reduce,matmul,sort,conv}_ops.txt, which tests/recorded.h read
     case NAME                  the operator, with its overload
     t DTYPE SHAPE FLAGS V...   an argument: tensor (FLAGS: "grad", "mT" stored with its last two dimensions swapped, "-")
     L N, then N tensors        list of tensors;   i, f, b, s, d, I: int, float, bool, string, dtype, int[];   n: None
+    B 101                      list of bools
     k WORD                     the next value is the keyword argument of that name
     = DTYPE SHAPE V...         an output
     g DTYPE SHAPE V...         gradient of the sum of outputs * weights for each argument with "grad", in order
@@ -72,6 +73,8 @@ def value(v):
         print("s", v, file=out)
     elif isinstance(v, torch.dtype):
         print("d", dtype_of(v), file=out)
+    elif v and isinstance(v[0], bool):
+        print("B", "".join(str(int(b)) for b in v), file=out)
     elif v and isinstance(v[0], torch.Tensor):
         print("L", len(v), file=out)
         for t in v:
