@@ -252,15 +252,15 @@ static void test_all_kinds(void **context)
     };
     for (int isa = 0; isa < FAC__ISA_COUNT; isa++) {
         fac__set_cpu_isa((fac__isa)isa);
+        bool best = isa == FAC__ISA_COUNT - 1;
         for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
-            for (int d = 0; d < DTYPES; d++)
-                for (int layout = 0; layout < 5; layout++) {
+            for (int d = best ? 0 : FAC_INT64 - 1; d < DTYPES; d++)
+                for (int layout = 0; layout < (best ? 5 : 2); layout++) {
                     if (layout && (cases[c].ndim < 2 && layout != 2)) continue;
                     check_all_kinds(dtypes[d], cases[c].ndim, cases[c].shape, cases[c].reduced, layout, false);
+                    if (layout == 0 && fac_dtype_is_floating(dtypes[d]))
+                        check_all_kinds(dtypes[d], cases[c].ndim, cases[c].shape, cases[c].reduced, 0, true);
                 }
-        for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
-            for (int d = 6; d < DTYPES; d++)
-                check_all_kinds(dtypes[d], cases[c].ndim, cases[c].shape, cases[c].reduced, 0, true);
     }
     assert_true(checked > 100000);
 }
@@ -322,7 +322,7 @@ static void test_empty(void **context)
 /* Sums of positive numbers that a running float would get wrong. */
 static void test_accuracy(void **context)
 {
-    int64_t n = 4 << 20;
+    int64_t n = 1 << 20;
     float *x = malloc((size_t)n * sizeof *x);
     double want = 0;
     for (int64_t i = 0; i < n; i++) {

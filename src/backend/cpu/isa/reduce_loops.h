@@ -20,8 +20,8 @@ typedef struct fac__segment {
     void *value;            /* double, or int64_t where that is the compute type; MEAN_VAR: the mean */
     void *extra;            /* MEAN_VAR: sums of squared differences, double; ARGMAX, ARGMIN: positions, int64_t */
     int64_t position, step; /* of the first element, and from one to the next */
-    /* Of float sums, see reduce_body.h: how far apart what lies one after the other is; by rows, whether PyTorch would take
-     * vectors; by columns, how many of them it would sum side by side; whether it adds pieces in the compute type. */
+    /* Of float sums, see reduce_body.h: how far apart what lies one after the other is; by rows, whether PyTorch would
+     * take vectors; by columns, how many it would sum side by side; whether it adds pieces in the compute type. */
     int64_t apart, vectors;
     bool rounded;
 } fac__segment;

@@ -3,17 +3,22 @@
 #include "backend/cpu/isa/softmax_loops.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "backend/cpu/isa/scalar_math.h"
 #include "core/half.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define SIMD _Pragma("omp simd")
-enum { BUFFER = 512 }; /* elements at a time, a multiple of every LANES */
+enum {
+    BUFFER = 512, /* elements at a time, a multiple of every LANES */
+    PAST = 16     /* what may be read behind them */
+};
 #define AS_IS(x) (x)
 
 #define E float
 #define T float
+#define I int32_t
 #define NAME(x) x##_f32
 #define LOAD AS_IS
 #define STORE AS_IS
@@ -23,6 +28,7 @@ enum { BUFFER = 512 }; /* elements at a time, a multiple of every LANES */
 
 #define E double
 #define T double
+#define I int64_t
 #define NAME(x) x##_f64
 #define LOAD AS_IS
 #define STORE AS_IS
@@ -32,6 +38,7 @@ enum { BUFFER = 512 }; /* elements at a time, a multiple of every LANES */
 
 #define E uint16_t
 #define T float
+#define I int32_t
 #define NAME(x) x##_f16
 #define LOAD fac__float16_to_float
 #define STORE fac__float_to_float16
@@ -41,6 +48,7 @@ enum { BUFFER = 512 }; /* elements at a time, a multiple of every LANES */
 
 #define E uint16_t
 #define T float
+#define I int32_t
 #define NAME(x) x##_bf16
 #define LOAD fac__bfloat16_to_float
 #define STORE fac__float_to_bfloat16
