@@ -4,20 +4,17 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/half.h"
 #include "core/draws.h"
+#include "core/half.h"
 
 /* ---- ranges -------------------------------------------------------------------------------------------------- */
 
-/* PyTorch computes floating ranges in groups of two vectors of 32 bytes: each vector's first element is rounded to
- * the dtype, then steps are added to it; what is left after the last group goes one by one. The same values need the
- * same rounding, fused multiply-adds included (RangeFactoriesKernel.cpp with Vectorized<T>::arange, observed on
- * x86-64 with AVX2). */
-static inline int64_t vector_of(const fac__range_args *a, int64_t i)
-{
-    int64_t lanes = 32 / (int64_t)fac_dtype_size(a->dtype), group = 2 * lanes;
-    return i < a->n / group * group ? i / lanes * lanes : -1;
-}
+/* PyTorch computes floating ranges in groups of two vectors of 32 bytes: each vector's first element is rounded to the
+ * dtype, then steps are added to it; what is left after the last group goes one by one. The same values need the same
+ * rounding, fused multiply-adds included (RangeFactoriesKernel.cpp with Vectorized<T>::arange, observed on x86-64 with
+ * AVX2). A run is one vector, or one element. */
+enum { VECTOR = 32 };
+typedef void (*run_of_range)(const fac__range_args *a, int64_t first, int64_t n, void *out);
 
 static double rounded(fac_dtype d, double v)
 {
@@ -29,77 +26,78 @@ static double rounded(fac_dtype d, double v)
     }
 }
 
-static void arange(void *context, int64_t begin, int64_t end)
+static void arange_floats(const fac__range_args *a, int64_t first, int64_t n, void *out)
 {
-    const fac__range_args *a = context;
-    size_t size = fac_dtype_size(a->dtype);
-    char *out = (char *)a->out + (size_t)begin * size;
-    bool floating = fac_dtype_is_floating(a->dtype);
-    for (int64_t i = begin; i < end; i++, out += size) {
-        if (!floating) {
-            fac__store_int(a->dtype, out, (int64_t)((uint64_t)a->start.i + (uint64_t)i * (uint64_t)a->step.i));
-            continue;
-        }
-        int64_t v = vector_of(a, i);
-        double value = v < 0
-                           ? fma(a->step.f, (double)i, a->start.f)
-                           : fma(a->step.f, (double)(i - v), rounded(a->dtype, fma(a->step.f, (double)v, a->start.f)));
-        fac__store_double(a->dtype, out, value);
+    double base = fma(a->step.f, (double)first, a->start.f);
+    if (n > 1) base = rounded(a->dtype, base);
+    for (int64_t k = 0; k < n; k++) {
+        double value = base + a->step.f * (double)k;
+        if (a->dtype == FAC_FLOAT32)
+            ((float *)out)[k] = (float)value;
+        else if (a->dtype == FAC_FLOAT64)
+            ((double *)out)[k] = fma(a->step.f, (double)k, base);
+        else
+            fac__store_double(a->dtype, (char *)out + (size_t)k * fac_dtype_size(a->dtype), value);
     }
 }
 
-/* Steps up from start in the first half, down from end in the second. */
-static float linspace_float(const fac__range_args *a, int64_t i)
+static void arange_ints(const fac__range_args *a, int64_t first, int64_t n, void *out)
 {
-    float start = (float)a->start.f, end = (float)a->end.f, step = (end - start) / (float)(a->n - 1);
-    int64_t v = vector_of(a, i), half = a->n / 2;
-    if (v < 0) return i < half ? fmaf(step, (float)i, start) : fmaf(-step, (float)(a->n - i - 1), end);
-    float first = v < half ? fmaf(step, (float)v, start) : fmaf(-step, (float)(a->n - v - 1), end);
-    return first + (float)(i - v) * step;
+    uint64_t value = (uint64_t)a->start.i + (uint64_t)first * (uint64_t)a->step.i;
+    for (int64_t k = 0; k < n; k++, value += (uint64_t)a->step.i) {
+        if (a->dtype == FAC_INT64)
+            ((int64_t *)out)[k] = (int64_t)value;
+        else
+            fac__store_int(a->dtype, (char *)out + (size_t)k * fac_dtype_size(a->dtype), (int64_t)value);
+    }
 }
 
-static double linspace_double(const fac__range_args *a, int64_t i)
-{
-    double step = (a->end.f - a->start.f) / (double)(a->n - 1);
-    int64_t v = vector_of(a, i), half = a->n / 2;
-    if (v < 0) return i < half ? fma(step, (double)i, a->start.f) : fma(-step, (double)(a->n - i - 1), a->end.f);
-    double first = v < half ? fma(step, (double)v, a->start.f) : fma(-step, (double)(a->n - v - 1), a->end.f);
-    return first + (double)(i - v) * step;
-}
+/* linspace goes steps up from start in the first half, down from end in the second. */
+#define LINSPACE(name, type, fused)                                                                                    \
+    static void name(const fac__range_args *a, int64_t first, int64_t n, void *out)                                    \
+    {                                                                                                                  \
+        type start = (type)a->start.f, end = (type)a->end.f, step = (end - start) / (type)(a->n - 1);                  \
+        type base = first < a->n / 2 ? fused(step, (type)first, start) : fused(-step, (type)(a->n - first - 1), end);  \
+        for (int64_t k = 0; k < n; k++)                                                                                \
+            ((type *)out)[k] = base + (type)k * step;                                                                  \
+    }
+LINSPACE(linspace_float, float, fmaf)
+LINSPACE(linspace_double, double, fma)
 
 /* float16 and bfloat16 round after every operation. */
-static double linspace_half(const fac__range_args *a, int64_t i)
+static void linspace_half(const fac__range_args *a, int64_t first, int64_t n, void *out)
 {
 #define R(v) rounded(a->dtype, v)
-    double start = R(a->start.f), end = R(a->end.f), step = R((float)R(end - start) / (float)R((double)(a->n - 1)));
-    int64_t v = vector_of(a, i), half = a->n / 2, at = v < 0 ? i : v;
-    double first = at < half ? R(start + R(step * R((double)at))) : R(end - R(step * R((double)(a->n - at - 1))));
-    return v < 0 ? first : R(first + R((double)(i - v) * step));
+    double start = R(a->start.f), end = R(a->end.f), step = R(R(end - start) / R((double)(a->n - 1)));
+    double up = R(start + R(step * R((double)first))), down = R(end - R(step * R((double)(a->n - first - 1))));
+    for (int64_t k = 0; k < n; k++)
+        fac__store_double(a->dtype, (uint16_t *)out + k, (first < a->n / 2 ? up : down) + R((double)k * step));
 #undef R
 }
 
-static int64_t linspace_int(const fac__range_args *a, int64_t i)
+static void linspace_ints(const fac__range_args *a, int64_t first, int64_t n, void *out)
 {
     double start = (double)a->start.i, end = (double)a->end.i, step = (end - start) / (double)(a->n - 1);
-    int64_t v = vector_of(a, i), half = a->n / 2;
-    if (v < 0) return (int64_t)(i < half ? start + step * (double)i : end - step * (double)(a->n - i - 1));
-    int64_t first = (int64_t)(v < half ? start + step * (double)v : end - step * (double)(a->n - v - 1));
-    return (int64_t)((double)first + (double)(i - v) * step);
+    double up = start + step * (double)first, down = end - step * (double)(a->n - first - 1);
+    double base = (double)(int64_t)(first < a->n / 2 ? up : down);
+    size_t size = fac_dtype_size(a->dtype);
+    for (int64_t k = 0; k < n; k++)
+        fac__store_int(a->dtype, (char *)out + (size_t)k * size, (int64_t)(base + (double)k * step));
 }
 
-static void linspace(void *context, int64_t begin, int64_t end)
+static void vectors(void *context, int64_t begin, int64_t end)
 {
     const fac__range_args *a = context;
-    size_t size = fac_dtype_size(a->dtype);
-    for (int64_t i = begin; i < end; i++) {
-        char *out = (char *)a->out + (size_t)i * size;
-        switch (a->dtype) {
-        case FAC_FLOAT64: *(double *)(void *)out = linspace_double(a, i); break;
-        case FAC_FLOAT32: *(float *)(void *)out = linspace_float(a, i); break;
-        case FAC_FLOAT16:
-        case FAC_BFLOAT16: fac__store_double(a->dtype, out, linspace_half(a, i)); break;
-        default: fac__store_int(a->dtype, out, linspace_int(a, i));
-        }
+    bool floating = fac_dtype_is_floating(a->dtype), line = a->kind == FAC__LINSPACE;
+    run_of_range run = !line                     ? (floating ? arange_floats : arange_ints)
+                       : !floating               ? linspace_ints
+                       : a->dtype == FAC_FLOAT32 ? linspace_float
+                       : a->dtype == FAC_FLOAT64 ? linspace_double
+                                                 : linspace_half;
+    int64_t size = (int64_t)fac_dtype_size(a->dtype), lanes = VECTOR / size, grouped = a->n / (2 * lanes) * (2 * lanes);
+    for (int64_t i = begin, n; i < end; i += n) { /* chunks begin at multiples of every number of lanes */
+        n = i < grouped ? lanes : 1;
+        run(a, i, n, (char *)a->out + i * size);
     }
 }
 
@@ -126,7 +124,7 @@ static void logspace(void *context, int64_t begin, int64_t end)
 static void run_range(const void *args)
 {
     fac__range_args a = *(const fac__range_args *)args;
-    static const fac__range_body bodies[] = {arange, linspace, logspace};
+    static const fac__range_body bodies[] = {vectors, vectors, logspace};
     if (a.n == 1 && a.kind != FAC__ARANGE) {
         if (a.kind == FAC__LOGSPACE)
             fac__store_double(a.dtype, a.out, pow(a.base, a.given));

@@ -51,7 +51,14 @@ MOVE_ROW(8, uint64_t)
     static void name(const row *r)                                                                                     \
     {                                                                                                                  \
         const char *v = r->v;                                                                                          \
-        for (int64_t k = 0; k < r->n; k++, v += r->vs) {                                                               \
+        type *restrict out = (type *)(void *)r->t;                                                                     \
+        const type *restrict in = (const type *)(const void *)v;                                                       \
+        bool plain = !r->offsets && r->ts == sizeof(type) && r->vs == sizeof(type);                                    \
+        for (int64_t k = 0; plain && k < r->n; k++) {                                                                  \
+            wide a = load(out[k]), b = load(in[k]);                                                                    \
+            out[k] = (type)store((expr));                                                                              \
+        }                                                                                                              \
+        for (int64_t k = 0; !plain && k < r->n; k++, v += r->vs) {                                                     \
             if (SKIP(k)) continue;                                                                                     \
             type *at = (type *)(void *)AT(k);                                                                          \
             wide a = load(*at), b = load(*(const type *)(const void *)v);                                              \
@@ -118,16 +125,16 @@ static void resolve(const walk *w, const int64_t *const *at, int64_t n, int64_t 
 {
     const fac__index_args *a = w->args;
     int last = a->ndim - 1;
-    for (int64_t k = 0; k < n; k++)
-        offsets[k] = k * a->table.strides[last] * w->size;
+    int64_t stride = a->table.strides[last] * w->size;
+    offsets[0] = 0; /* where there is no index */
     for (int i = 0; i < a->n_index; i++) {
         const fac__index_operand *x = &a->index[i];
-        int64_t step = x->at.strides[last], scale = x->stride * w->size;
+        const int64_t *p = at[i];
+        int64_t step = x->at.strides[last], scale = x->stride * w->size, size = x->size;
         for (int64_t k = 0; k < n; k++) {
-            int64_t j = at[i][k * step];
-            j = j < 0 ? j + x->size : j;
-            bool inside = j >= 0 && j < x->size && offsets[k] >= 0;
-            offsets[k] = inside ? offsets[k] + j * scale : -1;
+            int64_t before = i ? offsets[k] : k * stride, j = p[k * step];
+            j += j < 0 ? size : 0;
+            offsets[k] = ((uint64_t)j < (uint64_t)size) & (before >= 0) ? before + j * scale : -1;
         }
     }
 }
@@ -259,11 +266,15 @@ static void run_index(const void *args)
         if ((free && !taken) || (free && a.shape[d] > a.shape[w.split] && a.shape[w.split] < 64)) w.split = d;
     }
     int64_t n = a.shape[w.split], each = numel / n;
-    bool alone = numel <= GRAIN || !(a.disjoint >> w.split & 1);
+    bool alone = numel <= GRAIN || !(a.disjoint >> w.split & 1) || fac__threads() == 1;
+    /* Every piece walks through all the other dims: few pieces, and none narrower than a few cache lines. */
+    int64_t grain = (GRAIN + each - 1) / each;
+    if (grain < n / 16) grain = n / 16;
+    if (grain < 64 && w.split == a.ndim - 1) grain = 64;
     if (alone)
         walk_range(&w, 0, n);
     else
-        fac__parallel(n, (GRAIN + each - 1) / each, walk_range, &w);
+        fac__parallel(n, grain, walk_range, &w);
 }
 
 const fac__kernel fac__k_index = {"index", {run_index}};
@@ -281,7 +292,9 @@ bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *sh
     int64_t inner = ndim ? shape[ndim - 1] : 1, step = ndim ? at->strides[ndim - 1] : 0;
     for (;;) {
         bool inside = true;
-        for (int64_t k = 0; k < inner; k++)
+        for (int64_t k = 0; k < inner && step == 1; k++)
+            inside &= (p[k] >= least) & (p[k] < size);
+        for (int64_t k = 0; k < inner && step != 1; k++)
             inside &= (p[k * step] >= least) & (p[k * step] < size);
         for (int64_t k = 0; !inside; k++)
             if (p[k * step] < least || p[k * step] >= size) return *bad = p[k * step], true;
@@ -298,41 +311,64 @@ bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *sh
 
 /* ---- nonzero ------------------------------------------------------------------------------------------------- */
 
-static inline bool is_set(fac_dtype dtype, const void *x, int64_t i)
-{
-    switch (dtype) {
-    case FAC_BOOL:
-    case FAC_UINT8:
-    case FAC_INT8: return ((const uint8_t *)x)[i] != 0;
-    case FAC_INT16: return ((const uint16_t *)x)[i] != 0;
-    case FAC_FLOAT16:
-    case FAC_BFLOAT16: return (((const uint16_t *)x)[i] & 0x7fff) != 0; /* -0 is 0 */
-    case FAC_INT32: return ((const uint32_t *)x)[i] != 0;
-    case FAC_FLOAT32: return ((const float *)x)[i] != 0;
-    case FAC_FLOAT64: return ((const double *)x)[i] != 0;
-    default: return ((const uint64_t *)x)[i] != 0;
+#define MAGNITUDE(x) ((x)&0x7fff) /* of half floats: -0 is 0 */
+#define EACH_TYPE(do)                                                                                                  \
+    switch (dtype) {                                                                                                   \
+    case FAC_BOOL:                                                                                                     \
+    case FAC_UINT8:                                                                                                    \
+    case FAC_INT8: do (uint8_t, SAME) break;                                                                           \
+    case FAC_INT16: do (uint16_t, SAME) break;                                                                         \
+    case FAC_FLOAT16:                                                                                                  \
+    case FAC_BFLOAT16: do (uint16_t, MAGNITUDE) break;                                                                 \
+    case FAC_INT32: do (uint32_t, SAME) break;                                                                         \
+    case FAC_FLOAT32: do (float, SAME) break;                                                                          \
+    case FAC_FLOAT64: do (double, SAME) break;                                                                         \
+    default: do (uint64_t, SAME)                                                                                       \
     }
-}
 
 int64_t fac__count_nonzero(fac_dtype dtype, const void *x, int64_t n)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < n; i++)
-        count += is_set(dtype, x, i);
+#define COUNT(type, bits)                                                                                              \
+    for (int64_t i = 0; i < n; i++)                                                                                    \
+        count += bits(((const type *)x)[i]) != 0;
+    EACH_TYPE(COUNT)
+    return count;
+}
+
+/* Which of n elements in a row are not 0, into found; returns how many. */
+static int64_t find_nonzero(fac_dtype dtype, const char *x, int64_t n, int64_t *found)
+{
+    int64_t count = 0;
+#define FIND(type, bits)                                                                                               \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+        found[count] = i;                                                                                              \
+        count += bits(((const type *)(const void *)x)[i]) != 0;                                                        \
+    }
+    EACH_TYPE(FIND)
     return count;
 }
 
 static void run_nonzero(const void *args)
 {
+    enum { BLOCK = 512 };
     const fac__nonzero_args *a = args;
-    int64_t coordinate[FAC_MAX_DIMS] = {0}, *out = a->out;
-    for (int64_t i = 0; i < a->n; i++) {
-        if (is_set(a->dtype, a->x, i)) {
-            for (int d = 0; d < a->ndim; d++)
-                out[d * a->dim_stride] = coordinate[d];
-            out += a->row_stride;
+    int64_t coordinate[FAC_MAX_DIMS] = {0}, *out = a->out, found[BLOCK];
+    int last = a->ndim - 1;
+    int64_t row = a->ndim ? a->shape[last] : 1;
+    const char *x = a->x;
+    for (int64_t done = 0; done < a->n; done += row) {
+        for (int64_t from = 0; from < row; from += BLOCK) {
+            int64_t n = row - from < BLOCK ? row - from : BLOCK;
+            int64_t count = find_nonzero(a->dtype, x, n, found);
+            x += n * (int64_t)fac_dtype_size(a->dtype);
+            for (int64_t k = 0; k < count && a->ndim; k++, out += a->row_stride) {
+                for (int d = 0; d < last; d++)
+                    out[d * a->dim_stride] = coordinate[d];
+                out[last * a->dim_stride] = from + found[k];
+            }
         }
-        for (int d = a->ndim - 1; d >= 0; d--) {
+        for (int d = last - 1; d >= 0; d--) {
             if (++coordinate[d] < a->shape[d]) break;
             coordinate[d] = 0;
         }
