@@ -24,8 +24,8 @@ static int ascending(const void *a, const void *b)
 static void report(const char *name, const char *unit, double *times, int n)
 {
     qsort(times, (size_t)n, sizeof *times, ascending);
-    printf("{\"case\":\"%s\",\"seconds\":%.6g,\"min\":%.6g,\"max\":%.6g,\"reps\":%d,\"unit\":\"%s\",\"threads\":%d}\n", name,
-           times[n / 2], times[0], times[n - 1], n, unit, fac_get_num_threads());
+    printf("{\"case\":\"%s\",\"seconds\":%.6g,\"min\":%.6g,\"max\":%.6g,\"reps\":%d,\"unit\":\"%s\",\"threads\":%d}\n",
+           name, times[n / 2], times[0], times[n - 1], n, unit, fac_get_num_threads());
     fflush(stdout);
 }
 
@@ -42,7 +42,8 @@ static void lesson_xor(void)
         fac_optimizer *sgd = fac_sgd(fac_parameters(model), .lr = 0.01);
         for (int r = 0; r < 15; r++) {
             double start = now();
-            for (int epoch = 0; epoch < 1000; epoch++) fac_scope {
+            for (int epoch = 0; epoch < 1000; epoch++)
+                fac_scope {
                     fac_tensor *loss = fac_mse_loss(fac_forward(model, X), y);
                     fac_zero_grad(sgd);
                     fac_backward(loss);
@@ -60,15 +61,17 @@ static void op_overhead_add(void)
 {
     enum { N = 20000 };
     double times[15];
-    fac_scope fac_no_grad {
-        fac_tensor *a = fac_ones(FAC_SHAPE(1)), *b = fac_ones(FAC_SHAPE(1));
-        for (int r = 0; r < 15; r++) {
-            double start = now();
-            for (int i = 0; i < N; i++)
-                fac_scope fac_add(a, b);
-            times[r] = (now() - start) / N;
+    fac_scope
+        fac_no_grad {
+            fac_tensor *a = fac_ones(FAC_SHAPE(1)), *b = fac_ones(FAC_SHAPE(1));
+            for (int r = 0; r < 15; r++) {
+                double start = now();
+                for (int i = 0; i < N; i++)
+                    fac_scope
+                        fac_add(a, b);
+                times[r] = (now() - start) / N;
+            }
         }
-    }
     report("op_overhead_add", "one a+b, 1 element, no grad", times, 15);
 }
 
@@ -77,11 +80,13 @@ static void op_overhead_autograd(void)
     enum { N = 5000 };
     double times[15];
     fac_scope {
-        fac_tensor *a = fac_ones(FAC_SHAPE(1), .requires_grad = true), *b = fac_ones(FAC_SHAPE(1), .requires_grad = true);
+        fac_tensor *a = fac_ones(FAC_SHAPE(1), .requires_grad = true),
+                   *b = fac_ones(FAC_SHAPE(1), .requires_grad = true);
         for (int r = 0; r < 15; r++) {
             double start = now();
             for (int i = 0; i < N; i++)
-                fac_scope fac_backward(fac_sum(fac_mul(a, b)));
+                fac_scope
+                    fac_backward(fac_sum(fac_mul(a, b)));
             times[r] = (now() - start) / N;
         }
     }
@@ -91,8 +96,8 @@ static void op_overhead_autograd(void)
 /* ---- images ------------------------------------------------------------------------------------------------- */
 
 /* Steps over shuffled batches; seconds are a step's, times `scale`. */
-static void train(const char *name, const char *unit, fac_module *model, fac_optimizer *optimizer, int64_t batch, int steps,
-                  double scale)
+static void train(const char *name, const char *unit, fac_module *model, fac_optimizer *optimizer, int64_t batch,
+                  int steps, double scale)
 {
     fac_dataset *images = fac_idx_dataset(data, true);
     fac_loader *loader = fac_data_loader(images, .batch_size = batch, .shuffle = true, .drop_last = true);
@@ -100,8 +105,7 @@ static void train(const char *name, const char *unit, fac_module *model, fac_opt
     int n = -4; /* to warm up */
     while (n < steps && !fac_error()) {
         double start = now();
-        fac_for_batch(loader, x, y)
-        {
+        fac_for_batch(loader, x, y) {
             fac_tensor *loss = fac_cross_entropy(fac_forward(model, x), y);
             fac_zero_grad(optimizer);
             fac_backward(loss);
@@ -128,31 +132,33 @@ static fac_module *mlp(void)
 static void mlp_fashion_b64(void)
 {
     fac_module *model = mlp();
-    train("mlp_fashion_b64", "epoch of 60000", model, fac_adam(fac_parameters(model), .lr = 1e-3), 64, 1800, 60000.0 / 64);
+    train("mlp_fashion_b64", "epoch of 60000", model, fac_adam(fac_parameters(model), .lr = 1e-3), 64, 1800,
+          60000.0 / 64);
 }
 
 static void mlp_fashion_b1024(void)
 {
     fac_module *model = mlp();
-    train("mlp_fashion_b1024", "epoch of 60000", model, fac_adam(fac_parameters(model), .lr = 1e-3), 1024, 200, 60000.0 / 1024);
+    train("mlp_fashion_b1024", "epoch of 60000", model, fac_adam(fac_parameters(model), .lr = 1e-3), 1024, 200,
+          60000.0 / 1024);
 }
 
 static void cnn_fashion(void)
 {
-    fac_module *model = fac_nn_sequential(fac_nn_conv2d(1, 32, 3), fac_nn_relu(), fac_nn_conv2d(32, 64, 3), fac_nn_relu(),
-                                          fac_nn_max_pool2d(2), fac_nn_flatten(), fac_nn_linear(9216, 128), fac_nn_relu(),
-                                          fac_nn_linear(128, 10));
+    fac_module *model = fac_nn_sequential(fac_nn_conv2d(1, 32, 3), fac_nn_relu(), fac_nn_conv2d(32, 64, 3),
+                                          fac_nn_relu(), fac_nn_max_pool2d(2), fac_nn_flatten(),
+                                          fac_nn_linear(9216, 128), fac_nn_relu(), fac_nn_linear(128, 10));
     train("cnn_fashion", "step of 64 images", model, fac_adam(fac_parameters(model), .lr = 1e-3), 64, 60, 1);
 }
 
 static void lenet_fashion(void)
 {
-    fac_module *model = fac_nn_sequential(
-        fac_nn_conv2d(1, 6, 5, .padding = 2), fac_nn_relu(), fac_nn_max_pool2d(2), fac_nn_conv2d(6, 16, 5), fac_nn_relu(),
-        fac_nn_max_pool2d(2), fac_nn_flatten(), fac_nn_linear(400, 120), fac_nn_relu(), fac_nn_linear(120, 84), fac_nn_relu(),
-        fac_nn_linear(84, 10));
-    train("lenet_fashion", "epoch of 60000", model, fac_sgd(fac_parameters(model), .lr = 0.01, .momentum = 0.9), 64, 600,
-          60000.0 / 64);
+    fac_module *model = fac_nn_sequential(fac_nn_conv2d(1, 6, 5, .padding = 2), fac_nn_relu(), fac_nn_max_pool2d(2),
+                                          fac_nn_conv2d(6, 16, 5), fac_nn_relu(), fac_nn_max_pool2d(2),
+                                          fac_nn_flatten(), fac_nn_linear(400, 120), fac_nn_relu(),
+                                          fac_nn_linear(120, 84), fac_nn_relu(), fac_nn_linear(84, 10));
+    train("lenet_fashion", "epoch of 60000", model, fac_sgd(fac_parameters(model), .lr = 0.01, .momentum = 0.9), 64,
+          600, 60000.0 / 64);
 }
 
 static const struct {

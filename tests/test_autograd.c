@@ -76,7 +76,8 @@ static void test_backward_twice(void **state)
         assert_true(fac_backward(z));
         check_values(fac_grad(x), "[12.]");
         expect_error(fac_backward(z), "Trying to backward through the graph a second time");
-        expect_error(fac_backward(fac_detach(y)), "element 0 of tensors does not require grad and does not have a grad_fn");
+        expect_error(fac_backward(fac_detach(y)),
+                     "element 0 of tensors does not require grad and does not have a grad_fn");
     }
 }
 
@@ -121,7 +122,8 @@ static void test_no_grad_and_detach(void **state)
     (void)state;
     fac_scope {
         fac_tensor *x = leaf("[1., 2.]"), *y = NULL;
-        fac_no_grad y = fac_mul(x, x);
+        fac_no_grad
+            y = fac_mul(x, x);
         assert_false(fac_requires_grad(y));
         assert_true(fac_is_grad_enabled());
         fac_no_grad {
@@ -147,7 +149,8 @@ static void test_leaves_only(void **state)
 {
     (void)state;
     fac_scope {
-        expect_error(fac_requires_grad_(fac_literal("[1, 2]"), true), "only Tensors of floating point dtype can require gradients");
+        expect_error(fac_requires_grad_(fac_literal("[1, 2]"), true),
+                     "only Tensors of floating point dtype can require gradients");
         fac_tensor *x = leaf("[1.]"), *y = fac_mul(x, x);
         expect_error(fac_requires_grad_(y, false), "you can only change requires_grad flags of leaf variables");
         expect_error(fac_set_grad(x, fac_literal("[1., 2.]")), "assigned grad has data of a different size");
@@ -162,7 +165,8 @@ static void test_in_place(void **state)
     (void)state;
     fac_scope {
         fac_tensor *x = leaf("[1., 2.]");
-        expect_error(fac_add_scalar_(x, 1), "a leaf Variable that requires grad is being used in an in-place operation.");
+        expect_error(fac_add_scalar_(x, 1),
+                     "a leaf Variable that requires grad is being used in an in-place operation.");
         fac_tensor *y = fac_mul_scalar(x, 2.0);
         fac_mul_(y, x);
         fac_exp_(y);
@@ -180,8 +184,9 @@ static void test_saved_tensor_modified(void **state)
         fac_tensor *x = leaf("[1., 2.]");
         fac_tensor *y = fac_exp(x);
         fac_add_scalar_(y, 1);
-        expect_error(fac_backward(fac_sum(y)), "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                                               "[float32 [2]], which is output 0 of ExpBackward0, is at version 1; expected version 0 instead.");
+        expect_error(fac_backward(fac_sum(y)),
+                     "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                     "[float32 [2]], which is output 0 of ExpBackward0, is at version 1; expected version 0 instead.");
     }
 }
 
@@ -215,8 +220,10 @@ static void test_views_in_place(void **state)
         check_values(fac_grad(x), "[1., 7., 1.]");
         check_values(fac_grad(w), "2.");
         fac_tensor *z = leaf("[1., 2.]");
-        expect_error(fac_zero_(fac_select(z, 0, 0)), "a view of a leaf Variable that requires grad is being used in an in-place operation.");
-        expect_error(fac_zero_(fac_expand(fac_zeros(FAC_SHAPE(1)), FAC_SHAPE(3))), "unsupported operation: more than one element");
+        expect_error(fac_zero_(fac_select(z, 0, 0)),
+                     "a view of a leaf Variable that requires grad is being used in an in-place operation.");
+        expect_error(fac_zero_(fac_expand(fac_zeros(FAC_SHAPE(1)), FAC_SHAPE(3))),
+                     "unsupported operation: more than one element");
     }
 }
 
@@ -254,7 +261,8 @@ static void test_hooks(void **state)
         expect_error(fac_remove_hook(x, id), "there is no hook");
         fac_backward(fac_sum(y));
         assert_int_equal(count, 1);
-        expect_error(fac_register_hook(fac_detach(x), counted, &count), "cannot register a hook on a tensor that doesn't require gradient");
+        expect_error(fac_register_hook(fac_detach(x), counted, &count),
+                     "cannot register a hook on a tensor that doesn't require gradient");
     }
 }
 
@@ -275,7 +283,8 @@ static bool cube_forward(fac_function_context *c, fac_tensor *const *in, int n_i
     return true;
 }
 
-static bool cube_backward(fac_function_context *c, fac_tensor *const *grad_out, int n_out, fac_tensor **grad_in, int n_in)
+static bool cube_backward(fac_function_context *c, fac_tensor *const *grad_out, int n_out, fac_tensor **grad_in,
+                          int n_in)
 {
     (void)n_out;
     (void)n_in;
@@ -336,7 +345,8 @@ static void test_deep_graph(void **state)
         x = fac_keep(leaf("1."));
         y = fac_keep(fac_mul_scalar(x, 1.0));
     }
-    for (int i = 0; i < 200000; i++) fac_scope {
+    for (int i = 0; i < 200000; i++)
+        fac_scope {
             fac_tensor *next = fac_keep(fac_mul_scalar(y, 1.0));
             fac_release(y);
             y = next;
@@ -352,7 +362,8 @@ static void test_failed_allocations(void **state)
 {
     (void)state;
     bool done = false;
-    for (int n = 1; n < 2000 && !done; n++) fac_scope {
+    for (int n = 1; n < 2000 && !done; n++)
+        fac_scope {
             fac_tensor *x = leaf("[[1., 2.], [3., 4.]]"), *w = leaf("[0.5, 2.]");
             fac__alloc_fail_at(n);
             fac_tensor *y = fac_tanh(fac_mul(fac_exp(x), w));
@@ -360,8 +371,10 @@ static void test_failed_allocations(void **state)
             if (z) fac_mul_(fac_select(z, 0, 0), w);
             bool ok = fac_backward(fac_sum(fac_mul(z, z)));
             fac__alloc_fail_at(0);
-            if (ok) done = true;
-            else assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
+            if (ok)
+                done = true;
+            else
+                assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
             fac_clear_error();
         }
     assert_true(done);
@@ -376,7 +389,8 @@ static void test_steady_state_allocates_nothing(void **state)
     fac_scope {
         fac_tensor *x = leaf("[[1., 2.], [3., 4.]]");
         int64_t before = 0;
-        for (int i = 0; i < 20; i++) fac_scope {
+        for (int i = 0; i < 20; i++)
+            fac_scope {
                 if (i == 10) before = fac_memory().system_allocations;
                 fac_backward(fac_sum(fac_tanh(fac_mul(x, x))));
                 fac_set_grad(x, NULL);

@@ -5,7 +5,21 @@
 /* What cannot be checked so: results that are random; and writes to one place several times, as the grid's indices ask
  * for, of which any may win. */
 static const char *const left_out[] = {
-    "dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout", "rrelu", "bernoulli", "normal", "uniform", "rand", "random", "exponential", "put", "index_put", "scatter.src", NULL,
+    "dropout",
+    "feature_dropout",
+    "alpha_dropout",
+    "feature_alpha_dropout",
+    "rrelu",
+    "bernoulli",
+    "normal",
+    "uniform",
+    "rand",
+    "random",
+    "exponential",
+    "put",
+    "index_put",
+    "scatter.src",
+    NULL,
 };
 
 static bool is_left_out(const char *schema)
@@ -27,7 +41,8 @@ typedef struct problem {
 
 static void collect(problem *p, const fac_value *v)
 {
-    if (v->kind == FAC_VALUE_TENSOR && fac_requires_grad(v->v.tensor) && p->n < MAX_LEAVES) p->leaves[p->n++] = v->v.tensor;
+    if (v->kind == FAC_VALUE_TENSOR && fac_requires_grad(v->v.tensor) && p->n < MAX_LEAVES)
+        p->leaves[p->n++] = v->v.tensor;
     for (int64_t i = 0; v->kind == FAC_VALUE_TENSORS && i < v->v.tensors.count; i++)
         if (fac_requires_grad(v->v.tensors.items[i]) && p->n < MAX_LEAVES) p->leaves[p->n++] = v->v.tensors.items[i];
 }
@@ -103,7 +118,8 @@ static int check(function f, const problem *p, const char *order)
         for (int64_t i = 0; i < fac_numel(p->leaves[k]); i++) {
             double got = g[k] ? ((double *)fac_data(fac_contiguous(g[k])))[i] : 0, want = slope(f, p, k, i);
             if (fabs(got - want) <= 1e-5 * (1 + fabs(want)) || (isnan(got) && isnan(want))) continue;
-            print_message("%s: %s derivative by input %d [%d]: %.9g, by differences %.9g\n", p->c.name, order, k, (int)i, got, want);
+            print_message("%s: %s derivative by input %d [%d]: %.9g, by differences %.9g\n", p->c.name, order, k,
+                          (int)i, got, want);
             return 0;
         }
     return 1;
@@ -126,7 +142,8 @@ static void check_all(function f, const char *order, int shape, int least)
 {
     static problem p;
     int right = 0, wrong = 0;
-    for (int i = 0; fac_op_schema(i); i++) fac_scope {
+    for (int i = 0; fac_op_schema(i); i++)
+        fac_scope {
             fac_manual_seed(3);
             if (!make_problem(fac_op_schema(i), shape, &p)) break;
             int r = check(f, &p, order);

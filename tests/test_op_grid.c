@@ -40,7 +40,8 @@ static void test_shapes_and_dtypes(void **state)
     static call c;
     int worked = 0, refused = 0;
     for (int i = 0; fac_op_schema(i); i++)
-        for (int k = 0; k < SHAPES * DTYPES; k++) fac_scope {
+        for (int k = 0; k < SHAPES * DTYPES; k++)
+            fac_scope {
                 variant v = {k / DTYPES, dtypes[k % DTYPES], k % DTYPES == 0, false, -1};
                 fac_clear_error();
                 assert_true(make_call(fac_op_schema(i), &v, &c));
@@ -58,7 +59,8 @@ static void test_missing_tensors(void **state)
     (void)state;
     static call c;
     for (int i = 0; fac_op_schema(i); i++)
-        for (int missing = 0; missing < 4; missing++) fac_scope {
+        for (int missing = 0; missing < 4; missing++)
+            fac_scope {
                 variant v = {0, FAC_FLOAT32, false, false, missing};
                 fac_clear_error();
                 make_call(fac_op_schema(i), &v, &c);
@@ -74,7 +76,8 @@ static void test_failed_allocations(void **state)
     (void)state;
     static call c;
     for (int i = 0; fac_op_schema(i); i++)
-        for (int n = 1, shape = 0; n < 200 && shape < 2; n++) fac_scope {
+        for (int n = 1, shape = 0; n < 200 && shape < 2; n++)
+            fac_scope {
                 variant v = {shape ? 4 : 0, FAC_FLOAT32, true, false, -1};
                 fac_clear_error();
                 make_call(fac_op_schema(i), &v, &c);

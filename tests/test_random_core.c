@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "core/memory.h"
 #include "core/draws.h"
+#include "core/memory.h"
 #include "core/tensor_impl.h"
 
 /* Runs the recorded call; false when there is no such operation. */

@@ -49,7 +49,8 @@ static void save(training *t, const char *path)
 {
     fac_scope {
         fac_state *all = fac_state_new(), *model = fac_state_dict(t->model);
-        fac_state *optimizer = fac_optimizer_state_dict(t->optimizer), *schedule = fac_scheduler_state_dict(t->schedule);
+        fac_state *optimizer = fac_optimizer_state_dict(t->optimizer),
+                  *schedule = fac_scheduler_state_dict(t->schedule);
         assert_true(fac_state_add(all, "model.", model));
         assert_true(fac_state_add(all, "optimizer.", optimizer));
         assert_true(fac_state_add(all, "schedule.", schedule));

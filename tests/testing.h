@@ -19,7 +19,7 @@
     do {                                                                                                               \
         fac_clear_error();                                                                                             \
         (void)(call);                                                                                                  \
-        if (!fac_error()) fail_msg("%s: expected an error: %s", #call, words);                                        \
+        if (!fac_error()) fail_msg("%s: expected an error: %s", #call, words);                                         \
         if (!strstr(fac_error(), words)) fail_msg("%s: expected: %s\ngot: %s", #call, words, fac_error());             \
         fac_clear_error();                                                                                             \
     } while (0)
@@ -51,6 +51,7 @@ static inline void check_close_at(fac_tensor *got, fac_tensor *want, double tol,
 }
 #define check_close(got, want, tol) check_close_at(got, want, tol, __FILE__, __LINE__)
 /* Against a literal, of the tensor's own dtype, to float32's last digits. */
-#define check_values(got, text) check_close_at(got, fac_literal(text, .dtype = fac_dtype_of(got)), 1e-6, __FILE__, __LINE__)
+#define check_values(got, text)                                                                                        \
+    check_close_at(got, fac_literal(text, .dtype = fac_dtype_of(got)), 1e-6, __FILE__, __LINE__)
 
 #endif

@@ -112,7 +112,8 @@ typedef struct fac_function {
     const char *name;    /* shown as grad_fn */
     size_t context_size; /* bytes of fac_function_data, zeroed for forward */
     bool (*forward)(fac_function_context *context, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out);
-    bool (*backward)(fac_function_context *context, fac_tensor *const *grad_out, int n_out, fac_tensor **grad_in, int n_in);
+    bool (*backward)(fac_function_context *context, fac_tensor *const *grad_out, int n_out, fac_tensor **grad_in,
+                     int n_in);
 } fac_function;
 /* Runs f; out[] gets n_out tensors of the scope. At most 8 tensors can be saved. */
 FAC_API bool fac_apply(const fac_function *f, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out);

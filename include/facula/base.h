@@ -155,6 +155,7 @@ static inline fac_dims fac__dims_list(std::initializer_list<int64_t> l)
 {
     return fac_dims_make((int)l.size(), l.begin());
 }
+/* clang-format off */
 static inline fac_scalar fac__scalar(fac_scalar v) { return v; }
 static inline fac_scalar fac__scalar(bool v) { return fac_scalar_bool(v); }
 static inline fac_scalar fac__scalar(int v) { return fac_scalar_int(v); }
@@ -166,24 +167,25 @@ static inline fac_scalar fac__scalar(float v) { return fac_scalar_float(v); }
 static inline fac_scalar fac__scalar(double v) { return fac_scalar_float(v); }
 static inline fac_dims fac__as_dims(fac_dims v) { return v; }
 static inline fac_dims fac__as_dims(int64_t v) { return fac_dims_one(v); }
+/* clang-format on */
 #define FAC_DIMS(...) fac__dims_list({__VA_ARGS__})
 #define FAC_SCALAR(v) fac__scalar(v)
 #define FAC_AS_DIMS(v) fac__as_dims(v)
 #else
 #define FAC_DIMS(...)                                                                                                  \
-    fac_dims_make((int)(sizeof((const int64_t[]){__VA_ARGS__ __VA_OPT__(, ) 0}) / sizeof(int64_t)) - 1,                 \
+    fac_dims_make((int)(sizeof((const int64_t[]){__VA_ARGS__ __VA_OPT__(, ) 0}) / sizeof(int64_t)) - 1,                \
                   (const int64_t[]){__VA_ARGS__ __VA_OPT__(, ) 0})
 /* Any C number as a fac_scalar of the right kind; a fac_scalar passes through. */
 #define FAC_SCALAR(v)                                                                                                  \
-    _Generic((v),                                                                                                      \
-        fac_scalar: fac_scalar_same,                                                                                   \
-        bool: fac_scalar_bool,                                                                                         \
-        float: fac_scalar_float,                                                                                       \
-        double: fac_scalar_float,                                                                                      \
-        long double: fac_scalar_float,                                                                                 \
-        default: fac_scalar_int)(v)
+    _Generic((v), fac_scalar                                                                                           \
+             : fac_scalar_same, bool                                                                                   \
+             : fac_scalar_bool, float                                                                                  \
+             : fac_scalar_float, double                                                                                \
+             : fac_scalar_float, long double                                                                           \
+             : fac_scalar_float, default                                                                               \
+             : fac_scalar_int)(v)
 /* One integer or a FAC_DIMS(...), as a fac_dims. */
-#define FAC_AS_DIMS(v) _Generic((v), fac_dims: fac_dims_same, default: fac_dims_one)(v)
+#define FAC_AS_DIMS(v) _Generic((v), fac_dims : fac_dims_same, default : fac_dims_one)(v)
 #endif
 #define FAC_SHAPE(...) FAC_DIMS(__VA_ARGS__)
 
@@ -200,9 +202,10 @@ static inline fac_dims fac__as_dims(int64_t v) { return fac_dims_one(v); }
     })
 #define FAC__PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, ...) n
 #define FAC__SET(...)                                                                                                  \
-    FAC__PICK(__VA_ARGS__, FAC__SET12, FAC__SET11, FAC__SET10, FAC__SET9, FAC__SET8, FAC__SET7, FAC__SET6, FAC__SET5,   \
+    FAC__PICK(__VA_ARGS__, FAC__SET12, FAC__SET11, FAC__SET10, FAC__SET9, FAC__SET8, FAC__SET7, FAC__SET6, FAC__SET5,  \
               FAC__SET4, FAC__SET3, FAC__SET2, FAC__SET1, FAC__SET0, )                                                 \
     (__VA_ARGS__)
+/* clang-format off */
 #define FAC__SET0(o)
 #define FAC__SET1(o, x) o x;
 #define FAC__SET2(o, x, ...) o x; FAC__SET1(o, __VA_ARGS__)
@@ -216,5 +219,6 @@ static inline fac_dims fac__as_dims(int64_t v) { return fac_dims_one(v); }
 #define FAC__SET10(o, x, ...) o x; FAC__SET9(o, __VA_ARGS__)
 #define FAC__SET11(o, x, ...) o x; FAC__SET10(o, __VA_ARGS__)
 #define FAC__SET12(o, x, ...) o x; FAC__SET11(o, __VA_ARGS__)
+/* clang-format on */
 
 #endif

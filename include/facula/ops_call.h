@@ -14,7 +14,7 @@ typedef enum fac_value_kind {
     FAC_VALUE_TENSORS, /* Tensor[] (items may be NULL) */
     FAC_VALUE_STRING,
     FAC_VALUE_DTYPE,
-    FAC_VALUE_LIST, /* a list of values, where the others do not fit: index parts, scalars */
+    FAC_VALUE_LIST,  /* a list of values, where the others do not fit: index parts, scalars */
     FAC_VALUE_SLICE, /* in an index: a list of start, stop and step, each an int or none */
     FAC_VALUE_ELLIPSIS
 } fac_value_kind;

@@ -10,11 +10,11 @@ FAC_BEGIN
 
 /* torch.set_printoptions, for the process. */
 typedef struct fac_print_options {
-    int precision;    /* digits after the point: 4 */
+    int precision;     /* digits after the point: 4 */
     int64_t threshold; /* more elements than this are summarised: 1000 */
-    int edgeitems;    /* shown at each end of a summarised dimension: 3 */
-    int linewidth;    /* 80 */
-    int sci_mode;     /* 1 always, 0 never, -1 where it reads better: -1 */
+    int edgeitems;     /* shown at each end of a summarised dimension: 3 */
+    int linewidth;     /* 80 */
+    int sci_mode;      /* 1 always, 0 never, -1 where it reads better: -1 */
 } fac_print_options;
 static inline fac_print_options fac_print_options_defaults(void)
 {

@@ -9,10 +9,10 @@
 /* What one backward knows of a node it will visit. */
 typedef struct visit {
     fac__node *node;
-    int deps;       /* gradients still to come */
-    bool runs;      /* its inputs' gradients are wanted */
-    bool needed;    /* its own are: it runs, or is asked for */
-    int grads;      /* where its outputs' gradients begin in task.grads */
+    int deps;    /* gradients still to come */
+    bool runs;   /* its inputs' gradients are wanted */
+    bool needed; /* its own are: it runs, or is asked for */
+    int grads;   /* where its outputs' gradients begin in task.grads */
 } visit;
 
 typedef struct task {
@@ -125,7 +125,8 @@ static int pop(task *k)
 
 static bool same_shape(const fac_tensor *g, const fac__meta *m)
 {
-    return g->dtype == m->dtype && g->ndim == m->ndim && !memcmp(g->shape, m->shape, (size_t)m->ndim * sizeof *m->shape);
+    return g->dtype == m->dtype && g->ndim == m->ndim &&
+           !memcmp(g->shape, m->shape, (size_t)m->ndim * sizeof *m->shape);
 }
 
 /* Adds g to what has come for that output. */
@@ -261,7 +262,8 @@ static bool run(task *k)
         if (!k->visits[i].deps) push(k, i);
     while (k->heap_count) {
         bool ok = false;
-        fac_scope ok = run_node(k, pop(k));
+        fac_scope
+            ok = run_node(k, pop(k));
         if (!ok) return false;
     }
     return true;
@@ -271,7 +273,8 @@ bool fac__run_backward(const fac__backward_request *request)
 {
     task k = {.request = request};
     bool ok = false;
-    fac_scope fac__grad_block(request->create_graph) ok = grow_table(&k) && run(&k);
+    fac_scope
+        fac__grad_block(request->create_graph) ok = grow_table(&k) && run(&k);
     for (int i = 0; i < k.grad_count; i++)
         fac_release(k.grads[i]);
     for (int i = 0; i < k.count; i++)

@@ -16,8 +16,9 @@ fac_tensor *fac_requires_grad_(fac_tensor *t, bool on)
         return fac__runtime_error("only Tensors of floating point dtype can require gradients");
     if (!fac_is_leaf(t)) {
         if (on) return t;
-        return fac__runtime_error("you can only change requires_grad flags of leaf variables. If you want to use a computed "
-                                  "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
+        return fac__runtime_error(
+            "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+            "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
     }
     t->requires_grad = on;
     return t;
@@ -37,8 +38,7 @@ bool fac_set_grad(fac_tensor *t, fac_tensor *grad)
 {
     FAC__OP("set_grad");
     FAC__NEED_OR(t, false);
-    if (grad && grad->dtype != t->dtype)
-        return fac__runtime_error("assigned grad has data of a different type"), false;
+    if (grad && grad->dtype != t->dtype) return fac__runtime_error("assigned grad has data of a different type"), false;
     if (grad && (grad->ndim != t->ndim || memcmp(grad->shape, t->shape, (size_t)t->ndim * sizeof *t->shape)))
         return fac__runtime_error("assigned grad has data of a different size"), false;
     fac__retain(grad);
@@ -73,11 +73,15 @@ static bool root(fac_tensor *t, fac_tensor *given, int index, fac__edge *edge, f
 {
     if (!fac__grad_edge(t, edge)) return false;
     if (!edge->node)
-        return fac__runtime_error("element %d of tensors does not require grad and does not have a grad_fn", index), false;
-    if (!given && t->numel != 1) return fac__runtime_error("grad can be implicitly created only for scalar outputs"), false;
+        return fac__runtime_error("element %d of tensors does not require grad and does not have a grad_fn", index),
+               false;
+    if (!given && t->numel != 1)
+        return fac__runtime_error("grad can be implicitly created only for scalar outputs"), false;
     if (given && (given->ndim != t->ndim || memcmp(given->shape, t->shape, (size_t)t->ndim * sizeof *t->shape)))
-        return fac__runtime_error("Mismatch in shape: grad_output[%d] has a shape of %s and output[%d] has a shape of %s.", index,
-                                  fac__shape_text(given->ndim, given->shape), index, fac__shape_text(t->ndim, t->shape)), false;
+        return fac__runtime_error(
+                   "Mismatch in shape: grad_output[%d] has a shape of %s and output[%d] has a shape of %s.", index,
+                   fac__shape_text(given->ndim, given->shape), index, fac__shape_text(t->ndim, t->shape)),
+               false;
     *grad = given ? given : fac__grad_ones(t);
     return *grad != NULL;
 }
@@ -92,7 +96,10 @@ bool fac_backward_with(fac_tensor *t, fac_backward_options o)
         fac_tensor *grad = NULL;
         if (root(t, o.gradient, 0, &edge, &grad)) {
             bool retain = o.retain_graph < 0 ? o.create_graph : o.retain_graph != 0;
-            fac__backward_request r = {.n_roots = 1, .root_edges = &edge, .root_grads = &grad, .retain_graph = retain,
+            fac__backward_request r = {.n_roots = 1,
+                                       .root_edges = &edge,
+                                       .root_grads = &grad,
+                                       .retain_graph = retain,
                                        .create_graph = o.create_graph};
             ok = fac__run_backward(&r);
         }
@@ -123,15 +130,21 @@ static bool run_grad_call(const grad_call *c)
             return fac__runtime_error("One of the differentiated Tensors does not require grad"), false;
     }
     const fac_grad_options *o = &c->options;
-    fac__backward_request r = {.n_roots = c->n_outputs, .n_inputs = c->n_inputs, .root_edges = c->edges,
-                               .root_grads = c->root_grads, .input_edges = input_edges, .grads = c->grads,
+    fac__backward_request r = {.n_roots = c->n_outputs,
+                               .n_inputs = c->n_inputs,
+                               .root_edges = c->edges,
+                               .root_grads = c->root_grads,
+                               .input_edges = input_edges,
+                               .grads = c->grads,
                                .retain_graph = o->retain_graph < 0 ? o->create_graph : o->retain_graph != 0,
                                .create_graph = o->create_graph};
     if (!fac__run_backward(&r)) return false;
     for (int i = 0; i < c->n_inputs; i++)
         if (!c->grads[i] && !o->allow_unused)
-            return fac__runtime_error("One of the differentiated Tensors appears to not have been used in the graph. Set "
-                                      "allow_unused=True if this is the desired behavior."), false;
+            return fac__runtime_error(
+                       "One of the differentiated Tensors appears to not have been used in the graph. Set "
+                       "allow_unused=True if this is the desired behavior."),
+                   false;
     return true;
 }
 
@@ -152,7 +165,9 @@ bool fac_autograd_grad_with(fac_tensor *const *outputs, int n_outputs, fac_tenso
     c.edges = fac__calloc((size_t)(n_outputs + n_inputs) * sizeof *c.edges);
     c.root_grads = fac__calloc((size_t)n_outputs * sizeof *c.root_grads);
     bool ok = false;
-    if (c.edges && c.root_grads) fac_scope ok = run_grad_call(&c);
+    if (c.edges && c.root_grads)
+        fac_scope
+            ok = run_grad_call(&c);
     for (int i = 0; c.edges && i < n_outputs + n_inputs; i++)
         fac__node_release(c.edges[i].node);
     fac__free(c.edges);
@@ -267,7 +282,8 @@ bool fac_apply(const fac_function *f, fac_tensor *const *in, int n_in, fac_tenso
     ((function_params *)n->params)->function = f;
     memset(out, 0, (size_t)n_out * sizeof *out);
     bool ok = false;
-    fac_no_grad ok = f->forward(n, in, n_in, out, n_out);
+    fac_no_grad
+        ok = f->forward(n, in, n_in, out, n_out);
     if (!ok) fac__runtime_error("the forward of %s failed", f->name); /* unless it said more itself */
     for (int i = 0; i < n_out && ok; i++) {
         if (!out[i]) ok = (fac__runtime_error("the forward of %s left output %d empty", f->name, i), false);

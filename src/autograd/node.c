@@ -99,35 +99,43 @@ static void save_apart(fac__node *n, int slot, fac_tensor *t)
 void fac__save(fac__node *n, int slot, fac_tensor *input)
 {
     if (!n || n->failed || !input) return;
-    if (!input->base || input->requires_grad) save(n, slot, fac__retain(input), -1);
-    else save_apart(n, slot, input);
+    if (!input->base || input->requires_grad)
+        save(n, slot, fac__retain(input), -1);
+    else
+        save_apart(n, slot, input);
 }
 
 void fac__save_output(fac__node *n, int slot, fac_tensor *output, int nr)
 {
     if (!n || n->failed || !output) return;
     fac_tensor *alias = fac__new_alias(output);
-    if (alias) save(n, slot, alias, nr);
-    else n->failed = true;
+    if (alias)
+        save(n, slot, alias, nr);
+    else
+        n->failed = true;
 }
 
 static void *modified_error(const fac__node *n, const fac__saved_tensor *s)
 {
     char from[96] = "";
     const char *maker = s->output_nr >= 0 ? n->name : fac_grad_fn_name(s->t);
-    if (maker) snprintf(from, sizeof from, ", which is output %d of %s,", s->output_nr >= 0 ? s->output_nr : s->t->output_nr, maker);
-    return fac__runtime_error("one of the variables needed for gradient computation has been modified by an inplace operation: "
-                              "[%s %s]%s is at version %lld; expected version %lld instead.",
-                              fac_dtype_name((fac_dtype)s->t->dtype), fac__shape_text(s->t->ndim, s->t->shape), from,
-                              (long long)s->t->storage->version, (long long)s->version);
+    if (maker)
+        snprintf(from, sizeof from, ", which is output %d of %s,", s->output_nr >= 0 ? s->output_nr : s->t->output_nr,
+                 maker);
+    return fac__runtime_error(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        "[%s %s]%s is at version %lld; expected version %lld instead.",
+        fac_dtype_name((fac_dtype)s->t->dtype), fac__shape_text(s->t->ndim, s->t->shape), from,
+        (long long)s->t->storage->version, (long long)s->version);
 }
 
 static void *freed_error(void)
 {
-    return fac__runtime_error("Trying to backward through the graph a second time (or directly access saved tensors after "
-                              "they have already been freed). Saved intermediate values of the graph are freed when you call "
-                              ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
-                              "graph a second time or if you need to access saved tensors after calling backward.");
+    return fac__runtime_error(
+        "Trying to backward through the graph a second time (or directly access saved tensors after "
+        "they have already been freed). Saved intermediate values of the graph are freed when you call "
+        ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+        "graph a second time or if you need to access saved tensors after calling backward.");
 }
 
 fac_tensor *fac__saved(fac__node *n, int slot)
@@ -282,10 +290,13 @@ static void accumulate(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
         return;
     }
     fac_tensor *fresh;
-    if (leaf->grad) fresh = fac_keep(fac__grad_add(leaf->grad, g));
-    else if (record || (atomic_load(&g->refs) == 1 && atomic_load(&g->storage->refs) == 1 && g->contiguous && !g->grad_fn))
+    if (leaf->grad)
+        fresh = fac_keep(fac__grad_add(leaf->grad, g));
+    else if (record ||
+             (atomic_load(&g->refs) == 1 && atomic_load(&g->storage->refs) == 1 && g->contiguous && !g->grad_fn))
         fresh = fac_keep(g);
-    else fresh = fac_keep(fac__grad_clone(g));
+    else
+        fresh = fac_keep(fac__grad_clone(g));
     if (!fresh) return;
     fac_release(leaf->grad);
     leaf->grad = fresh;
@@ -388,13 +399,17 @@ bool fac__inplace_begin(fac_tensor *t)
 {
     for (int i = 0; i < t->ndim; i++)
         if (t->strides[i] == 0 && t->shape[i] > 1)
-            return fac__runtime_error("unsupported operation: more than one element of the written-to tensor refers to a single "
-                                      "memory location. Please clone() the tensor before performing the operation."), false;
+            return fac__runtime_error(
+                       "unsupported operation: more than one element of the written-to tensor refers to a single "
+                       "memory location. Please clone() the tensor before performing the operation."),
+                   false;
     if (fac__self()->no_grad) return true;
     if (t->requires_grad && !t->grad_fn)
         return fac__runtime_error("a leaf Variable that requires grad is being used in an in-place operation."), false;
     if (t->base && t->base->requires_grad && !t->base->grad_fn)
-        return fac__runtime_error("a view of a leaf Variable that requires grad is being used in an in-place operation."), false;
+        return fac__runtime_error(
+                   "a view of a leaf Variable that requires grad is being used in an in-place operation."),
+               false;
     return true;
 }
 

@@ -60,9 +60,9 @@ struct fac__node {
     fac__edge *edges;
     fac__meta *outputs;
     fac__saved_tensor *saved;
-    void *params;                  /* the operation's own numbers, zeroed at first */
-    void (*drop_params)(void *);   /* if they own something */
-    fac_tensor *leaf;              /* of an accumulator: whose .grad it fills; not owned, NULL when the leaf is gone */
+    void *params;                /* the operation's own numbers, zeroed at first */
+    void (*drop_params)(void *); /* if they own something */
+    fac_tensor *leaf;            /* of an accumulator: whose .grad it fills; not owned, NULL when the leaf is gone */
     fac__hook *hooks;
 };
 
@@ -99,7 +99,8 @@ fac_tensor *fac__result_view(fac__node *n, fac_tensor *y, fac_tensor *x);
 
 /* In backward. */
 bool fac__wants(const fac__node *n, int i);
-fac_tensor *fac__saved(fac__node *n, int slot); /* NULL, with an error, when it was changed in place; also if NULL was saved */
+fac_tensor *fac__saved(fac__node *n,
+                       int slot); /* NULL, with an error, when it was changed in place; also if NULL was saved */
 
 /* In-place operations on t: first fac__inplace_begin(t), which refuses leaves that require grad and expanded tensors; compute;
  * then fac__inplace_end(t, n), where n was recorded (before computing) with t as input 0. Returns t, or NULL on errors.
@@ -116,13 +117,15 @@ void fac__node_free_saved(fac__node *n);
 
 /* ---- what autograd needs from the operations above it: ops/grad_services.c ----------------------------------- */
 
-fac_tensor *fac__grad_add(fac_tensor *a, fac_tensor *b);          /* differentiable a + b; scope's */
-bool fac__grad_add_into(fac_tensor *a, fac_tensor *b);            /* a += b, unrecorded */
-fac_tensor *fac__grad_fit(fac_tensor *g, const fac__meta *like);  /* summed to the shape and cast; NULL + error if it cannot be */
-fac_tensor *fac__grad_ones(const fac_tensor *like);               /* scope's */
-fac_tensor *fac__grad_clone(fac_tensor *g);                       /* contiguous, scope's; differentiable */
+fac_tensor *fac__grad_add(fac_tensor *a, fac_tensor *b); /* differentiable a + b; scope's */
+bool fac__grad_add_into(fac_tensor *a, fac_tensor *b);   /* a += b, unrecorded */
+fac_tensor *fac__grad_fit(fac_tensor *g,
+                          const fac__meta *like);   /* summed to the shape and cast; NULL + error if it cannot be */
+fac_tensor *fac__grad_ones(const fac_tensor *like); /* scope's */
+fac_tensor *fac__grad_clone(fac_tensor *g);         /* contiguous, scope's; differentiable */
 /* Gradient of x -> as_strided(x, view): zeros of the base's shape with g added in. Differentiable. */
-fac_tensor *fac__grad_unview(fac_tensor *g, const fac__meta *base, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset);
+fac_tensor *fac__grad_unview(fac_tensor *g, const fac__meta *base, int ndim, const int64_t *shape,
+                             const int64_t *strides, int64_t offset);
 /* as_strided of a contiguous tensor, differentiable, and dst.copy_(src) with history (src NULL: zero_) */
 fac_tensor *fac__grad_view(fac_tensor *x, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset);
 bool fac__grad_copy(fac_tensor *dst, fac_tensor *src);

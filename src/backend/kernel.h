@@ -34,7 +34,7 @@ static inline fac_dtype fac__compute_type(fac_dtype d)
  * never on the number of threads. */
 typedef void (*fac__range_body)(void *context, int64_t begin, int64_t end);
 void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context);
-int fac__threads(void); /* how many may run */
+int fac__threads(void);      /* how many may run */
 int fac__thread_index(void); /* of the calling thread inside fac__parallel: 0..threads-1 */
 
 /* ---- instruction sets (backend/cpu/isa.c) ------------------------------------------------------------------- */

@@ -5,15 +5,15 @@
 #include "kernel.h"
 
 typedef enum fac__reduce_kind {
-    FAC__SUM,     /* out dtype: its compute type accumulates (float pairwise or in several lanes, never one running float) */
+    FAC__SUM, /* out dtype: its compute type accumulates (float pairwise or in several lanes, never one running float) */
     FAC__PROD,
-    FAC__MAX,     /* NaN wins, as in PyTorch; second output, if its data is set: int64 index along the reduced dims */
-    FAC__MIN,     /* (first occurrence; row-major position within the reduced dims) */
-    FAC__ARGMAX,  /* only the int64 index, in out[0] */
+    FAC__MAX,    /* NaN wins, as in PyTorch; second output, if its data is set: int64 index along the reduced dims */
+    FAC__MIN,    /* (first occurrence; row-major position within the reduced dims) */
+    FAC__ARGMAX, /* only the int64 index, in out[0] */
     FAC__ARGMIN,
-    FAC__ANY,     /* out bool (or uint8): any != 0 */
+    FAC__ANY, /* out bool (or uint8): any != 0 */
     FAC__ALL,
-    FAC__NANSUM,  /* NaN counts as 0 */
+    FAC__NANSUM, /* NaN counts as 0 */
     FAC__SUM_SQUARES,
     FAC__SUM_ABS,
     FAC__COUNT_NONZERO,

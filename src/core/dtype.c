@@ -1,19 +1,19 @@
 /* Floor 0. The table of dtypes, promotion, and single elements by address. */
 #include <string.h>
 
-#include "raise.h"
 #include "facula/base.h"
 #include "half.h"
+#include "raise.h"
 #include "tensor_impl.h"
 
 static const struct {
     const char *name;
     uint8_t size, floating, integral;
 } dtypes[FAC_DTYPE_COUNT] = {
-    [FAC_DTYPE_NONE] = {"none", 0, 0, 0},   [FAC_BOOL] = {"bool", 1, 0, 0},         [FAC_UINT8] = {"uint8", 1, 0, 1},
-    [FAC_INT8] = {"int8", 1, 0, 1},         [FAC_INT16] = {"int16", 2, 0, 1},       [FAC_INT32] = {"int32", 4, 0, 1},
-    [FAC_INT64] = {"int64", 8, 0, 1},       [FAC_FLOAT16] = {"float16", 2, 1, 0},   [FAC_BFLOAT16] = {"bfloat16", 2, 1, 0},
-    [FAC_FLOAT32] = {"float32", 4, 1, 0},   [FAC_FLOAT64] = {"float64", 8, 1, 0},
+    [FAC_DTYPE_NONE] = {"none", 0, 0, 0}, [FAC_BOOL] = {"bool", 1, 0, 0},       [FAC_UINT8] = {"uint8", 1, 0, 1},
+    [FAC_INT8] = {"int8", 1, 0, 1},       [FAC_INT16] = {"int16", 2, 0, 1},     [FAC_INT32] = {"int32", 4, 0, 1},
+    [FAC_INT64] = {"int64", 8, 0, 1},     [FAC_FLOAT16] = {"float16", 2, 1, 0}, [FAC_BFLOAT16] = {"bfloat16", 2, 1, 0},
+    [FAC_FLOAT32] = {"float32", 4, 1, 0}, [FAC_FLOAT64] = {"float64", 8, 1, 0},
 };
 
 static fac_dtype default_dtype = FAC_FLOAT32;

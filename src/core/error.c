@@ -10,7 +10,8 @@ static fac_error_handler handler = fac_default_error_handler;
 
 void fac_default_error_handler(fac_error_code code, const char *op, const char *message, const char *file, int line)
 {
-    static const char *const names[] = {"Warning", "ValueError", "TypeError", "IndexError", "RuntimeError", "MemoryError", "IOError"};
+    static const char *const names[] = {"Warning",      "ValueError",  "TypeError", "IndexError",
+                                        "RuntimeError", "MemoryError", "IOError"};
     if (file) fprintf(stderr, "%s:%d: ", file, line);
     fprintf(stderr, "facula: %s: %s%s%s\n", names[code], op ? op : "", op ? ": " : "", message);
 }

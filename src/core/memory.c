@@ -171,8 +171,10 @@ void fac__free(void *p)
             return;
         }
         fac__self(); /* so that the thread's end hands the list on */
-        if (mine->bytes > KEEP_SMALL) give_back(b);
-        else put(mine, b);
+        if (mine->bytes > KEEP_SMALL)
+            give_back(b);
+        else
+            put(mine, b);
     } else {
         pthread_mutex_lock(&lock);
         put(&shared, b);

@@ -10,12 +10,16 @@ int64_t fac__shape_numel(int ndim, const int64_t *shape)
     for (int i = 0; i < ndim; i++) {
         if (shape[i] < 0)
             return fac__runtime_error("Trying to create tensor with negative dimension %lld: %s", (long long)shape[i],
-                                      fac__shape_text(ndim, shape)), -1;
-        if (shape[i] == 0) empty = true;
-        else if (__builtin_mul_overflow(numel, shape[i], &numel)) overflow = true;
+                                      fac__shape_text(ndim, shape)),
+                   -1;
+        if (shape[i] == 0)
+            empty = true;
+        else if (__builtin_mul_overflow(numel, shape[i], &numel))
+            overflow = true;
     }
     if (overflow || (!empty && numel > INT64_MAX / 16)) /* strides must not overflow either, were it empty */
-        return fac__runtime_error("Storage size calculation overflowed with sizes=%s", fac__shape_text(ndim, shape)), -1;
+        return fac__runtime_error("Storage size calculation overflowed with sizes=%s", fac__shape_text(ndim, shape)),
+               -1;
     return empty ? 0 : numel;
 }
 
@@ -47,7 +51,8 @@ int fac__wrap_dim(int64_t dim, int ndim)
     int n = ndim ? ndim : 1;
     if (dim < -n || dim >= n)
         return fac__index_error("Dimension out of range (expected to be in range of [%d, %d], but got %lld)", -n, n - 1,
-                                (long long)dim), -1;
+                                (long long)dim),
+               -1;
     return (int)(dim < 0 ? dim + n : dim);
 }
 
@@ -59,9 +64,11 @@ bool fac__broadcast_shapes(int na, const int64_t *a, int nb, const int64_t *b, i
         int ia = i - (*n - na), ib = i - (*n - nb);
         int64_t x = ia >= 0 ? a[ia] : 1, y = ib >= 0 ? b[ib] : 1;
         if (x != y && x != 1 && y != 1)
-            return fac__runtime_error("The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton "
-                                      "dimension %d",
-                                      (long long)x, (long long)y, i), false;
+            return fac__runtime_error(
+                       "The size of tensor a (%lld) must match the size of tensor b (%lld) at non-singleton "
+                       "dimension %d",
+                       (long long)x, (long long)y, i),
+                   false;
         shape[i] = x == 1 ? y : x;
     }
     for (int i = 0; i < *n; i++)

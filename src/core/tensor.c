@@ -75,7 +75,8 @@ fac_tensor *fac__new_like(const fac_tensor *t, fac_dtype dtype)
     return fac__new(dtype, t->ndim, t->shape);
 }
 
-fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset)
+fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape, const int64_t *strides,
+                          int64_t offset)
 {
     int64_t numel = fac__shape_numel(ndim, shape);
     if (numel < 0) return NULL;
@@ -83,17 +84,20 @@ fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape
     bool inside = offset >= 0;
     for (int i = 0; i < ndim; i++) {
         int64_t reach;
-        if (strides[i] < 0) return fac__runtime_error("as_strided: Negative strides are not supported at the moment, got strides: %s",
-                                                      fac__shape_text(ndim, strides));
-        if (shape[i] > 0 && (__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) || __builtin_add_overflow(last, reach, &last)))
+        if (strides[i] < 0)
+            return fac__runtime_error("as_strided: Negative strides are not supported at the moment, got strides: %s",
+                                      fac__shape_text(ndim, strides));
+        if (shape[i] > 0 &&
+            (__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) || __builtin_add_overflow(last, reach, &last)))
             inside = false;
     }
     if (!inside || (numel && last >= extent))
-        return fac__runtime_error("setStorage: sizes %s, strides %s, storage offset %lld, and itemsize %zu requiring a storage size "
-                                  "of %lld are out of bounds for storage of size %zu",
-                                  fac__shape_text(ndim, shape), fac__shape_text(ndim, strides), (long long)offset,
-                                  fac_dtype_size((fac_dtype)base->dtype),
-                                  (long long)((last + 1) * (int64_t)fac_dtype_size((fac_dtype)base->dtype)), base->storage->nbytes);
+        return fac__runtime_error(
+            "setStorage: sizes %s, strides %s, storage offset %lld, and itemsize %zu requiring a storage size "
+            "of %lld are out of bounds for storage of size %zu",
+            fac__shape_text(ndim, shape), fac__shape_text(ndim, strides), (long long)offset,
+            fac_dtype_size((fac_dtype)base->dtype),
+            (long long)((last + 1) * (int64_t)fac_dtype_size((fac_dtype)base->dtype)), base->storage->nbytes);
     fac_tensor *t = header_new((fac_dtype)base->dtype, ndim, shape);
     if (!t) return NULL;
     for (int i = 0; i < ndim; i++)
@@ -105,7 +109,8 @@ fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape
     return t;
 }
 
-fac_tensor *fac__new_foreign(void *data, fac_dtype dtype, int ndim, const int64_t *shape, void (*drop)(void *), void *context)
+fac_tensor *fac__new_foreign(void *data, fac_dtype dtype, int ndim, const int64_t *shape, void (*drop)(void *),
+                             void *context)
 {
     int64_t numel = fac__shape_numel(ndim, shape);
     if (numel < 0) return NULL;
@@ -131,8 +136,10 @@ fac_tensor *fac__new_scalar(fac_scalar s)
     fac_tensor *t = fac__new(s.kind, 0, NULL);
     if (!t) return NULL;
     t->wrapped = true;
-    if (s.kind == FAC_FLOAT64) fac__store_double(s.kind, t->storage->data, s.v.f);
-    else fac__store_int(s.kind, t->storage->data, s.v.i);
+    if (s.kind == FAC_FLOAT64)
+        fac__store_double(s.kind, t->storage->data, s.v.f);
+    else
+        fac__store_int(s.kind, t->storage->data, s.v.i);
     return t;
 }
 
@@ -246,13 +253,16 @@ double fac_at(const fac_tensor *t, fac_dims index)
     FAC__OP("at");
     FAC__NEED_OR(t, NAN);
     if (index.n != t->ndim)
-        return fac__index_error("expected %d indices for a tensor of %d dimensions, but got %d", t->ndim, t->ndim, index.n), NAN;
+        return fac__index_error("expected %d indices for a tensor of %d dimensions, but got %d", t->ndim, t->ndim,
+                                index.n),
+               NAN;
     int64_t at = t->offset;
     for (int i = 0; i < t->ndim; i++) {
         int64_t k = index.d[i];
         if (k < -t->shape[i] || k >= t->shape[i])
             return fac__index_error("index %lld is out of bounds for dimension %d with size %lld", (long long)k, i,
-                                    (long long)t->shape[i]), NAN;
+                                    (long long)t->shape[i]),
+                   NAN;
         at += (k < 0 ? k + t->shape[i] : k) * t->strides[i];
     }
     return fac__load_double((fac_dtype)t->dtype, t->storage->data + at * (int64_t)fac_dtype_size((fac_dtype)t->dtype));
@@ -267,15 +277,19 @@ bool fac_to_array(const fac_tensor *t, fac_dtype dtype, void *out, int64_t count
     if (!out_size) return fac__type_error("a dtype is needed"), false;
     if (count != t->numel)
         return fac__value_error("the array has room for %lld elements, the tensor has %lld", (long long)count,
-                                (long long)t->numel), false;
+                                (long long)t->numel),
+               false;
     bool floating = fac_dtype_is_floating((fac_dtype)t->dtype);
     int64_t index[FAC_MAX_DIMS] = {0}, at = t->offset;
     for (int64_t i = 0; i < count; i++) {
         const char *from = t->storage->data + at * (int64_t)size;
         char *to = (char *)out + i * (int64_t)out_size;
-        if (dtype == (fac_dtype)t->dtype) memcpy(to, from, size);
-        else if (floating) fac__store_double(dtype, to, fac__load_double((fac_dtype)t->dtype, from));
-        else fac__store_int(dtype, to, fac__load_int((fac_dtype)t->dtype, from));
+        if (dtype == (fac_dtype)t->dtype)
+            memcpy(to, from, size);
+        else if (floating)
+            fac__store_double(dtype, to, fac__load_double((fac_dtype)t->dtype, from));
+        else
+            fac__store_int(dtype, to, fac__load_int((fac_dtype)t->dtype, from));
         for (int d = t->ndim - 1; d >= 0; d--) {
             at += t->strides[d];
             if (++index[d] < t->shape[d]) break;

@@ -4,8 +4,8 @@
 
 #include <stdatomic.h>
 
-#include "raise.h"
 #include "facula/tensor.h"
+#include "raise.h"
 #include "scope.h"
 
 typedef enum fac__device { FAC__CPU, FAC__DEVICE_COUNT } fac__device;
@@ -28,7 +28,7 @@ struct fac_tensor {
     bool requires_grad; /* of a leaf; a tensor with grad_fn requires grad too */
     bool retains_grad;
     bool contiguous;
-    int output_nr; /* which output of grad_fn */
+    int output_nr;         /* which output of grad_fn */
     int64_t numel, offset; /* offset in elements */
     fac__storage *storage;
     /* Floor 3's; see autograd/node.h. Dropped through fac__drop_autograd. */
@@ -63,9 +63,11 @@ int64_t fac__shape_numel(int ndim, const int64_t *shape);
 fac_tensor *fac__new(fac_dtype dtype, int ndim, const int64_t *shape);
 fac_tensor *fac__new_like(const fac_tensor *t, fac_dtype dtype); /* t's shape, contiguous */
 /* A header over base's storage. Bounds are checked: "setStorage: …" error if it reaches outside. No autograd. */
-fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset);
+fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape, const int64_t *strides,
+                          int64_t offset);
 /* A tensor over memory that is somebody else's; drop(context) is called when nobody uses it. drop may be NULL. */
-fac_tensor *fac__new_foreign(void *data, fac_dtype dtype, int ndim, const int64_t *shape, void (*drop)(void *), void *context);
+fac_tensor *fac__new_foreign(void *data, fac_dtype dtype, int ndim, const int64_t *shape, void (*drop)(void *),
+                             void *context);
 /* A 0-d tensor of one scalar, marked as wrapped: bool, int64 or the default float dtype… float64 kept inside. */
 fac_tensor *fac__new_scalar(fac_scalar s);
 /* The same header again over the same storage, without autograd: what detach makes. */

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "raise.h"
 #include "memory.h"
+#include "raise.h"
 
 typedef struct fac__text {
     char *p; /* n bytes and a zero */

@@ -10,8 +10,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "core/raise.h"
 #include "core/memory.h"
+#include "core/raise.h"
 
 enum { BUFFER = 1 << 16, MOST_DEFLATED = 1032 /* bytes that one byte of a deflate stream can stand for */ };
 

@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/raise.h"
-#include "core/memory.h"
 #include "core/draws.h"
+#include "core/memory.h"
+#include "core/raise.h"
 #include "core/tensor_impl.h"
 #include "facula/autograd.h"
 #include "facula/ops_pointwise.h"

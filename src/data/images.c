@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/raise.h"
 #include "core/memory.h"
+#include "core/raise.h"
 #include "core/tensor_impl.h"
 #include "dataset.h"
 #include "idx.h"

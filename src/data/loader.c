@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "core/raise.h"
-#include "core/memory.h"
 #include "core/draws.h"
+#include "core/memory.h"
+#include "core/raise.h"
 #include "core/tensor_impl.h"
 #include "dataset.h"
 

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/raise.h"
 #include "core/memory.h"
+#include "core/raise.h"
 
 void fac__file_abandon(fac__file *f)
 {

@@ -11,8 +11,8 @@
 #include <jansson.h>
 
 #include "atomic_file.h"
-#include "core/raise.h"
 #include "core/memory.h"
+#include "core/raise.h"
 #include "core/tensor_impl.h"
 #include "core/text.h"
 #include "data/byte_order.h"

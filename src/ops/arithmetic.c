@@ -31,20 +31,25 @@ static fac_tensor *add_or_sub(bool subtract, fac__arg a, fac__arg b, fac_scalar 
     fac_dtype common = fac__result_type(2, args);
     const char *name = subtract ? "SubBackward0" : "AddBackward0";
     if (subtract && a.t && a.t->dtype == FAC_BOOL && (b.t ? b.t->dtype == FAC_BOOL : b.s.kind == FAC_BOOL))
-        return fac__runtime_error("Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
-                                  "`logical_xor()` operator instead.");
+        return fac__runtime_error(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead.");
     if (subtract && ((a.t && a.t->dtype == FAC_BOOL) || (b.t ? b.t->dtype == FAC_BOOL : b.s.kind == FAC_BOOL)))
-        return fac__runtime_error("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
-                                  "a mask, use the `~` or `logical_not()` operator instead.");
+        return fac__runtime_error(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
+            "a mask, use the `~` or `logical_not()` operator instead.");
     if (alpha.kind == FAC_FLOAT64 && !fac_dtype_is_floating(common))
         return fac__runtime_error("For integral input tensors, argument alpha must not be a floating point number.");
     if (alpha.kind == FAC_BOOL && common != FAC_BOOL)
         return fac__runtime_error("Boolean alpha only supported for Boolean results.");
     if (fac_scalar_to_double(alpha) == 1)
-        return fac__pointwise_as(subtract ? FAC__ROW_sub_plain : FAC__ROW_add_plain, args, common, common, inplace, name);
+        return fac__pointwise_as(subtract ? FAC__ROW_sub_plain : FAC__ROW_add_plain, args, common, common, inplace,
+                                 name);
     if (subtract) {
-        if (alpha.kind == FAC_FLOAT64) args[2].s.v.f = -alpha.v.f;
-        else args[2].s = fac_scalar_int(-alpha.v.i);
+        if (alpha.kind == FAC_FLOAT64)
+            args[2].s.v.f = -alpha.v.f;
+        else
+            args[2].s = fac_scalar_int(-alpha.v.i);
     }
     return fac__pointwise_as(FAC__ROW_add_scaled, args, common, common, inplace, name);
 }
@@ -75,7 +80,8 @@ fac_tensor *(fac_rsub_scalar)(fac_tensor *self, fac_scalar other)
 bool fac__check_divisor(const fac__arg *b)
 {
     bool zero = !b->t && fac_scalar_to_int(b->s) == 0;
-    if (b->t && b->t->numel) fac_scope {
+    if (b->t && b->t->numel)
+        fac_scope {
             fac_tensor *is_zero = (fac_eq_scalar)(b->t, fac_scalar_int(0));
             fac_tensor *any = is_zero ? fac_any(is_zero) : NULL;
             if (!any) return false;
@@ -217,8 +223,9 @@ static fac_tensor *fused(fac__row row, const char *op, const char *name, fac_ten
     fac__arg args[] = {tensor(self), tensor(a), tensor(b), number(value)};
     fac_dtype common = fac__result_type(3, args);
     if (row == FAC__ROW_addcdiv && !fac_dtype_is_floating(fac_promote_types((fac_dtype)a->dtype, (fac_dtype)b->dtype)))
-        return fac__runtime_error("Integer division with addcdiv is no longer supported, and in a future release addcdiv will "
-                                  "perform a true division of tensor1 and tensor2.");
+        return fac__runtime_error(
+            "Integer division with addcdiv is no longer supported, and in a future release addcdiv will "
+            "perform a true division of tensor1 and tensor2.");
     return fac__pointwise_as(row, args, common, common, inplace, name);
 }
 
@@ -237,10 +244,11 @@ static fac_tensor *lerp_number(fac_tensor *start, fac_tensor *end, fac_scalar we
     FAC__NEED(start);
     FAC__NEED(end);
     if (start->dtype != end->dtype)
-        return fac__runtime_error("expected dtype %s for `end` but got dtype %s", fac_dtype_name((fac_dtype)start->dtype),
-                                  fac_dtype_name((fac_dtype)end->dtype));
+        return fac__runtime_error("expected dtype %s for `end` but got dtype %s",
+                                  fac_dtype_name((fac_dtype)start->dtype), fac_dtype_name((fac_dtype)end->dtype));
     fac__arg args[] = {tensor(start), tensor(end), number(weight)};
-    return fac__pointwise_as(FAC__ROW_lerp, args, (fac_dtype)start->dtype, (fac_dtype)start->dtype, inplace, "LerpBackward0");
+    return fac__pointwise_as(FAC__ROW_lerp, args, (fac_dtype)start->dtype, (fac_dtype)start->dtype, inplace,
+                             "LerpBackward0");
 }
 
 fac_tensor *(fac_lerp_scalar)(fac_tensor *start, fac_tensor *end, fac_scalar weight)
@@ -257,13 +265,16 @@ fac_tensor *(fac_lerp_scalar_)(fac_tensor *start, fac_tensor *end, fac_scalar we
 
 static fac__arg either(const fac_value *v)
 {
-    return v->kind == FAC_VALUE_TENSOR ? tensor(v->v.tensor) : v->kind == FAC_VALUE_SCALAR ? number(v->v.scalar) : tensor(NULL);
+    return v->kind == FAC_VALUE_TENSOR   ? tensor(v->v.tensor)
+           : v->kind == FAC_VALUE_SCALAR ? number(v->v.scalar)
+                                         : tensor(NULL);
 }
 
 static fac_rounding rounding(const char *mode, bool *ok)
 {
     *ok = !mode || !strcmp(mode, "floor") || !strcmp(mode, "trunc");
-    if (!*ok) fac__runtime_error("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'", mode);
+    if (!*ok)
+        fac__runtime_error("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '%s'", mode);
     return !mode ? FAC_ROUND_NONE : mode[0] == 'f' ? FAC_ROUND_FLOOR : FAC_ROUND_TRUNC;
 }
 

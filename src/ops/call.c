@@ -47,8 +47,10 @@ static bool build_index(void)
     for (int t = 0; fac__op_tables[t]; t++)
         for (const fac__op *op = fac__op_tables[t]; op->schema; op++) {
             all[n].op = op;
-            if (!fac__parse_schema(op->schema, &all[n].signature)) fprintf(stderr, "facula: bad schema: %s\n", op->schema);
-            else n++;
+            if (!fac__parse_schema(op->schema, &all[n].signature))
+                fprintf(stderr, "facula: bad schema: %s\n", op->schema);
+            else
+                n++;
         }
     for (int i = n - 1; i >= 0; i--) { /* backwards, so that a chain is in the order of the tables */
         unsigned h = hash(all[i].op->schema, all[i].signature.base_length);
@@ -104,8 +106,10 @@ static void plain_name(const char *name, char *out, size_t room, bool glue)
     for (size_t i = 0; i < sizeof glued / sizeof *glued; i++) {
         size_t n = strlen(glued[i]);
         if (strncmp(name, glued[i], n)) continue;
-        if (glue) out[n - 1] = '_';
-        else snprintf(out, room, "%s", name + n);
+        if (glue)
+            out[n - 1] = '_';
+        else
+            snprintf(out, room, "%s", name + n);
     }
 }
 
@@ -202,7 +206,7 @@ static bool fits(const fac__param *p, const fac_value *v, bool loose, fac_value 
     case FAC__P_ANY: return true;
     }
     fac_dtype d = fac_dtype_of(v->v.tensor);
-    fac_scalar s = d == FAC_BOOL                ? fac_scalar_bool(fac_item_int(v->v.tensor) != 0)
+    fac_scalar s = d == FAC_BOOL              ? fac_scalar_bool(fac_item_int(v->v.tensor) != 0)
                    : fac_dtype_is_floating(d) ? fac_scalar_float(fac_item(v->v.tensor))
                                               : fac_scalar_int(fac_item_int(v->v.tensor));
     *out = fac_value_scalar(s);
@@ -219,7 +223,8 @@ static int keyword_index(const fac__signature *s, const char *name)
     return -1;
 }
 
-static bool bind(const entry *e, const fac_value *args, int n_args, const fac_keyword *kw, int n_kw, bool loose, binding *b)
+static bool bind(const entry *e, const fac_value *args, int n_args, const fac_keyword *kw, int n_kw, bool loose,
+                 binding *b)
 {
     const fac__signature *s = &e->signature;
     bool given[FAC__MAX_PARAMS] = {false};
@@ -236,9 +241,12 @@ static bool bind(const entry *e, const fac_value *args, int n_args, const fac_ke
     for (int i = 0; i < s->count; i++) {
         const fac__param *p = &s->params[i];
         if (given[i]) continue;
-        if (p->has_default && fac__default_value(p, &b->values[i], b->ints[i], b->texts[i], sizeof b->texts[i])) continue;
-        if (!p->has_default && p->optional && p->keyword_only) b->values[i] = fac_value_none();
-        else return false;
+        if (p->has_default && fac__default_value(p, &b->values[i], b->ints[i], b->texts[i], sizeof b->texts[i]))
+            continue;
+        if (!p->has_default && p->optional && p->keyword_only)
+            b->values[i] = fac_value_none();
+        else
+            return false;
     }
     return true;
 }
@@ -264,13 +272,14 @@ static void *unknown(const char *name)
         size_t n = strlen(plain);
         size_t common = n < 4 ? n : n - n / 3;
         if (n && !strncmp(plain, e->op->schema, common) && (!at || e->op->schema[e->signature.base_length] != '.'))
-            at += (size_t)snprintf(near + at, sizeof near - at, "%s%.*s", at ? ", " : "; near it: ", e->signature.base_length, e->op->schema);
+            at += (size_t)snprintf(near + at, sizeof near - at, "%s%.*s",
+                                   at ? ", " : "; near it: ", e->signature.base_length, e->op->schema);
     }
     return fac__type_error("there is no operation '%s'%s", name, near);
 }
 
-int fac_call(const char *name, const fac_value *args, int n_args, const fac_keyword *keywords, int n_keywords, fac_value *results,
-             int max)
+int fac_call(const char *name, const fac_value *args, int n_args, const fac_keyword *keywords, int n_keywords,
+             fac_value *results, int max)
 {
     FAC__NEED_OR(name, -1);
     if (n_args) FAC__NEED_OR(args, -1);

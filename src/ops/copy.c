@@ -9,7 +9,8 @@ bool fac__copy_into(fac_tensor *dst, fac_tensor *src)
 {
     static const fac__program copy = {.n_in = 1, .n_out = 1, .out = {0}};
     if (!dst || !src) return false;
-    if (dst->contiguous && src->contiguous && dst->dtype == src->dtype && fac__same_shape(dst, src) && dst->numel < 256) {
+    if (dst->contiguous && src->contiguous && dst->dtype == src->dtype && fac__same_shape(dst, src) &&
+        dst->numel < 256) {
         memmove(fac__data(dst), fac__data(src), (size_t)dst->numel * fac_dtype_size((fac_dtype)dst->dtype));
         return true;
     }
@@ -20,7 +21,8 @@ bool fac__fill_into(fac_tensor *dst, fac_scalar value)
 {
     static const fac__program fill = {.n_const = 1, .n_out = 1, .out = {0}};
     if (!dst) return false;
-    fac_dtype compute = value.kind == FAC_FLOAT64 && dst->dtype != FAC_FLOAT64 && fac_dtype_is_floating((fac_dtype)dst->dtype)
+    fac_dtype compute = value.kind == FAC_FLOAT64 && dst->dtype != FAC_FLOAT64 &&
+                                fac_dtype_is_floating((fac_dtype)dst->dtype)
                             ? FAC_FLOAT32
                             : fac__compute_type(value.kind == FAC_FLOAT64 ? FAC_FLOAT64 : (fac_dtype)dst->dtype);
     return fac__run_program(&fill, compute, dst->ndim, dst->shape, NULL, &value, &dst);
@@ -139,16 +141,22 @@ FAC__CALL(detach, R(fac_detach(T(0))))
 
 const fac__op fac__ops_copy[] = {
     {"clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor", clone, "A copy with memory of its own."},
-    {"contiguous(Tensor self, *, MemoryFormat memory_format=None) -> Tensor", contiguous, "self, or a copy whose elements lie in a row."},
-    {"to.dtype(Tensor self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor",
+    {"contiguous(Tensor self, *, MemoryFormat memory_format=None) -> Tensor", contiguous,
+     "self, or a copy whose elements lie in a row."},
+    {"to.dtype(Tensor self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? "
+     "memory_format=None) -> Tensor",
      to_dtype, "self cast to dtype."},
-    {"to.device(Tensor self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor",
+    {"to.device(Tensor self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? "
+     "memory_format=None) -> Tensor",
      to_device, "self cast to dtype."},
-    {"to.other(Tensor self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor",
+    {"to.other(Tensor self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) "
+     "-> Tensor",
      to_other, "self cast to the dtype of other."},
-    {"copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)", copy_, "src, broadcast and cast, into self."},
+    {"copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)", copy_,
+     "src, broadcast and cast, into self."},
     {"fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", fill_scalar, "value into all elements of self."},
-    {"fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", fill_tensor, "a 0-d tensor's value into all elements of self."},
+    {"fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", fill_tensor,
+     "a 0-d tensor's value into all elements of self."},
     {"zero_(Tensor(a!) self) -> Tensor(a!)", zero_, "0 into all elements of self."},
     {"detach(Tensor(a) self) -> Tensor(a)", detach, "The same storage without history."},
     {0},

@@ -85,8 +85,7 @@ static uint8_t name(parser *p)
         row++;
     uint8_t in[4] = {0};
     int k = 0;
-    if (eat(p, "("))
-        do
+    if (eat(p, "(")) do
             in[k < 4 ? k++ : 3] = compare(p);
         while (eat(p, ","));
     if (!eat(p, ")") || row == FAC__ROW_COUNT || k != fac__rows[row].arity) p->at = "?";
@@ -100,8 +99,10 @@ static uint8_t unary(parser *p)
         uint8_t r = unary(p);
         fac_scalar *k = r >= CONSTANT && r < RESULT ? &p->d->constants[r - CONSTANT] : NULL;
         if (!k) return emit(p, FAC__ROW_neg, r, 0, 0, 0);
-        if (k->kind == FAC_INT64) k->v.i = -k->v.i;
-        else k->v.f = -k->v.f;
+        if (k->kind == FAC_INT64)
+            k->v.i = -k->v.i;
+        else
+            k->v.f = -k->v.f;
         return r;
     }
     if (eat(p, "(")) {
@@ -117,9 +118,12 @@ static uint8_t product(parser *p)
 {
     uint8_t r = unary(p);
     for (;;) {
-        if (eat(p, "*")) r = emit(p, FAC__ROW_mul, r, unary(p), 0, 0);
-        else if (eat(p, "/")) r = emit(p, FAC__ROW_div, r, unary(p), 0, 0);
-        else return r;
+        if (eat(p, "*"))
+            r = emit(p, FAC__ROW_mul, r, unary(p), 0, 0);
+        else if (eat(p, "/"))
+            r = emit(p, FAC__ROW_div, r, unary(p), 0, 0);
+        else
+            return r;
     }
 }
 
@@ -127,9 +131,12 @@ static uint8_t sum(parser *p)
 {
     uint8_t r = product(p);
     for (;;) {
-        if (eat(p, "+")) r = emit(p, FAC__ROW_add_plain, r, product(p), 0, 0);
-        else if (eat(p, "-")) r = emit(p, FAC__ROW_sub_plain, r, product(p), 0, 0);
-        else return r;
+        if (eat(p, "+"))
+            r = emit(p, FAC__ROW_add_plain, r, product(p), 0, 0);
+        else if (eat(p, "-"))
+            r = emit(p, FAC__ROW_sub_plain, r, product(p), 0, 0);
+        else
+            return r;
     }
 }
 
@@ -138,7 +145,8 @@ static uint8_t compare(parser *p)
     static const struct {
         const char *sign;
         fac__row row;
-    } signs[] = {{"<=", FAC__ROW_le}, {">=", FAC__ROW_ge}, {"==", FAC__ROW_eq}, {"!=", FAC__ROW_ne}, {"<", FAC__ROW_lt}, {">", FAC__ROW_gt}};
+    } signs[] = {{"<=", FAC__ROW_le}, {">=", FAC__ROW_ge}, {"==", FAC__ROW_eq},
+                 {"!=", FAC__ROW_ne}, {"<", FAC__ROW_lt},  {">", FAC__ROW_gt}};
     uint8_t r = sum(p);
     for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
         if (eat(p, signs[i].sign)) return emit(p, signs[i].row, r, sum(p), 0, 0);
@@ -180,8 +188,10 @@ static void name_backward(const char *row, char *out)
 {
     bool up = true;
     for (; *row; row++) {
-        if (*row == '_') up = true;
-        else *out++ = up ? (char)toupper((unsigned char)*row) : *row, up = false;
+        if (*row == '_')
+            up = true;
+        else
+            *out++ = up ? (char)toupper((unsigned char)*row) : *row, up = false;
     }
     strcpy(out, "Backward0");
 }
@@ -192,7 +202,8 @@ static void prepare(fac__row row)
     pthread_mutex_lock(&lock);
     for (int i = 0; i < 4 && !parsed[row]; i++)
         if (!parse(fac__rows[row].derivatives[i], &table[row][i]))
-            fprintf(stderr, "facula: bad derivative in pointwise.def: %s: %s\n", fac__rows[row].name, fac__rows[row].derivatives[i]);
+            fprintf(stderr, "facula: bad derivative in pointwise.def: %s: %s\n", fac__rows[row].name,
+                    fac__rows[row].derivatives[i]);
     name_backward(fac__rows[row].name, names[row]);
     parsed[row] = true;
     pthread_mutex_unlock(&lock);

@@ -7,7 +7,7 @@
 enum { FAC__VAR_Y = 4, FAC__VAR_G = 5, FAC__VARS = 6 }; /* 0..3 are the inputs a, b, c, d */
 
 typedef struct fac__derivative {
-    bool exists, zero; /* NULL in the table: does not exist. "0": zero */
+    bool exists, zero;               /* NULL in the table: does not exist. "0": zero */
     uint8_t n_vars, vars[FAC__VARS]; /* input i of the program is variable vars[i] */
     uint8_t uses;                    /* bit v: variable v is mentioned */
     fac__program program;            /* one output; its constants are the text's numbers */
@@ -15,7 +15,14 @@ typedef struct fac__derivative {
 } fac__derivative;
 
 /* Everything the table says of a row beside its expression. */
-typedef enum fac__dtype_rule { FAC__SAME, FAC__NOBOOL, FAC__FLOAT, FAC__FLOATS, FAC__COMPARE, FAC__BITS } fac__dtype_rule;
+typedef enum fac__dtype_rule {
+    FAC__SAME,
+    FAC__NOBOOL,
+    FAC__FLOAT,
+    FAC__FLOATS,
+    FAC__COMPARE,
+    FAC__BITS
+} fac__dtype_rule;
 typedef struct fac__row_info {
     const char *name;
     uint8_t arity, n_tensors; /* the other arguments are numbers without a say in the dtype */

@@ -16,7 +16,8 @@ fac_tensor *fac__grad_add(fac_tensor *a, fac_tensor *b)
 
 bool fac__grad_add_into(fac_tensor *a, fac_tensor *b)
 {
-    static const fac__program add = {.n_in = 2, .n_code = 1, .n_out = 1, .out = {2}, .code = {{FAC__ROW_add_plain, {0, 1}}}};
+    static const fac__program add = {
+        .n_in = 2, .n_code = 1, .n_out = 1, .out = {2}, .code = {{FAC__ROW_add_plain, {0, 1}}}};
     fac_tensor *ins[] = {a, b};
     a->storage->version++;
     return fac__run_program(&add, fac__compute_type((fac_dtype)a->dtype), a->ndim, a->shape, ins, NULL, &a);
@@ -59,8 +60,9 @@ fac_tensor *fac__grad_fit(fac_tensor *g, const fac__meta *like)
 {
     fac_dims dims;
     if (!broadcast_dims(g, like->ndim, like->shape, &dims))
-        return fac__runtime_error("Function returned an invalid gradient - got %s but expected shape compatible with %s",
-                                  fac__shape_text(g->ndim, g->shape), fac__shape_text(like->ndim, like->shape));
+        return fac__runtime_error(
+            "Function returned an invalid gradient - got %s but expected shape compatible with %s",
+            fac__shape_text(g->ndim, g->shape), fac__shape_text(like->ndim, like->shape));
     if (dims.n && g->numel && !fac__tracked(g)) {
         g = sum_to(g, like->ndim, like->shape, &dims);
     } else if (dims.n) {
@@ -114,19 +116,22 @@ static bool distinct(int ndim, const int64_t *shape, const int64_t *strides)
 /* Elements that the view names several times add up. */
 static fac_tensor *unview_overlapping(fac_tensor *g, fac_tensor *flat, fac_dims shape, fac_dims strides, int64_t offset)
 {
-    fac_tensor *number = fac_arange(fac_scalar_int(0), fac_scalar_int(flat->numel), fac_scalar_int(1), .dtype = FAC_INT64);
+    fac_tensor *number =
+        fac_arange(fac_scalar_int(0), fac_scalar_int(flat->numel), fac_scalar_int(1), .dtype = FAC_INT64);
     fac_tensor *index = fac_reshape(fac_as_strided(number, shape, strides, offset), FAC_SHAPE(-1));
     return fac_index_add(flat, 0, index, fac_reshape(g, FAC_SHAPE(-1)), 1);
 }
 
-fac_tensor *fac__grad_unview(fac_tensor *g, const fac__meta *base, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset)
+fac_tensor *fac__grad_unview(fac_tensor *g, const fac__meta *base, int ndim, const int64_t *shape,
+                             const int64_t *strides, int64_t offset)
 {
     fac_dims base_shape = fac_dims_make(base->ndim, base->shape);
     fac_dims view_shape = fac_dims_make(ndim, shape), view_strides = fac_dims_make(ndim, strides);
     fac_tensor *whole = fac_zeros(base_shape, .dtype = (fac_dtype)base->dtype);
     if (!whole) return NULL;
     if (!distinct(ndim, shape, strides))
-        return fac_reshape(unview_overlapping(g, fac_reshape(whole, FAC_SHAPE(-1)), view_shape, view_strides, offset), base_shape);
+        return fac_reshape(unview_overlapping(g, fac_reshape(whole, FAC_SHAPE(-1)), view_shape, view_strides, offset),
+                           base_shape);
     fac_tensor *part = fac_as_strided(whole, view_shape, view_strides, offset);
     return part && fac_copy_(part, g) ? whole : NULL;
 }

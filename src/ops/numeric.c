@@ -21,9 +21,11 @@ fac_tensor *fac_round_decimals(fac_tensor *self, int decimals)
     if (!fac_dtype_is_floating((fac_dtype)self->dtype))
         return fac__runtime_error("\"round_cpu\" not implemented for '%s'", fac__dtype_word((fac_dtype)self->dtype));
     double ten = pow(10, decimals < 0 ? -decimals : decimals);
-    fac_tensor *scaled = decimals > 0 ? (fac_mul_scalar)(self, fac_scalar_float(ten)) : (fac_div_scalar)(self, fac_scalar_float(ten));
+    fac_tensor *scaled = decimals > 0 ? (fac_mul_scalar)(self, fac_scalar_float(ten))
+                                      : (fac_div_scalar)(self, fac_scalar_float(ten));
     scaled = fac_round(scaled);
-    return decimals > 0 ? (fac_div_scalar)(scaled, fac_scalar_float(ten)) : (fac_mul_scalar)(scaled, fac_scalar_float(ten));
+    return decimals > 0 ? (fac_div_scalar)(scaled, fac_scalar_float(ten))
+                        : (fac_mul_scalar)(scaled, fac_scalar_float(ten));
 }
 
 static double largest(fac_dtype d)
@@ -42,7 +44,8 @@ fac_tensor *fac_nan_to_num_with(fac_tensor *self, fac_nan_to_num_options o)
     FAC__NEED(self);
     if (!fac_dtype_is_floating((fac_dtype)self->dtype)) return fac_clone(self);
     double most = largest((fac_dtype)self->dtype);
-    return apply(FAC__ROW_nan_to_num, self, o.nan, isnan(o.posinf) ? most : o.posinf, isnan(o.neginf) ? -most : o.neginf);
+    return apply(FAC__ROW_nan_to_num, self, o.nan, isnan(o.posinf) ? most : o.posinf,
+                 isnan(o.neginf) ? -most : o.neginf);
 }
 
 fac_tensor *fac_isclose_with(fac_tensor *self, fac_tensor *other, fac_close_options o)
@@ -51,7 +54,8 @@ fac_tensor *fac_isclose_with(fac_tensor *self, fac_tensor *other, fac_close_opti
     FAC__NEED(self);
     FAC__NEED(other);
     if (self->dtype != other->dtype)
-        return fac__runtime_error("%s did not match %s", fac__dtype_word((fac_dtype)self->dtype), fac__dtype_word((fac_dtype)other->dtype));
+        return fac__runtime_error("%s did not match %s", fac__dtype_word((fac_dtype)self->dtype),
+                                  fac__dtype_word((fac_dtype)other->dtype));
     if (!(o.rtol >= 0)) return fac__runtime_error("rtol must be greater than or equal to zero, but got %g", o.rtol);
     if (!(o.atol >= 0)) return fac__runtime_error("atol must be greater than or equal to zero, but got %g", o.atol);
     fac_tensor *close = NULL;
@@ -65,7 +69,8 @@ fac_tensor *fac_isclose_with(fac_tensor *self, fac_tensor *other, fac_close_opti
             other = fac_to(other, fac_get_default_dtype());
         }
         fac_tensor *distance = fac_abs(fac_sub(self, other));
-        fac_tensor *allowed = (fac_add_scalar)(fac_abs((fac_mul_scalar)(other, fac_scalar_float(o.rtol))), fac_scalar_float(o.atol));
+        fac_tensor *allowed =
+            (fac_add_scalar)(fac_abs((fac_mul_scalar)(other, fac_scalar_float(o.rtol))), fac_scalar_float(o.atol));
         close = fac_logical_or(close, fac_logical_and(fac_isfinite(distance), fac_le(distance, allowed)));
     }
     return close;
@@ -89,7 +94,8 @@ bool fac_equal(fac_tensor *self, fac_tensor *other)
     FAC__NEED_OR(other, false);
     if (self->dtype != other->dtype)
         return fac__runtime_error("Expected object of data type %s but got data type %s for argument 'other'",
-                                  fac__dtype_word((fac_dtype)self->dtype), fac__dtype_word((fac_dtype)other->dtype)), false;
+                                  fac__dtype_word((fac_dtype)self->dtype), fac__dtype_word((fac_dtype)other->dtype)),
+               false;
     if (!fac__same_shape(self, other)) return false;
     bool all = false;
     fac_scope {
@@ -111,7 +117,8 @@ static fac_tensor *float_power(fac__arg base, fac__arg exponent)
         if (!a->t) a->s = fac_scalar_float(fac_scalar_to_double(a->s));
     }
     fac__arg args[] = {base, exponent};
-    return fac__pointwise_as(FAC__ROW_pow, args, FAC_FLOAT64, FAC_FLOAT64, false, exponent.t ? "PowBackward1" : "PowBackward0");
+    return fac__pointwise_as(FAC__ROW_pow, args, FAC_FLOAT64, FAC_FLOAT64, false,
+                             exponent.t ? "PowBackward1" : "PowBackward0");
 }
 
 fac_tensor *fac_float_power(fac_tensor *self, fac_tensor *exponent)
@@ -129,7 +136,8 @@ static fac__arg either(const fac_value *v)
 static fac_tensor *gelu_named(fac_tensor *x, const char *approximate)
 {
     if (approximate && !strcmp(approximate, "tanh")) return fac_gelu_tanh(x);
-    if (approximate && strcmp(approximate, "none")) return fac__runtime_error("approximate argument must be either none or tanh.");
+    if (approximate && strcmp(approximate, "none"))
+        return fac__runtime_error("approximate argument must be either none or tanh.");
     return fac_gelu(x);
 }
 

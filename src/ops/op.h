@@ -15,8 +15,8 @@
 #define FACULA_OP_H
 
 #include "autograd/node.h"
-#include "core/raise.h"
 #include "core/memory.h"
+#include "core/raise.h"
 #include "core/tensor_impl.h"
 #include "facula/ops_call.h"
 #include "facula/ops_pointwise.h"
@@ -97,8 +97,8 @@ fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *args, fac_dtype comm
                               const char *name);
 /* Runs a program over tensors broadcast to `shape`, unrecorded: the common ground of copies, fills, derivatives and
  * optimisers. outs are existing tensors of that shape (views too). false after an error. */
-bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, const int64_t *shape, fac_tensor *const *ins,
-                      const fac_scalar *constants, fac_tensor *const *outs);
+bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, const int64_t *shape,
+                      fac_tensor *const *ins, const fac_scalar *constants, fac_tensor *const *outs);
 /* Unrecorded copies: dst = src broadcast and cast; dst = value. dst may be any view; false where something is NULL. */
 bool fac__copy_into(fac_tensor *dst, fac_tensor *src);
 bool fac__fill_into(fac_tensor *dst, fac_scalar value);

@@ -7,8 +7,8 @@
 
 /* ---- running programs --------------------------------------------------------------------------------------- */
 
-bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, const int64_t *shape, fac_tensor *const *ins,
-                      const fac_scalar *constants, fac_tensor *const *outs)
+bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, const int64_t *shape,
+                      fac_tensor *const *ins, const fac_scalar *constants, fac_tensor *const *outs)
 {
     fac__pointwise_args args;
     args.program = *program;
@@ -27,7 +27,8 @@ bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, 
 }
 
 /* A program's inputs, each a tensor or a number; numbers become constants in front of the program's own. */
-static bool run_mixed(const fac__program *program, const fac__arg *args, const fac_scalar *constants, fac_dtype compute, fac_tensor *out)
+static bool run_mixed(const fac__program *program, const fac__arg *args, const fac_scalar *constants, fac_dtype compute,
+                      fac_tensor *out)
 {
     fac__program q = *program;
     uint8_t map[FAC__PW_IN + FAC__PW_CONST + FAC__PW_CODE];
@@ -122,8 +123,10 @@ static void pointwise_backward(fac__node *n, fac_tensor *const *gy, fac_tensor *
         fac__arg vars[FAC__VARS];
         for (int k = 0; k < d->n_vars; k++) {
             int v = d->vars[k];
-            if (v < FAC__VAR_Y && p->is_number[v]) vars[k] = fac__scalar_arg(p->numbers[v]);
-            else vars[k] = fac__tensor_arg(v == FAC__VAR_G ? gy[0] : fac__saved(n, v));
+            if (v < FAC__VAR_Y && p->is_number[v])
+                vars[k] = fac__scalar_arg(p->numbers[v]);
+            else
+                vars[k] = fac__tensor_arg(v == FAC__VAR_G ? gy[0] : fac__saved(n, v));
             if (!vars[k].t && vars[k].s.kind == FAC_DTYPE_NONE) return;
         }
         gx[i] = derive(d, vars, gy[0]);
@@ -145,7 +148,8 @@ static bool save_before(fac__node *n, fac_tensor *self)
 }
 
 /* NULL where nothing is to be recorded. Sets y_used when the derivatives need the output. */
-static fac__node *record(fac__row row, const fac__arg *args, bool inplace, fac_dtype common, const char *name, bool *y_used)
+static fac__node *record(fac__row row, const fac__arg *args, bool inplace, fac_dtype common, const char *name,
+                         bool *y_used)
 {
     fac_tensor *in[4];
     int arity = fac__rows[row].arity;
@@ -155,7 +159,8 @@ static fac__node *record(fac__row row, const fac__arg *args, bool inplace, fac_d
         differentiable = differentiable || in[i];
     }
     if (!differentiable) return NULL;
-    fac__node *n = fac__record_n(name ? name : fac__row_backward_name(row), pointwise_backward, 1, 5, sizeof(params), arity, in);
+    fac__node *n =
+        fac__record_n(name ? name : fac__row_backward_name(row), pointwise_backward, 1, 5, sizeof(params), arity, in);
     if (!n || n->failed) return n;
     params *p = n->params;
     p->row = row;
@@ -166,10 +171,14 @@ static fac__node *record(fac__row row, const fac__arg *args, bool inplace, fac_d
         if (fac__wants(n, i)) uses |= fac__derivative_of(row, i)->uses;
     for (int i = 0; i < arity; i++) {
         p->is_number[i] = !args[i].t;
-        if (!args[i].t) p->numbers[i] = args[i].s;
-        else if ((uses >> i & 1) == 0) continue;
-        else if (!inplace || i > 0) fac__save(n, i, args[i].t);
-        else if (!save_before(n, args[i].t)) n->failed = true;
+        if (!args[i].t)
+            p->numbers[i] = args[i].s;
+        else if ((uses >> i & 1) == 0)
+            continue;
+        else if (!inplace || i > 0)
+            fac__save(n, i, args[i].t);
+        else if (!save_before(n, args[i].t))
+            n->failed = true;
     }
     *y_used = uses >> FAC__VAR_Y & 1;
     return n;
@@ -181,14 +190,17 @@ static bool refuse(fac__row row, fac_dtype d)
 {
     const char *name = fac__rows[row].name;
     if (row == FAC__ROW_neg)
-        fac__runtime_error("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
-                           "use the `~` or `logical_not()` operator instead.");
+        fac__runtime_error(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the `~` or `logical_not()` operator instead.");
     else if (row == FAC__ROW_sub_plain)
-        fac__runtime_error("Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
-                           "mask, use the `~` or `logical_not()` operator instead.");
+        fac__runtime_error(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+            "mask, use the `~` or `logical_not()` operator instead.");
     else if (d == FAC_BOOL && fac__rows[row].rule == FAC__NOBOOL)
         fac__runtime_error("Boolean inputs not supported for %s", name);
-    else fac__runtime_error("\"%s_cpu\" not implemented for '%s'", name, fac__dtype_word(d));
+    else
+        fac__runtime_error("\"%s_cpu\" not implemented for '%s'", name, fac__dtype_word(d));
     return false;
 }
 
@@ -204,8 +216,10 @@ static bool apart(fac__arg *arg, const fac_tensor *out)
     int64_t a = t->offset, b = out->offset;
     if (t->contiguous && out->contiguous) {
         if (a + t->numel <= b || b + out->numel <= a) return true;
-        return fac__runtime_error("unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
-                                  "single memory location. Please clone() the tensor before performing the operation."), false;
+        return fac__runtime_error(
+                   "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+                   "single memory location. Please clone() the tensor before performing the operation."),
+               false;
     }
     arg->t = fac__own(fac__new_like(t, (fac_dtype)t->dtype));
     return arg->t && fac__copy_into(arg->t, t);
@@ -229,7 +243,8 @@ static bool broadcast(int n, const fac__arg *args, int *ndim, int64_t *shape)
     return true;
 }
 
-fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype common, fac_dtype result, bool inplace, const char *name)
+fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype common, fac_dtype result, bool inplace,
+                              const char *name)
 {
     const fac__row_info *info = &fac__rows[row];
     fac__arg args[4];
@@ -244,8 +259,8 @@ fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype com
             return fac__runtime_error("output with shape %s doesn't match the broadcast shape %s",
                                       fac__shape_text(y->ndim, y->shape), fac__shape_text(ndim, shape));
         if (!fac__can_cast(result, (fac_dtype)y->dtype))
-            return fac__runtime_error("result type %s can't be cast to the desired output type %s", fac__dtype_word(result),
-                                      fac__dtype_word((fac_dtype)y->dtype));
+            return fac__runtime_error("result type %s can't be cast to the desired output type %s",
+                                      fac__dtype_word(result), fac__dtype_word((fac_dtype)y->dtype));
     }
     bool y_used = false;
     fac__node *n = record(row, args, inplace, common, name, &y_used);
@@ -279,7 +294,8 @@ fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace)
     switch (info->rule) {
     case FAC__SAME:
         if (row == FAC__ROW_square && common == FAC_BOOL) common = FAC_INT64; /* it is pow(self, 2) */
-        if ((row == FAC__ROW_remainder || row == FAC__ROW_fmod) && !floating && !fac__check_divisor(&args[1])) return NULL;
+        if ((row == FAC__ROW_remainder || row == FAC__ROW_fmod) && !floating && !fac__check_divisor(&args[1]))
+            return NULL;
         break;
     case FAC__NOBOOL:
         if (common == FAC_BOOL) return refuse(row, common), NULL;

@@ -17,9 +17,12 @@ fac_dtype fac__result_type(int n, const fac__arg *args)
     for (int i = 0; i < n; i++) {
         const fac_tensor *t = args[i].t;
         fac_dtype d = t ? (fac_dtype)t->dtype : args[i].s.kind;
-        if (!t || t->wrapped) number = fac_promote_types(number, d == FAC_FLOAT64 ? fac_get_default_dtype() : d);
-        else if (t->ndim) dims = fac_promote_types(dims, d);
-        else zero = fac_promote_types(zero, d);
+        if (!t || t->wrapped)
+            number = fac_promote_types(number, d == FAC_FLOAT64 ? fac_get_default_dtype() : d);
+        else if (t->ndim)
+            dims = fac_promote_types(dims, d);
+        else
+            zero = fac_promote_types(zero, d);
     }
     return combine(dims, combine(zero, number));
 }
@@ -32,8 +35,8 @@ bool fac__can_cast(fac_dtype from, fac_dtype to)
 
 const char *fac__dtype_word(fac_dtype d)
 {
-    static const char *const words[FAC_DTYPE_COUNT] = {"Undefined", "Bool", "Byte", "Char", "Short", "Int", "Long", "Half",
-                                                       "BFloat16", "Float", "Double"};
+    static const char *const words[FAC_DTYPE_COUNT] = {"Undefined", "Bool", "Byte",     "Char",  "Short", "Int",
+                                                       "Long",      "Half", "BFloat16", "Float", "Double"};
     return words[(unsigned)d < FAC_DTYPE_COUNT ? d : 0];
 }
 

@@ -20,12 +20,18 @@ static bool type_of(const char *word, int n, bool list, fac__param_type *type)
         const char *word;
         fac__param_type one, many;
     } types[] = {
-        {"Tensor", FAC__P_TENSOR, FAC__P_TENSORS},     {"Scalar", FAC__P_SCALAR, FAC__P_ANY},
-        {"int", FAC__P_INT, FAC__P_INTS},              {"SymInt", FAC__P_INT, FAC__P_INTS},
-        {"float", FAC__P_FLOAT, FAC__P_FLOATS},        {"bool", FAC__P_BOOL, FAC__P_ANY},
-        {"str", FAC__P_STRING, FAC__P_ANY},            {"ScalarType", FAC__P_DTYPE, FAC__P_ANY},
-        {"MemoryFormat", FAC__P_IGNORED, FAC__P_ANY},  {"Generator", FAC__P_IGNORED, FAC__P_ANY},
-        {"Layout", FAC__P_IGNORED, FAC__P_ANY},        {"Device", FAC__P_IGNORED, FAC__P_ANY},
+        {"Tensor", FAC__P_TENSOR, FAC__P_TENSORS},
+        {"Scalar", FAC__P_SCALAR, FAC__P_ANY},
+        {"int", FAC__P_INT, FAC__P_INTS},
+        {"SymInt", FAC__P_INT, FAC__P_INTS},
+        {"float", FAC__P_FLOAT, FAC__P_FLOATS},
+        {"bool", FAC__P_BOOL, FAC__P_ANY},
+        {"str", FAC__P_STRING, FAC__P_ANY},
+        {"ScalarType", FAC__P_DTYPE, FAC__P_ANY},
+        {"MemoryFormat", FAC__P_IGNORED, FAC__P_ANY},
+        {"Generator", FAC__P_IGNORED, FAC__P_ANY},
+        {"Layout", FAC__P_IGNORED, FAC__P_ANY},
+        {"Device", FAC__P_IGNORED, FAC__P_ANY},
         {"any", FAC__P_ANY, FAC__P_ANY},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -92,8 +98,10 @@ bool fac__parse_schema(const char *schema, fac__signature *out)
             s = parse_param(s, p);
             if (!s) return false;
         }
-        if (*s == ',') s = skip_space(s + 1);
-        else if (*s != ')') return false;
+        if (*s == ',')
+            s = skip_space(s + 1);
+        else if (*s != ')')
+            return false;
     }
     return true;
 }
@@ -132,7 +140,9 @@ bool fac__default_value(const fac__param *p, fac_value *v, int64_t *ints, char *
     for (int i = 0; i < n; i++)
         integer = integer && !strchr(".eE", s[i]);
     char *end;
-    if (integer) *v = fac_value_scalar(fac_scalar_int(strtoll(s, &end, 10)));
-    else *v = fac_value_scalar(fac_scalar_float(strtod(s, &end)));
+    if (integer)
+        *v = fac_value_scalar(fac_scalar_int(strtoll(s, &end, 10)));
+    else
+        *v = fac_value_scalar(fac_scalar_float(strtod(s, &end)));
     return end == s + n;
 }

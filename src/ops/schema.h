@@ -23,10 +23,10 @@ enum { FAC__MAX_PARAMS = 24 };
 
 typedef struct fac__param {
     fac__param_type type;
-    bool optional;     /* None is a value */
+    bool optional; /* None is a value */
     bool keyword_only;
     bool has_default;
-    bool sized;        /* int[2]: one int stands for all */
+    bool sized;                      /* int[2]: one int stands for all */
     const char *name, *default_text; /* into the schema; not ended */
     int name_length, default_length;
 } fac__param;

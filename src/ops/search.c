@@ -245,8 +245,9 @@ const fac__op fac__ops_search[] = {
      searchsorted, "Where values would go in a sorted sequence."},
     {"bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor", bucketize,
      "Between which boundaries values lie."},
-    {"isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor", isin,
-     "Whether elements are among others."},
+    {"isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> "
+     "Tensor",
+     isin, "Whether elements are among others."},
     {"bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor", bincount,
      "How often each number occurs."},
     {"histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", histc, "Counts in equal bins."},

@@ -51,9 +51,10 @@ void case_file_close(case_file *f)
 
 static fac_dtype dtype_of(const char *d)
 {
-    static const char *const names[] = {[FAC_BOOL] = "BOOL", [FAC_UINT8] = "U8", [FAC_INT8] = "I8", [FAC_INT16] = "I16",
-                                        [FAC_INT32] = "I32", [FAC_INT64] = "I64", [FAC_FLOAT16] = "F16",
-                                        [FAC_BFLOAT16] = "BF16", [FAC_FLOAT32] = "F32", [FAC_FLOAT64] = "F64"};
+    static const char *const names[] = {
+        [FAC_BOOL] = "BOOL",   [FAC_UINT8] = "U8",   [FAC_INT8] = "I8",     [FAC_INT16] = "I16",
+        [FAC_INT32] = "I32",   [FAC_INT64] = "I64",  [FAC_FLOAT16] = "F16", [FAC_BFLOAT16] = "BF16",
+        [FAC_FLOAT32] = "F32", [FAC_FLOAT64] = "F64"};
     for (int i = 1; d && i < FAC_DTYPE_COUNT; i++)
         if (!strcmp(d, names[i])) return (fac_dtype)i;
     return FAC_DTYPE_NONE;

@@ -93,7 +93,8 @@ static fac_value object_of(run *r, json_t *j)
         fac_tensor *t = tensor_of(r, j);
         return fac_value_tensor(t);
     }
-    if ((x = json_object_get(j, "float"))) return fac_value_scalar(fac_scalar_float(strtod(json_string_value(x), NULL)));
+    if ((x = json_object_get(j, "float")))
+        return fac_value_scalar(fac_scalar_float(strtod(json_string_value(x), NULL)));
     if ((x = json_object_get(j, "dtype"))) {
         v.kind = FAC_VALUE_DTYPE;
         v.v.dtype = fac_dtype_from_name(json_string_value(x));
@@ -183,14 +184,16 @@ static void adapt(run *r, call *k)
 {
     static const struct {
         const char *op, *call;
-    } reflected[] = {{"__radd__", "add"}, {"__rsub__", "sub"}, {"__rmul__", "mul"}, {"__rdiv__", "div"}, {"__rpow__", "pow"},
-                     {"__rmod__", "remainder"}, {"__rmatmul__", "matmul"}, {"__rand__", "bitwise_and"}, {"__ror__", "bitwise_or"},
+    } reflected[] = {{"__radd__", "add"},        {"__rsub__", "sub"},         {"__rmul__", "mul"},
+                     {"__rdiv__", "div"},        {"__rpow__", "pow"},         {"__rmod__", "remainder"},
+                     {"__rmatmul__", "matmul"},  {"__rand__", "bitwise_and"}, {"__ror__", "bitwise_or"},
                      {"__rxor__", "bitwise_xor"}};
     static const struct {
         const char *op;
         fac_dtype dtype;
-    } casts[] = {{"bool", FAC_BOOL}, {"byte", FAC_UINT8}, {"char", FAC_INT8}, {"short", FAC_INT16}, {"int", FAC_INT32}, {"long", FAC_INT64},
-                 {"half", FAC_FLOAT16}, {"bfloat16", FAC_BFLOAT16}, {"float", FAC_FLOAT32}, {"double", FAC_FLOAT64}};
+    } casts[] = {{"bool", FAC_BOOL},     {"byte", FAC_UINT8},    {"char", FAC_INT8},    {"short", FAC_INT16},
+                 {"int", FAC_INT32},     {"long", FAC_INT64},    {"half", FAC_FLOAT16}, {"bfloat16", FAC_BFLOAT16},
+                 {"float", FAC_FLOAT32}, {"double", FAC_FLOAT64}};
     static const char *const variadic[] = {"block_diag", "broadcast_tensors", "cartesian_prod", "meshgrid", NULL};
     static const char *const sized[] = {"sum_to_size", NULL};
     static const char *const on_copy[] = {"fill", "zero_", "resize_", "resize_as_", NULL};
@@ -199,7 +202,8 @@ static void adapt(run *r, call *k)
             k->op = reflected[i].call;
             swap(&k->args[0], &k->args[1]);
             /* Python's __rpow__ makes a new tensor of its argument */
-            if (!strcmp(k->op, "pow") && k->args[0].kind == FAC_VALUE_TENSOR) k->args[0].v.tensor = fac_detach(k->args[0].v.tensor);
+            if (!strcmp(k->op, "pow") && k->args[0].kind == FAC_VALUE_TENSOR)
+                k->args[0].v.tensor = fac_detach(k->args[0].v.tensor);
             return;
         }
     for (size_t i = 0; i < sizeof casts / sizeof *casts; i++)
@@ -229,8 +233,7 @@ static bool build(run *r, call *k)
     k->op = json_string_value(json_object_get(r->c, "op"));
     k->n_args = k->n_keywords = 0;
     json_array_foreach(args, i, j) if (k->n_args < MAX_ARGS) k->args[k->n_args++] = value_of(r, j);
-    json_object_foreach(json_object_get(r->c, "kwargs"), name, j)
-    {
+    json_object_foreach(json_object_get(r->c, "kwargs"), name, j) {
         if (is_one_of(name, dropped) || (!strcmp(name, "requires_grad") && json_is_false(j))) continue;
         k->keywords[k->n_keywords++] = (fac_keyword){name, value_of(r, j)};
     }
@@ -247,7 +250,8 @@ static bool close(double e, double g, double rtol, double atol)
     return fabs(g - e) <= atol + rtol * fabs(e);
 }
 
-static bool compare(run *r, const char *what, const char *name, fac_tensor *got, const char *check, double rtol, double atol)
+static bool compare(run *r, const char *what, const char *name, fac_tensor *got, const char *check, double rtol,
+                    double atol)
 {
     fac_tensor *want = case_file_tensor(r->file, name, NULL);
     if (!want || !got) return say(r, "%s: %s is missing", what, want ? "result" : "expected tensor");
@@ -255,10 +259,12 @@ static bool compare(run *r, const char *what, const char *name, fac_tensor *got,
     bool same = a.n == b.n;
     for (int i = 0; same && i < a.n; i++)
         same = a.d[i] == b.d[i];
-    char *shapes[2] = {fac_to_string(fac_from_array(a.d, FAC_INT64, FAC_SHAPE(a.n))), fac_to_string(fac_from_array(b.d, FAC_INT64, FAC_SHAPE(b.n)))};
+    char *shapes[2] = {fac_to_string(fac_from_array(a.d, FAC_INT64, FAC_SHAPE(a.n))),
+                       fac_to_string(fac_from_array(b.d, FAC_INT64, FAC_SHAPE(b.n)))};
     bool ok = fac_dtype_of(want) == fac_dtype_of(got) && same;
-    if (!ok) say(r, "%s: expected %s of shape %s, got %s of shape %s", what, fac_dtype_name(fac_dtype_of(want)), shapes[0],
-                 fac_dtype_name(fac_dtype_of(got)), shapes[1]);
+    if (!ok)
+        say(r, "%s: expected %s of shape %s, got %s of shape %s", what, fac_dtype_name(fac_dtype_of(want)), shapes[0],
+            fac_dtype_name(fac_dtype_of(got)), shapes[1]);
     free(shapes[0]);
     free(shapes[1]);
     if (!ok || !strcmp(check, "shape")) return ok;
@@ -270,7 +276,8 @@ static bool compare(run *r, const char *what, const char *name, fac_tensor *got,
         fac_to_array(want, FAC_INT64, e, n);
         fac_to_array(got, FAC_INT64, g, n);
         for (int64_t i = 0; i < n && ok; i++)
-            if (e[i] != g[i]) ok = say(r, "%s[%lld]: expected %lld, got %lld", what, (long long)i, (long long)e[i], (long long)g[i]);
+            if (e[i] != g[i])
+                ok = say(r, "%s[%lld]: expected %lld, got %lld", what, (long long)i, (long long)e[i], (long long)g[i]);
         free(e);
         return ok;
     }
@@ -285,8 +292,9 @@ static bool compare(run *r, const char *what, const char *name, fac_tensor *got,
         double d = fabs(x - y);
         if (worst < 0 || d > largest || isnan(d)) largest = d, worst = i;
     }
-    if (wrong) ok = say(r, "%s: %lld of %lld differ; [%lld]: expected %.9g, got %.9g (rtol %g, atol %g)", what, (long long)wrong, (long long)n,
-                        (long long)worst, e[worst], g[worst], rtol, atol);
+    if (wrong)
+        ok = say(r, "%s: %lld of %lld differ; [%lld]: expected %.9g, got %.9g (rtol %g, atol %g)", what,
+                 (long long)wrong, (long long)n, (long long)worst, e[worst], g[worst], rtol, atol);
     free(e);
     return ok;
 }
@@ -298,7 +306,8 @@ static int flatten(const fac_value *v, int n, fac_tensor **out, int max)
     int count = 0;
     for (int i = 0; i < n; i++) {
         if (v[i].kind == FAC_VALUE_TENSOR && count < max) out[count++] = v[i].v.tensor;
-        if (v[i].kind == FAC_VALUE_SCALAR && count < max) out[count++] = fac_scalar_tensor(v[i].v.scalar, .dtype = v[i].v.scalar.kind);
+        if (v[i].kind == FAC_VALUE_SCALAR && count < max)
+            out[count++] = fac_scalar_tensor(v[i].v.scalar, .dtype = v[i].v.scalar.kind);
         for (int64_t k = 0; v[i].kind == FAC_VALUE_TENSORS && k < v[i].v.tensors.count && count < max; k++)
             out[count++] = v[i].v.tensors.items[k];
         for (int64_t k = 0; v[i].kind == FAC_VALUE_INTS && k < v[i].v.ints.count && count < max; k++)
@@ -321,7 +330,10 @@ static bool check_outputs(run *r, fac_tensor **outs, int n)
         const char *check = json_string_value(json_array_get(checks, (size_t)i));
         char what[32];
         snprintf(what, sizeof what, "output %d", i);
-        if (!compare(r, what, json_string_value(json_array_get(names, (size_t)i)), outs[i], shape_only ? "shape" : check ? check : "equal",
+        if (!compare(r, what, json_string_value(json_array_get(names, (size_t)i)), outs[i],
+                     shape_only ? "shape"
+                     : check    ? check
+                                : "equal",
                      number_of(r, "rtol"), number_of(r, "atol")))
             return false;
     }
@@ -348,19 +360,22 @@ static bool check_gradients(run *r, fac_tensor **outs, int n)
         roots[n_roots] = outs[i];
         gs[n_roots++] = case_file_tensor(r->file, g, NULL);
     }
-    json_object_foreach(grads, name, j) leaves[n_leaves++] = leaf_named(r, name);
-    if (n_roots && n_leaves && !fac_autograd_grad(roots, n_roots, leaves, n_leaves, got, .grad_outputs = gs, .allow_unused = true))
+    json_object_foreach(grads, name, j)
+        leaves[n_leaves++] = leaf_named(r, name);
+    if (n_roots && n_leaves &&
+        !fac_autograd_grad(roots, n_roots, leaves, n_leaves, got, .grad_outputs = gs, .allow_unused = true))
         return say(r, "backward: %s", fac_error() ? fac_error() : "failed");
     int i = 0;
-    json_object_foreach(grads, name, j)
-    {
+    json_object_foreach(grads, name, j) {
         fac_tensor *g = got[i] ? got[i] : fac_zeros_like(leaves[i]);
         char what[64];
-        snprintf(what, sizeof what, "gradient of %s", strchr(name, '.') ? strstr(name, "arg") ? strstr(name, "arg") : name : name);
+        snprintf(what, sizeof what, "gradient of %s",
+                 strchr(name, '.') ? strstr(name, "arg") ? strstr(name, "arg") : name : name);
         i++;
         if (json_is_null(j)) {
             if (fac_item(fac_sum(fac_abs(g))) != 0) return say(r, "%s: expected none", what);
-        } else if (!compare(r, what, json_string_value(j), g, "equal", number_of(r, "grad_rtol"), number_of(r, "grad_atol"))) {
+        } else if (!compare(r, what, json_string_value(j), g, "equal", number_of(r, "grad_rtol"),
+                            number_of(r, "grad_atol"))) {
             return false;
         }
     }
@@ -394,8 +409,11 @@ case_result case_run(const case_file *f, json_t *c, char *why, size_t room)
         fac_tensor *outs[MAX_TENSORS];
         int n = fac_call(k.op, k.args, k.n_args, k.keywords, k.n_keywords, results, 16);
         if (raises) {
-            if (n < 0) result = CASE_PASSED;
-            else say(r, "expected %s: %s", json_string_value(json_object_get(c, "raises")), json_string_value(json_object_get(c, "message")));
+            if (n < 0)
+                result = CASE_PASSED;
+            else
+                say(r, "expected %s: %s", json_string_value(json_object_get(c, "raises")),
+                    json_string_value(json_object_get(c, "message")));
             break;
         }
         if (n < 0) {

@@ -70,11 +70,16 @@ static void run_file(const char *path, row *out, FILE *json)
         if (options.name && strcmp(name, options.name)) continue;
         case_result r = case_run(&f, c, why, sizeof why);
         *(r == CASE_PASSED ? &out->passed : r == CASE_FAILED ? &out->failed : &out->skipped) += 1;
-        if (r == CASE_FAILED || (options.verbose && r == CASE_SKIPPED)) printf("%s %s: %s\n", r == CASE_FAILED ? "FAIL" : "skip", name, why);
-        else if (options.verbose) printf("ok   %s\n", name);
+        if (r == CASE_FAILED || (options.verbose && r == CASE_SKIPPED))
+            printf("%s %s: %s\n", r == CASE_FAILED ? "FAIL" : "skip", name, why);
+        else if (options.verbose)
+            printf("ok   %s\n", name);
         if (json) {
             json_t *line = json_pack("{s:s, s:s, s:s, s:s}", "case", name, "op", f.op, "result",
-                                     r == CASE_PASSED ? "pass" : r == CASE_FAILED ? "fail" : "skip", "why", why);
+                                     r == CASE_PASSED   ? "pass"
+                                     : r == CASE_FAILED ? "fail"
+                                                        : "skip",
+                                     "why", why);
             json_dumpf(line, json, JSON_COMPACT);
             fputc('\n', json);
             json_decref(line);
@@ -110,7 +115,8 @@ static void run_apart(const char *path)
     bool whole = read(ends[0], &got, sizeof got) == (ssize_t)sizeof got;
     close(ends[0]);
     waitpid(child, &status, 0);
-    if (whole) *r = got;
+    if (whole)
+        *r = got;
     else {
         printf("FAIL %s: crashed (signal %d)\n", r->op, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
         r->failed++;
@@ -179,7 +185,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {option_list, parse, "PATH...", "Runs recorded PyTorch cases (files or folders) against facula.", NULL, NULL, NULL};
+    static const struct argp argp = {
+        option_list, parse, "PATH...", "Runs recorded PyTorch cases (files or folders) against facula.",
+        NULL,        NULL,  NULL};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     if (options.tiers && !read_tiers(options.tiers)) return 2;
     if (options.json) remove(options.json);
@@ -189,7 +197,8 @@ int main(int argc, char **argv)
     printf("\n%-48s %4s %7s %7s %7s\n", "op", "tier", "passed", "failed", "skipped");
     for (int i = 0; i < n_rows; i++) {
         row *r = &rows[i];
-        if (r->failed || r->skipped || options.verbose) printf("%-48s %4d %7d %7d %7d\n", r->op, r->tier, r->passed, r->failed, r->skipped);
+        if (r->failed || r->skipped || options.verbose)
+            printf("%-48s %4d %7d %7d %7d\n", r->op, r->tier, r->passed, r->failed, r->skipped);
         passed += r->passed;
         failed += r->failed;
         skipped += r->skipped;

@@ -110,6 +110,14 @@ for grad in ("leaf", "AddBackward0", "MulBackward0"):
         case([0.25], shape=(), dtype=dtype, grad=grad)
 for n in range(7, 16):
     case((7, 23, 11, 1), shape=(2, n), grad="leaf")
+# Exactly where a suffix and scientific mode begin.
+for n in range(1, 14):
+    for digits in (1, 10, 100, 1000):
+        case([digits] * n, grad="leaf")
+        case([digits] * n, dtype="int32")
+for r in ([1, 1000.05], [1, 1000.0625], [1.5, 1500], [1.5, 1500.25], [0.0001, 0.05], [100000001.0], [100000000.0]):
+    case(r)
+    case(r, dtype="float64")
 # The default dtype.
 for default in ("float64", "float32"):
     for dtype in ("float32", "float64", "int64", "float16"):
