@@ -143,7 +143,7 @@ static size_t room(const void *p)
 
 void *fac__realloc(void *p, size_t n)
 {
-    if (p && KEEP && room(p) >= n && !fail_at) return p;
+    if (p && room(p) >= n && !fail_at) return p;
     void *q = fac__alloc(n);
     if (q && p) {
         memcpy(q, p, room(p) < n ? room(p) : n);
