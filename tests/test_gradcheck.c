@@ -5,21 +5,10 @@
 /* What cannot be checked so: results that are random; and writes to one place several times, as the grid's indices ask
  * for, of which any may win. */
 static const char *const left_out[] = {
-    "dropout",
-    "feature_dropout",
-    "alpha_dropout",
-    "feature_alpha_dropout",
-    "rrelu",
-    "bernoulli",
-    "normal",
-    "uniform",
-    "rand",
-    "random",
-    "exponential",
-    "put",
-    "index_put",
-    "scatter.src",
-    NULL,
+    "dropout",   "feature_dropout", "alpha_dropout", "feature_alpha_dropout",
+    "rrelu",     "bernoulli",       "normal",        "uniform",
+    "rand",      "random",          "exponential",   "put",
+    "index_put", "scatter.src",     "max_unpool",    NULL,
 };
 
 static bool is_left_out(const char *schema)
