@@ -1,38 +1,98 @@
-/* Floor 1. The pooling that is worth vectors: max over 2 x 2. */
+/* Floor 1. Max and avg pooling by rows (conv_pool_body.h), for each dtype; and the pooling of most networks, max over
+ * 2 x 2, in one pass. */
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/pool_rows.h"
+#include "core/half.h"
 
-/* The four in reading order: a later one wins if it is greater or NaN. Positions are 32 bits wide in a row's loop, as
- * the values of float are. */
-#define MAX_2X2(T, POSITION)                                                                                           \
-    void FAC__ISA(fac__pool_max_2x2_##T) FAC__POOL_MAX_2X2_PARAMETERS(T)                                               \
+/* The four in reading order: a later one wins if it is greater or NaN. Positions are as wide as the values, so that both
+ * fill a vector. */
+#define TAKE(value, position)                                                                                          \
+    do {                                                                                                               \
+        o = (value) > a || (value) != (value) ? (position) : o;                                                        \
+        a = (value) > a || (value) != (value) ? (value) : a;                                                           \
+    } while (0)
+#define COLUMN(T, POSITION, ...)                                                                                       \
+    T a = p[2 * j];                                                                                                    \
+    POSITION o = 0;                                                                                                    \
+    TAKE(p[2 * j + 1], 1);                                                                                             \
+    TAKE(q[2 * j], below);                                                                                             \
+    TAKE(q[2 * j + 1], below + 1);                                                                                     \
+    to[j] = a;                                                                                                         \
+    __VA_ARGS__;
+
+/* Steps of N columns, the last of which overlaps the one before. */
+#define COLUMNS(T, POSITION, N, ...)                                                                                   \
+    if (columns < N)                                                                                                   \
+        for (int64_t j = 0; j < columns; j++) {                                                                        \
+            COLUMN(T, POSITION, __VA_ARGS__)                                                                           \
+        }                                                                                                              \
+    else                                                                                                               \
+        for (int64_t at = 0; at < columns; at += N) {                                                                  \
+            int64_t first = at < columns - N ? at : columns - N;                                                       \
+            for (int64_t j = first; j < first + N; j++) {                                                              \
+                COLUMN(T, POSITION, __VA_ARGS__)                                                                       \
+            }                                                                                                          \
+        }
+
+/* One plane, if it is pooled so; nothing is cut off but a last odd row or column. */
+static bool is_2x2(const fac__pool_args *a)
+{
+    return a->kind == FAC__POOL_MAX && a->in[0] == 1 && a->kernel[0] == 1 && a->out[0] == 1 && a->kernel[1] == 2 &&
+           a->kernel[2] == 2 && a->stride[1] == 2 && a->stride[2] == 2 && !a->pad[0] && !a->pad[1] && !a->pad[2] &&
+           a->dilation[1] == 1 && a->dilation[2] == 1 && a->out[1] == a->in[1] / 2 && a->out[2] == a->in[2] / 2;
+}
+#define MAX_2X2(T, POSITION, N)                                                                                        \
+    static bool max_2x2_##T(const fac__pool_args *args, const T *restrict x, T *restrict y, int64_t *restrict indices) \
     {                                                                                                                  \
-        for (int64_t r = 0; r < rows; r++) {                                                                           \
+        int64_t columns = args->out[2], in_width = args->in[2];                                                        \
+        if (!is_2x2(args)) return false;                                                                               \
+        for (int64_t r = 0; r < args->out[1]; r++) {                                                                   \
             const T *restrict p = x + 2 * r * in_width, *restrict q = p + in_width;                                    \
             T *restrict to = y + r * columns;                                                                          \
-            int64_t *restrict at = indices ? indices + r * columns : NULL;                                             \
             POSITION below = (POSITION)in_width;                                                                       \
-            if (at)                                                                                                    \
-                for (int64_t j = 0; j < columns; j++) {                                                                \
-                    T a = p[2 * j], b = p[2 * j + 1], c = q[2 * j], d = q[2 * j + 1];                                  \
-                    POSITION o = 0;                                                                                    \
-                    o = b > a || b != b ? 1 : o;                                                                       \
-                    a = b > a || b != b ? b : a;                                                                       \
-                    o = c > a || c != c ? below : o;                                                                   \
-                    a = c > a || c != c ? c : a;                                                                       \
-                    o = d > a || d != d ? below + 1 : o;                                                               \
-                    a = d > a || d != d ? d : a;                                                                       \
-                    to[j] = a;                                                                                         \
-                    at[j] = o + 2 * (r * in_width + j);                                                                \
-                }                                                                                                      \
-            else                                                                                                       \
-                for (int64_t j = 0; j < columns; j++) {                                                                \
-                    T a = p[2 * j], b = p[2 * j + 1], c = q[2 * j], d = q[2 * j + 1];                                  \
-                    a = b > a || b != b ? b : a;                                                                       \
-                    a = c > a || c != c ? c : a;                                                                       \
-                    to[j] = d > a || d != d ? d : a;                                                                   \
-                }                                                                                                      \
+            if (indices) {                                                                                             \
+                int64_t *restrict places = indices + r * columns;                                                      \
+                COLUMNS(T, POSITION, N, places[j] = o + 2 * (r * in_width + j))                                        \
+            } else {                                                                                                   \
+                COLUMNS(T, POSITION, N, (void)o)                                                                       \
+            }                                                                                                          \
         }                                                                                                              \
+        return true;                                                                                                   \
     }
-MAX_2X2(float, int32_t)
-MAX_2X2(double, int64_t)
+MAX_2X2(float, int32_t, 8)
+MAX_2X2(double, int64_t, 4)
+
+/* clang-format off: what conv_pool_body.h wants to know of a dtype */
+#define POOL_DTYPE float
+#define BITS float
+#define WORK float
+#define PLACE int32_t
+#define TO_WORK(x) (x)
+#define FROM_WORK(x) (x)
+#define QUICK max_2x2_float
+#include "backend/cpu/isa/conv_pool_body.h"
+#define POOL_DTYPE double
+#define BITS double
+#define WORK double
+#define PLACE int64_t
+#define TO_WORK(x) (x)
+#define FROM_WORK(x) (x)
+#define QUICK max_2x2_double
+#include "backend/cpu/isa/conv_pool_body.h"
+#define POOL_DTYPE float16
+#define BITS uint16_t
+#define WORK float
+#define PLACE int32_t
+#define TO_WORK(x) fac__float16_to_float(x)
+#define FROM_WORK(x) fac__float_to_float16(x)
+#define QUICK(...) false
+#include "backend/cpu/isa/conv_pool_body.h"
+#define POOL_DTYPE bfloat16
+#define BITS uint16_t
+#define WORK float
+#define PLACE int32_t
+#define TO_WORK(x) fac__bfloat16_to_float(x)
+#define FROM_WORK(x) fac__float_to_bfloat16(x)
+#define QUICK(...) false
+#include "backend/cpu/isa/conv_pool_body.h"
+/* clang-format on */
