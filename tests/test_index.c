@@ -123,6 +123,23 @@ static void test_spelling(void **state)
                  "[3, 3]");
 }
 
+/* Where the dimensions of the indices stand: in place if the indexed ones are neighbours, else first. */
+static void test_places(void **state)
+{
+    (void)state;
+    fac_tensor *x = fac_reshape(fac_arange(0, 36, 1), FAC_SHAPE(2, 3, 2, 3)), *i = fac_literal("[0, 2]"),
+               *k = fac_literal("[1, 0]");
+    fac_tensor *apart = fac_index(x, FAC_ALL, i, FAC_ALL, k), *neighbours = fac_index(x, FAC_ALL, i, k);
+    fac_tensor *apart_0 = fac_index(x, FAC_ALL, 0, FAC_ALL, 1), *apart_1 = fac_index(x, FAC_ALL, 2, FAC_ALL, 0);
+    fac_tensor *neighbours_0 = fac_index(x, FAC_ALL, 0, 1), *neighbours_1 = fac_index(x, FAC_ALL, 2, 0);
+    check_close(apart, fac_stack(FAC_TENSORS(apart_0, apart_1), 0), 0);
+    check_close(neighbours, fac_stack(FAC_TENSORS(neighbours_0, neighbours_1), 1), 0);
+    fac_tensor *zeros = fac_zeros_like(x);
+    fac_index_put_(zeros, FAC_INDEX(FAC_ALL, i, FAC_ALL, k), apart, true);
+    check_close(fac_index(zeros, FAC_ALL, i, FAC_ALL, k), apart, 0);
+    assert_int_equal(fac_item_int(fac_sum(zeros)), fac_item_int(fac_sum(apart)));
+}
+
 static void test_spelling_errors(void **state)
 {
     (void)state;
@@ -296,6 +313,8 @@ static fac_tensor *mask_of(fac_tensor *x)
     return fac_index_fill(fac_zeros(fac_shape(x), .dtype = FAC_BOOL), 1, fac_literal("[0, 2]"), 1);
 }
 LINEAR(by_parts, fac_index(x, FAC_SLICE(0, 2), fac_literal("[[2, 0], [0, 1]]")))
+LINEAR(by_parts_apart,
+       fac_index(fac_expand(x, FAC_SHAPE(2, 2, 3)), FAC_ALL, fac_literal("[1, 0, 1]"), fac_literal("[2, 0, 2]")))
 LINEAR(by_mask, fac_index(x, mask_of(x)))
 LINEAR(put_parts, fac_index_put(x, FAC_INDEX(fac_literal("[1, 0]")), fac_index(x, fac_literal("[0, 1]")), false))
 LINEAR(add_parts, fac_index_put(x, FAC_INDEX(FAC_ALL, fac_literal("[1, 1]")), fac_slice(x, 1, 0, 2, 1), true))
@@ -328,11 +347,11 @@ static void test_gradients(void **state)
 #f, f, FAC_SHAPE(2, 3)                                                                                         \
     }
     const linear_case cases[] = {
-        CASE(by_parts),        CASE(by_mask),       CASE(put_parts),   CASE(add_parts),     CASE(gathered),
-        CASE(selected),        CASE(taken),         CASE(along),       CASE(written),       CASE(cleared),
-        CASE(added),           CASE(summed),        CASE(averaged),    CASE(slices_added),  CASE(slices_copied),
-        CASE(slices_averaged), CASE(slices_filled), CASE(numbers_put), CASE(numbers_added), CASE(filled),
-        CASE(filled_with),     CASE(masked),        CASE(masked_wide), CASE(mask_written),
+        CASE(by_parts),      CASE(by_parts_apart),  CASE(by_mask),       CASE(put_parts),   CASE(add_parts),
+        CASE(gathered),      CASE(selected),        CASE(taken),         CASE(along),       CASE(written),
+        CASE(cleared),       CASE(added),           CASE(summed),        CASE(averaged),    CASE(slices_added),
+        CASE(slices_copied), CASE(slices_averaged), CASE(slices_filled), CASE(numbers_put), CASE(numbers_added),
+        CASE(filled),        CASE(filled_with),     CASE(masked),        CASE(masked_wide), CASE(mask_written),
     };
     fac_manual_seed(4);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -440,9 +459,11 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded), cmocka_unit_test(test_spelling),  cmocka_unit_test(test_spelling_errors),
-        cmocka_unit_test(test_along),    cmocka_unit_test(test_in_place),  cmocka_unit_test(test_masks),
-        cmocka_unit_test(test_many),     cmocka_unit_test(test_gradients), cmocka_unit_test(test_reduced_gradients),
+        cmocka_unit_test(test_recorded),  cmocka_unit_test(test_spelling),
+        cmocka_unit_test(test_places),    cmocka_unit_test(test_spelling_errors),
+        cmocka_unit_test(test_along),     cmocka_unit_test(test_in_place),
+        cmocka_unit_test(test_masks),     cmocka_unit_test(test_many),
+        cmocka_unit_test(test_gradients), cmocka_unit_test(test_reduced_gradients),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

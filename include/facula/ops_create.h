@@ -65,7 +65,8 @@ FAC_API fac_tensor *fac_full_like_with(fac_tensor *self, fac_scalar value, fac_c
 
 /* start, start + step, … before end. int64 if all three numbers are integers, else the default float dtype. */
 FAC_API fac_tensor *fac_arange_with(fac_scalar start, fac_scalar end, fac_scalar step, fac_create_options options);
-/* `steps` numbers from start to end, both included; base to the power of such numbers. Of the default float dtype. */
+/* `steps` numbers from start to end, both included; base to the power of such numbers (whose last bit may not be
+ * PyTorch's). Of the default float dtype. */
 FAC_API fac_tensor *fac_linspace_with(fac_scalar start, fac_scalar end, int64_t steps, fac_create_options options);
 FAC_API fac_tensor *fac_logspace_with(fac_scalar start, fac_scalar end, int64_t steps, double base,
                                       fac_create_options options);
