@@ -51,7 +51,7 @@ static fac_tensor *sum_to(fac_tensor *g, int ndim, const int64_t *shape, const f
         args.reduced |= 1u << dims->d[i];
     args.in = fac__operand_of(g);
     args.out[0] = fac__operand_broadcast(out, g->ndim, g->shape);
-    args.out[1].data = NULL;
+    memset(&args.out[1], 0, sizeof args.out[1]); /* its strides are read, though not used */
     FAC__LAUNCH(fac__k_reduce, args);
     return fac__own(out);
 }
