@@ -134,7 +134,8 @@ static void resolve(const walk *w, const int64_t *const *at, int64_t n, int64_t 
         for (int64_t k = 0; k < n; k++) {
             int64_t before = i ? offsets[k] : k * stride, j = p[k * step];
             j += j < 0 ? size : 0;
-            offsets[k] = ((uint64_t)j < (uint64_t)size) & (before >= 0) ? before + j * scale : -1;
+            bool inside = ((uint64_t)j < (uint64_t)size) & (before >= 0);
+            offsets[k] = inside ? before + j * scale : -1;
         }
     }
 }

@@ -4,36 +4,6 @@
 #include "backend/cpu/pool_rows.h"
 #include "core/half.h"
 
-/* The four in reading order: a later one wins if it is greater or NaN. Positions are as wide as the values, so that both
- * fill a vector. */
-#define TAKE(value, position)                                                                                          \
-    do {                                                                                                               \
-        o = (value) > a || (value) != (value) ? (position) : o;                                                        \
-        a = (value) > a || (value) != (value) ? (value) : a;                                                           \
-    } while (0)
-#define COLUMN(T, POSITION, ...)                                                                                       \
-    T a = p[2 * j];                                                                                                    \
-    POSITION o = 0;                                                                                                    \
-    TAKE(p[2 * j + 1], 1);                                                                                             \
-    TAKE(q[2 * j], below);                                                                                             \
-    TAKE(q[2 * j + 1], below + 1);                                                                                     \
-    to[j] = a;                                                                                                         \
-    __VA_ARGS__;
-
-/* Steps of N columns, the last of which overlaps the one before. */
-#define COLUMNS(T, POSITION, N, ...)                                                                                   \
-    if (columns < N)                                                                                                   \
-        for (int64_t j = 0; j < columns; j++) {                                                                        \
-            COLUMN(T, POSITION, __VA_ARGS__)                                                                           \
-        }                                                                                                              \
-    else                                                                                                               \
-        for (int64_t at = 0; at < columns; at += N) {                                                                  \
-            int64_t first = at < columns - N ? at : columns - N;                                                       \
-            for (int64_t j = first; j < first + N; j++) {                                                              \
-                COLUMN(T, POSITION, __VA_ARGS__)                                                                       \
-            }                                                                                                          \
-        }
-
 /* One plane, if it is pooled so; nothing is cut off but a last odd row or column. */
 static bool is_2x2(const fac__pool_args *a)
 {
@@ -41,22 +11,40 @@ static bool is_2x2(const fac__pool_args *a)
            a->kernel[2] == 2 && a->stride[1] == 2 && a->stride[2] == 2 && !a->pad[0] && !a->pad[1] && !a->pad[2] &&
            a->dilation[1] == 1 && a->dilation[2] == 1 && a->out[1] == a->in[1] / 2 && a->out[2] == a->in[2] / 2;
 }
-#define MAX_2X2(T, POSITION, N)                                                                                        \
-    static bool max_2x2_##T(const fac__pool_args *args, const T *restrict x, T *restrict y, int64_t *restrict indices) \
+
+/* The four in reading order: a later one wins if it is greater or NaN. Positions are as wide as the values, so that both
+ * fill a vector. A row is done in steps of N columns, the last of which overlaps the one before. Functions of their own,
+ * because compilers take loops apart that they see in a larger whole. */
+#define TAKE(v, position)                                                                                              \
+    o = (v) > a || (v) != (v) ? (position) : o;                                                                        \
+    a = (v) > a || (v) != (v) ? (v) : a;
+#define MAX_2X2_ROW(name, T, POSITION, N, ...)                                                                         \
+    static __attribute__((noinline)) void name(const T *restrict p, const T *restrict q, int64_t columns,              \
+                                               POSITION below, T *restrict to, int64_t *restrict places, int64_t at)   \
     {                                                                                                                  \
-        int64_t columns = args->out[2], in_width = args->in[2];                                                        \
-        if (!is_2x2(args)) return false;                                                                               \
-        for (int64_t r = 0; r < args->out[1]; r++) {                                                                   \
-            const T *restrict p = x + 2 * r * in_width, *restrict q = p + in_width;                                    \
-            T *restrict to = y + r * columns;                                                                          \
-            POSITION below = (POSITION)in_width;                                                                       \
-            if (indices) {                                                                                             \
-                int64_t *restrict places = indices + r * columns;                                                      \
-                COLUMNS(T, POSITION, N, places[j] = o + 2 * (r * in_width + j))                                        \
-            } else {                                                                                                   \
-                COLUMNS(T, POSITION, N, (void)o)                                                                       \
+        for (int64_t from = 0; from < columns; from += N) {                                                            \
+            int64_t first = from < columns - N ? from : columns - N;                                                   \
+            for (int64_t j = first; j < first + N; j++) {                                                              \
+                T a = p[2 * j];                                                                                        \
+                POSITION o = 0;                                                                                        \
+                TAKE(p[2 * j + 1], 1)                                                                                  \
+                TAKE(q[2 * j], below)                                                                                  \
+                TAKE(q[2 * j + 1], below + 1)                                                                          \
+                to[j] = a;                                                                                             \
+                __VA_ARGS__;                                                                                           \
             }                                                                                                          \
         }                                                                                                              \
+    }
+#define MAX_2X2(T, POSITION, N)                                                                                        \
+    MAX_2X2_ROW(max_2x2_row_##T, T, POSITION, N, (void)o)                                                              \
+    MAX_2X2_ROW(max_2x2_places_##T, T, POSITION, N, places[j] = o + at + 2 * j)                                        \
+    static bool max_2x2_##T(const fac__pool_args *a, const T *x, T *y, int64_t *indices)                               \
+    {                                                                                                                  \
+        int64_t columns = a->out[2], width = a->in[2];                                                                 \
+        if (!is_2x2(a) || columns < N) return false;                                                                   \
+        for (int64_t r = 0; r < a->out[1]; r++, y += columns, x += 2 * width)                                          \
+            (indices ? max_2x2_places_##T : max_2x2_row_##T)(x, x + width, columns, (POSITION)width, y,                \
+                                                             indices ? indices + r * columns : NULL, 2 * r * width);   \
         return true;                                                                                                   \
     }
 MAX_2X2(float, int32_t, 8)
