@@ -20,9 +20,8 @@ static void write(fac__step_code *s, const fac_optimizer_options *o, bool first)
     fac__reg p = fac__the_param(s), g = fac__decayed_gradient(s, o, DECAY);
     fac__reg sum = fac__emit(s, add_scaled, fac__the_slot(s, 0), g, g);
     fac__set_slot(s, 0, sum);
-    fac__reg root = fac__emit(s, add_plain, fac__emit(s, sqrt, sum), fac__the_number(s, EPS));
-    fac__reg change = fac__emit(s, div, fac__emit(s, mul, g, fac__the_number(s, MINUS_LR)), root);
-    fac__set_param(s, fac__emit(s, add_plain, p, change));
+    fac__reg root = fac__emit(s, sqrt_plus, sum, fac__the_number(s, EPS));
+    fac__set_param(s, fac__emit(s, addcdiv, p, g, root, fac__the_number(s, MINUS_LR)));
 }
 
 fac_optimizer *fac_adagrad_with(fac_tensor_list params, fac_optimizer_options options)

@@ -25,20 +25,16 @@ static void numbers_adamw(const fac_optimizer_options *o, double step, double *n
 
 static void write_moments(fac__step_code *s, const fac_optimizer_options *o, fac__reg p, fac__reg g)
 {
-    fac__reg m = fac__emit(s, mul, fac__the_slot(s, 0), fac__the_number(s, BETA1));
-    m = fac__emit(s, add_scaled, m, g, fac__the_number(s, REST1));
-    fac__reg v = fac__emit(s, mul, fac__the_slot(s, 1), fac__the_number(s, BETA2));
-    v = fac__emit(s, add_scaled, v, fac__emit(s, mul, g, fac__the_number(s, REST2)), g);
+    fac__reg m = fac__emit(s, mix, fac__the_slot(s, 0), fac__the_number(s, BETA1), g, fac__the_number(s, REST1));
+    fac__reg v = fac__emit(s, mix_square, fac__the_slot(s, 1), fac__the_number(s, BETA2), g, fac__the_number(s, REST2));
     fac__set_slot(s, 0, m);
     fac__set_slot(s, 1, v);
     if (o->amsgrad != 0) {
         v = fac__emit(s, maximum, fac__the_slot(s, 2), v);
         fac__set_slot(s, 2, v);
     }
-    fac__reg root = fac__emit(s, div, fac__emit(s, sqrt, v), fac__the_number(s, ROOT));
-    fac__reg below = fac__emit(s, add_plain, root, fac__the_number(s, EPS));
-    fac__reg change = fac__emit(s, div, fac__emit(s, mul, m, fac__the_number(s, STEP)), below);
-    fac__set_param(s, fac__emit(s, add_plain, p, change));
+    fac__reg below = fac__emit(s, sqrt_div_plus, v, fac__the_number(s, ROOT), fac__the_number(s, EPS));
+    fac__set_param(s, fac__emit(s, addcdiv, p, m, below, fac__the_number(s, STEP)));
 }
 
 static void write_adam(fac__step_code *s, const fac_optimizer_options *o, bool first)

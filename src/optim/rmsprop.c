@@ -17,24 +17,22 @@ static void numbers(const fac_optimizer_options *o, double step, double *n)
 static void write(fac__step_code *s, const fac_optimizer_options *o, bool first)
 {
     fac__reg p = fac__the_param(s), g = fac__decayed_gradient(s, o, DECAY);
-    fac__reg squares = fac__emit(s, mul, fac__the_slot(s, SQUARES), fac__the_number(s, ALPHA));
-    squares = fac__emit(s, add_scaled, squares, fac__emit(s, mul, g, fac__the_number(s, REST)), g);
+    fac__reg alpha = fac__the_number(s, ALPHA), rest = fac__the_number(s, REST);
+    fac__reg squares = fac__emit(s, mix_square, fac__the_slot(s, SQUARES), alpha, g, rest);
     fac__set_slot(s, SQUARES, squares);
     if (o->centered != 0) {
-        fac__reg mean = fac__emit(s, mul, fac__the_slot(s, MEANS), fac__the_number(s, ALPHA));
-        mean = fac__emit(s, add_scaled, mean, g, fac__the_number(s, REST));
+        fac__reg mean = fac__emit(s, mix, fac__the_slot(s, MEANS), alpha, g, rest);
         fac__set_slot(s, MEANS, mean);
         squares = fac__emit(s, add_scaled, squares, fac__emit(s, neg, mean), mean);
     }
-    fac__reg root = fac__emit(s, add_plain, fac__emit(s, sqrt, squares), fac__the_number(s, EPS));
+    fac__reg root = fac__emit(s, sqrt_plus, squares, fac__the_number(s, EPS));
     if (o->momentum > 0) {
         fac__reg buffer = fac__emit(s, mul, fac__the_slot(s, BUFFER), fac__the_number(s, MOMENTUM));
         buffer = fac__emit(s, add_plain, buffer, fac__emit(s, div, g, root));
         fac__set_slot(s, BUFFER, buffer);
         fac__set_param(s, fac__emit(s, add_scaled, p, buffer, fac__the_number(s, MINUS_LR)));
     } else {
-        fac__reg change = fac__emit(s, div, fac__emit(s, mul, g, fac__the_number(s, MINUS_LR)), root);
-        fac__set_param(s, fac__emit(s, add_plain, p, change));
+        fac__set_param(s, fac__emit(s, addcdiv, p, g, root, fac__the_number(s, MINUS_LR)));
     }
 }
 

@@ -25,10 +25,9 @@ static void write(fac__step_code *s, const fac_optimizer_options *o, bool first)
     fac__reg p = fac__the_param(s), d = fac__decayed_gradient(s, o, DECAY);
     if (o->momentum != 0) {
         fac__reg buffer = d; /* at first the momentum is the gradient itself, undamped */
-        if (!first) {
-            buffer = fac__emit(s, mul, fac__the_slot(s, 0), fac__the_number(s, MOMENTUM));
-            buffer = fac__emit(s, add_scaled, buffer, d, fac__the_number(s, UNDAMPED));
-        }
+        if (!first)
+            buffer =
+                fac__emit(s, mix, fac__the_slot(s, 0), fac__the_number(s, MOMENTUM), d, fac__the_number(s, UNDAMPED));
         fac__set_slot(s, 0, buffer);
         d = o->nesterov != 0 ? fac__emit(s, add_scaled, d, buffer, fac__the_number(s, MOMENTUM)) : buffer;
     }
