@@ -28,11 +28,11 @@ typedef struct fac__correlation {
     void *out; /* the transposed correlation (isa/conv_spread.h) reads out and writes source */
 } fac__correlation;
 
-/* How many of `items` make a chunk for fac__parallel, each of `work` multiply-adds: a problem of less than 50 us stays
- * on its thread. Results depend on neither. */
+/* How many of `items` make a chunk for fac__parallel, each of `work` multiply-adds: little work
+ * stays on its thread. Results depend on neither. */
 static inline int64_t fac__conv_grain(int64_t items, double work)
 {
-    return (double)items * work < 3 << 20 ? items : 1 + (int64_t)((1 << 19) / (work + 1));
+    return (double)items * work < fac__worth_sharing() ? items : 1 + (int64_t)((1 << 19) / (work + 1));
 }
 
 /* false: no memory to work in, nothing done. */

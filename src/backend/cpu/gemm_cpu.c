@@ -168,8 +168,7 @@ static bool halve(grid *s)
     return true;
 }
 
-/* Multiply-adds: a problem of less than 50 us stays on its thread, and no block is worth less than 15 us. */
-enum { SHARED_WORK = 3 << 20, BLOCK_WORK = 3 << 18 };
+enum { BLOCK_WORK = 1 << 19 }; /* multiply-adds: no block is worth less than 8 us */
 
 static void run(const void *args)
 {
@@ -186,19 +185,22 @@ static void run(const void *args)
     }
     double work = (double)g->m * (double)g->n * (double)(g->k + 1);
     if (!fac_dtype_is_floating(g->dtype)) work *= 16; /* plain loops are that much slower */
-    if (g->batch == 1 && work < SHARED_WORK) {
-        one(g);
+    if (fac__threads() == 1 || (work < 1 << 20 && g->batch == 1) || work * (double)g->batch < fac__worth_sharing()) {
+        for (int64_t p = 0; p < g->batch; p++) {
+            fac__gemm_args entry = batch_entry(g, p);
+            one(&entry);
+        }
         return;
     }
     grid s = {g, g->m, g->n, 1, 1};
-    while (work >= SHARED_WORK && s.down * s.across * g->batch < 4 * fac__threads() && fac__threads() > 1 &&
-           work / (double)(s.down * s.across) >= 2 * BLOCK_WORK && halve(&s)) {
+    while (s.down * s.across * g->batch < 4 * fac__threads() && work / (double)(s.down * s.across) >= 2 * BLOCK_WORK &&
+           halve(&s)) {
         s.down = (g->m + s.rows - 1) / s.rows;
         s.across = (g->n + s.columns - 1) / s.columns;
     }
     int64_t items = g->batch * s.down * s.across,
             grain = 1 + (int64_t)(BLOCK_WORK * (double)(s.down * s.across) / work);
-    fac__parallel(items, work * (double)g->batch < SHARED_WORK ? items : grain, blocks, &s);
+    fac__parallel(items, grain, blocks, &s);
 }
 
 const fac__kernel fac__k_gemm = {"gemm", {run}};

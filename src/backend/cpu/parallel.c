@@ -4,6 +4,7 @@
 #include "facula/threads.h"
 
 #include <stdatomic.h>
+#include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -41,6 +42,21 @@ int fac_get_num_threads(void)
     return fac__threads();
 }
 
+static int64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static __thread int64_t last_shared; /* when this thread's last parallel work ended */
+
+/* OpenMP's threads spin for a few milliseconds before they sleep. */
+double fac__worth_sharing(void)
+{
+    return last_shared && now_us() - last_shared < 200 ? 1 << 20 : 3 << 20;
+}
+
 void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context)
 {
     if (n <= 0) return;
@@ -58,6 +74,7 @@ void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context
                 body(context, i * grain, i == chunks - 1 ? n : (i + 1) * grain);
             index_here = -1;
         }
+        last_shared = now_us();
         return;
     }
 #endif

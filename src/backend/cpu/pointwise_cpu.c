@@ -225,6 +225,7 @@ typedef struct plan {
     fac__compute type;
     int n_operands, ndim;
     size_t size;                                     /* bytes of a computed element */
+    int64_t item[OPERANDS];                          /* bytes of an operand's element */
     int64_t shape[FAC_MAX_DIMS], box[FAC_MAX_DIMS];  /* after dims were sorted and merged */
     int64_t boxes[FAC_MAX_DIMS], n_boxes, box_numel; /* how many boxes along each dim */
     int64_t strides[OPERANDS][FAC_MAX_DIMS];         /* inputs, then outputs */
@@ -261,6 +262,8 @@ static bool further(const plan *p, int d, int e)
 static void plan_dims(plan *p)
 {
     const fac__pointwise_args *args = p->args;
+    for (int k = 0; k < p->n_operands; k++)
+        p->item[k] = (int64_t)fac_dtype_size(operand(p, k)->dtype);
     p->ndim = 0;
     for (int d = 0; d < args->ndim; d++) {
         if (args->shape[d] == 1) continue;
@@ -490,7 +493,7 @@ static char *address(const plan *p, int k, const int64_t *start)
     int64_t offset = 0;
     for (int d = 0; d < p->ndim; d++)
         offset += start[d] * p->strides[k][d];
-    return operand(p, k)->data + offset * (int64_t)fac_dtype_size(operand(p, k)->dtype);
+    return operand(p, k)->data + offset * p->item[k];
 }
 
 static void run_boxes(void *context, int64_t begin, int64_t end)
@@ -524,7 +527,7 @@ static void run_boxes(void *context, int64_t begin, int64_t end)
                 registers[k] = address(p, k, start);
             else if (p->reach[k] == MOVED && p->buffer[k] >= 0)
                 move_box(p, p->table->load[p->type][dtype], extent, registers[k], p->size, packed, address(p, k, start),
-                         fac_dtype_size(dtype), p->strides[k]);
+                         (size_t)p->item[k], p->strides[k]);
         }
         for (int i = 0; i < code->n_code; i++) {
             const fac__instr *instr = &code->code[i];
@@ -538,8 +541,8 @@ static void run_boxes(void *context, int64_t begin, int64_t end)
             int r = code->out[o];
             fac_dtype dtype = p->args->out[o].dtype;
             if (p->target[r] != o)
-                move_box(p, p->table->store[p->type][dtype], extent, address(p, n_in + o, start), fac_dtype_size(dtype),
-                         p->strides[n_in + o], registers[r], p->size, packed);
+                move_box(p, p->table->store[p->type][dtype], extent, address(p, n_in + o, start),
+                         (size_t)p->item[n_in + o], p->strides[n_in + o], registers[r], p->size, packed);
         }
     }
 }
@@ -559,7 +562,7 @@ static void copy_boxes(void *context, int64_t begin, int64_t end)
 {
     const plan *p = context;
     int in = p->args->program.out[0], out = p->args->program.n_in;
-    size_t size = fac_dtype_size(p->args->out[0].dtype);
+    size_t size = (size_t)p->item[out];
     for (int64_t at = begin; at < end; at++) {
         int64_t start[FAC_MAX_DIMS], extent[FAC_MAX_DIMS];
         find_box(p, at, start, extent);
