@@ -46,6 +46,8 @@ typedef struct fac_dataset_spec {
     /* Writes item `index`: out[i] has room for the elements of field i, in a row. False, after fac_raise, when it
      * cannot. A loader with prefetch calls it in another thread. */
     bool (*get)(void *context, int64_t index, void *const *out);
+    /* Item `index` will be asked for in a moment: a chance to bring its memory near. May be NULL. */
+    void (*soon)(void *context, int64_t index);
     void (*drop)(void *context); /* frees the context; may be NULL */
     void *context;
 } fac_dataset_spec;

@@ -81,6 +81,15 @@ fac_tensor *fac__dataset_room(const fac_dataset *d, int field, int64_t n)
     return fac__new(f->dtype, lead + f->shape.n, shape);
 }
 
+/* How many items are asked for between the word that one is wanted soon and the item. */
+enum { AHEAD = 4 };
+
+static void say_soon(const fac_dataset *d, int64_t index)
+{
+    if (index < 0) index += d->spec.count;
+    if (index >= 0 && index < d->spec.count) d->spec.soon(d->spec.context, index);
+}
+
 bool fac__dataset_fill(fac_dataset *d, const int64_t *indices, int64_t n, fac_tensor *const *into)
 {
     void *out[FAC_MAX_FIELDS];
@@ -88,6 +97,7 @@ bool fac__dataset_fill(fac_dataset *d, const int64_t *indices, int64_t n, fac_te
         out[f] = fac__data(into[f]);
     for (int64_t i = 0; i < n; i++) {
         int64_t index = indices[i];
+        if (d->spec.soon && i + AHEAD < n) say_soon(d, indices[i + AHEAD]);
         if (index < -d->spec.count || index >= d->spec.count)
             return fac__index_error("index %lld is out of range for a dataset of %lld items", (long long)index,
                                     (long long)d->spec.count),
@@ -205,6 +215,12 @@ static bool get_subset(void *context, int64_t index, void *const *out)
     return s->of->spec.get(s->of->spec.context, s->indices[index], out);
 }
 
+static void soon_in_subset(void *context, int64_t index)
+{
+    const subset *s = context;
+    s->of->spec.soon(s->of->spec.context, s->indices[index]);
+}
+
 static void drop_subset(void *context)
 {
     subset *s = context;
@@ -231,6 +247,7 @@ fac_dataset *fac_subset(fac_dataset *dataset, const int64_t *indices, int64_t n)
     fac_dataset_spec spec = dataset->spec;
     spec.count = n;
     spec.get = get_subset;
+    spec.soon = spec.soon ? soon_in_subset : NULL;
     spec.drop = drop_subset;
     spec.context = s;
     return fac_dataset_new(&spec);

@@ -28,10 +28,25 @@ static bool get_image(void *context, int64_t index, void *const *out)
     float *to = out[0];
     for (int64_t c = 0; c < m->channels; c++, to += m->channel_size, from += m->channel_size) {
         const float *table = m->tables[c];
-        for (int64_t i = 0; i < m->channel_size; i++)
+        int64_t i = 0;
+        for (; i + 16 <= m->channel_size; i += 16) {
+            __builtin_prefetch(to + i + 1024, 1);
+            for (int64_t k = i; k < i + 16; k++)
+                to[k] = table[from[k]];
+        }
+        for (; i < m->channel_size; i++)
             to[i] = table[from[i]];
     }
     return true;
+}
+
+static void fetch_image(void *context, int64_t index)
+{
+    const images *m = context;
+    int64_t size = m->channels * m->channel_size, most = size < 16384 ? size : 16384;
+    const char *from = (const char *)fac__data(m->pixels) + index * size;
+    for (int64_t i = 0; i < most; i += 64)
+        __builtin_prefetch(from + i);
 }
 
 static void drop_images(void *context)
@@ -93,6 +108,7 @@ fac_dataset *fac_image_dataset_with(fac_tensor *pixels, fac_tensor *labels, fac_
         .fields = {{options.scale ? FAC_FLOAT32 : FAC_UINT8, FAC_SHAPE(m->channels, height, width)},
                    {FAC_INT64, FAC_SHAPE()}},
         .get = get_image,
+        .soon = fetch_image,
         .drop = drop_images,
         .context = m,
     };
