@@ -1,5 +1,6 @@
 /* Floor 1. Convolution on the CPU. The forward pass and the input gradient are told as correlations (conv_plan.h) and
  * done, like the weight gradient, in isa/conv_kernels.c; plain loops stand by for when there is no memory to work in. */
+#include "backend/cpu/conv_onednn.h"
 #include "backend/cpu/conv_plan.h"
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/scratch.h"
@@ -230,14 +231,14 @@ static bool weight_quickly(const fac__conv_args *a)
 static void run_forward(const void *args)
 {
     const fac__conv_args *a = args;
-    if (forward_quickly(a)) return;
+    if (fac__onednn_conv(a, false) || forward_quickly(a)) return;
     (a->dtype == FAC_FLOAT64 ? forward_double : forward_float)(a);
 }
 
 static void run_input(const void *args)
 {
     const fac__conv_args *a = args;
-    if (better_spread(a) ? input_by_spreading(a) : input_by_gathering(a)) return;
+    if (fac__onednn_conv(a, true) || (better_spread(a) ? input_by_spreading(a) : input_by_gathering(a))) return;
     (a->dtype == FAC_FLOAT64 ? input_double : input_float)(a);
 }
 
