@@ -77,12 +77,15 @@ fac_tensor *(fac_rsub_scalar)(fac_tensor *self, fac_scalar other)
 
 /* ---- division ----------------------------------------------------------------------------------------------- */
 
-bool fac__check_divisor(const fac__arg *b)
+bool fac__check_divisor(const fac__arg *args, fac_dtype common)
 {
-    bool zero = !b->t && fac_scalar_to_int(b->s) == 0;
-    if (b->t && b->t->numel)
+    fac__arg b = args[1];
+    if (args[0].t && !args[0].t->numel) return true;
+    if (!fac__to_common(&b, common)) return false;
+    bool zero = !b.t && fac_scalar_to_int(b.s) == 0;
+    if (b.t && b.t->numel)
         fac_scope {
-            fac_tensor *is_zero = (fac_eq_scalar)(b->t, fac_scalar_int(0));
+            fac_tensor *is_zero = (fac_eq_scalar)(b.t, fac_scalar_int(0));
             fac_tensor *any = is_zero ? fac_any(is_zero) : NULL;
             if (!any) return false;
             zero = fac_item_int(any) != 0;
@@ -99,7 +102,7 @@ static fac_tensor *divide(fac__arg a, fac__arg b, fac_rounding mode)
     fac__arg args[] = {a, b};
     if (mode == FAC_ROUND_NONE) return fac__pointwise(FAC__ROW_div, args, false);
     fac_dtype common = fac__result_type(2, args);
-    if (!fac_dtype_is_floating(common) && !fac__check_divisor(&b)) return NULL;
+    if (!fac_dtype_is_floating(common) && !fac__check_divisor(args, common)) return NULL;
     fac__row row = mode == FAC_ROUND_FLOOR ? FAC__ROW_div_floor : FAC__ROW_div_trunc;
     return fac__pointwise_as(row, args, common, common, false, "DivBackward1");
 }

@@ -103,8 +103,12 @@ bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, 
 bool fac__copy_into(fac_tensor *dst, fac_tensor *src);
 bool fac__fill_into(fac_tensor *dst, fac_scalar value);
 
-/* Whole numbers cannot be divided by 0: false, with "ZeroDivisionError", if b is or has one. */
-bool fac__check_divisor(const fac__arg *b);
+/* Replaces an input by what it is in the common dtype, where that matters: a number's value, or a copy of the tensor
+ * that the scope owns. false after an error. */
+bool fac__to_common(fac__arg *arg, fac_dtype common);
+/* Whole numbers cannot be divided by 0: false, with "ZeroDivisionError", if args[1] is or has one in the common dtype
+ * and there is something in args[0] to divide. */
+bool fac__check_divisor(const fac__arg *args, fac_dtype common);
 
 /* ---- small things ------------------------------------------------------------------------------------------- */
 

@@ -225,6 +225,31 @@ static bool apart(fac__arg *arg, const fac_tensor *out)
     return arg->t && fac__copy_into(arg->t, t);
 }
 
+/* PyTorch casts all inputs to the common dtype before it computes. A kernel's loads convert to the type that it computes
+ * in, which is the same but where that dtype is narrower: there 300 is 44 to uint8, 0.1 is 0.0999756 to float16. */
+bool fac__to_common(fac__arg *arg, fac_dtype common)
+{
+    fac_tensor *t = arg->t;
+    fac_dtype from = t ? (fac_dtype)t->dtype : arg->s.kind;
+    bool reduced = common == FAC_FLOAT16 || common == FAC_BFLOAT16;
+    if (common == fac__compute_type(common) || from == common) return true;
+    if (!t) {
+        double element = 0;
+        if (fac_dtype_is_floating(common)) {
+            fac__store_double(common, &element, fac_scalar_to_double(arg->s));
+            arg->s = fac_scalar_float(fac__load_double(common, &element));
+        } else {
+            fac__store_int(common, &element, fac_scalar_to_int(arg->s));
+            arg->s = fac_scalar_int(fac__load_int(common, &element));
+        }
+        return true;
+    }
+    bool fits = fac_promote_types(from, common) == common && !(reduced && fac_dtype_size(from) > 1);
+    if (fits) return true;
+    arg->t = fac__own(fac__new_like(t, common));
+    return arg->t && fac__copy_into(arg->t, t);
+}
+
 static bool broadcast(int n, const fac__arg *args, int *ndim, int64_t *shape)
 {
     *ndim = 0;
@@ -264,6 +289,8 @@ fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype com
     }
     bool y_used = false;
     fac__node *n = record(row, args, inplace, common, name, &y_used);
+    for (int i = row == FAC__ROW_where; i < info->n_tensors && i < 3; i++) /* addcmul's fourth is its value */
+        if (!fac__to_common(&args[i], common)) return fac__node_release(n), NULL;
     if (inplace) {
         for (int i = 1; i < info->arity; i++)
             if (!apart(&args[i], y)) return fac__node_release(n), NULL;
@@ -294,7 +321,7 @@ fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace)
     switch (info->rule) {
     case FAC__SAME:
         if (row == FAC__ROW_square && common == FAC_BOOL) common = FAC_INT64; /* it is pow(self, 2) */
-        if ((row == FAC__ROW_remainder || row == FAC__ROW_fmod) && !floating && !fac__check_divisor(&args[1]))
+        if ((row == FAC__ROW_remainder || row == FAC__ROW_fmod) && !floating && !fac__check_divisor(args, common))
             return NULL;
         break;
     case FAC__NOBOOL:
