@@ -30,11 +30,13 @@ static fac_tensor *add_or_sub(bool subtract, fac__arg a, fac__arg b, fac_scalar 
     fac__arg args[] = {a, b, number(alpha)};
     fac_dtype common = fac__result_type(2, args);
     const char *name = subtract ? "SubBackward0" : "AddBackward0";
-    if (subtract && a.t && a.t->dtype == FAC_BOOL && (b.t ? b.t->dtype == FAC_BOOL : b.s.kind == FAC_BOOL))
+    bool a_bool = (a.t ? (fac_dtype)a.t->dtype : a.s.kind) == FAC_BOOL;
+    bool b_bool = (b.t ? (fac_dtype)b.t->dtype : b.s.kind) == FAC_BOOL;
+    if (subtract && a_bool && b_bool)
         return fac__runtime_error(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
             "`logical_xor()` operator instead.");
-    if (subtract && ((a.t && a.t->dtype == FAC_BOOL) || (b.t ? b.t->dtype == FAC_BOOL : b.s.kind == FAC_BOOL)))
+    if (subtract && (a_bool || b_bool))
         return fac__runtime_error(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert "
             "a mask, use the `~` or `logical_not()` operator instead.");
