@@ -30,6 +30,15 @@ static void test_common_dtype(void **state)
     check_values(longs, "[0, 0]");
 }
 
+static void test_remainders_of_infinity(void **state)
+{
+    (void)state;
+    fac_tensor *x = fac_literal("[5., -3.]"), *inf = fac_literal("inf");
+    check_values(fac_fmod(x, inf), "[5, -3]");
+    check_values(fac_remainder(x, inf), "[5, inf]");
+    check_values(fac_floor_divide(x, inf), "[0, -1]");
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -46,6 +55,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_common_dtype),
+        cmocka_unit_test(test_remainders_of_infinity),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ MATH float hypot_f32(float x, float y)
 MATH float fmod_f32(float x, float y)
 {
     double quotient = __builtin_trunc((double)x / (double)y), r = (double)x - quotient * (double)y;
-    if (!(__builtin_fabs(quotient) < 268435456.0) || y == 0) return fmodf(x, y);
+    if (!(__builtin_fabs(quotient) < 268435456.0) || y == 0 || __builtin_isinf(y)) return fmodf(x, y);
     float z =
         (float)((r < 0) != (x < 0) && r != 0 ? r + copysign((double)y, (double)x) : r); /* rounded up to a whole */
     return __builtin_copysignf(z, x);
