@@ -201,6 +201,11 @@ static fac_tensor *drawn(const char *name)
         return fac_random_(fac_permute(fac_zeros(FAC_SHAPE(2, 3, 4), .dtype = FAC_INT64), FAC_DIMS(1, 2, 0)), -5, 5);
     if (IS("exponential")) return fac_exponential_(fac_zeros(FAC_SHAPE(5), .dtype = FAC_FLOAT64), 2);
     if (IS("random_full")) return fac_random_full_(fac_zeros(FAC_SHAPE(5), .dtype = FAC_INT16));
+    if (IS("bernoulli_p_t")) return fac_bernoulli_p(fac_t(halves()), 0.3);
+    if (IS("randn_like_slice")) return fac_randn_like(every_second(16));
+    if (IS("rand_like_expanded")) return fac_rand_like(fac_expand(fac_zeros(FAC_SHAPE(1, 4)), FAC_SHAPE(3, 4)));
+    if (IS("rand_like_permuted")) return fac_rand_like(fac_permute(fac_zeros(FAC_SHAPE(4, 2, 1)), FAC_DIMS(1, 2, 0)));
+    if (IS("randint_huge")) return fac_randint(0, INT64_MAX, FAC_SHAPE(4), .dtype = FAC_FLOAT32);
     return fac_raise(FAC_ERROR_VALUE, "no case '%s'", name);
 #undef IS
 }
@@ -234,7 +239,7 @@ static void check_random(char **field)
 static void test_recorded_random(void **state)
 {
     (void)state;
-    assert_int_equal(each_line("random", check_random), 20);
+    assert_int_equal(each_line("random", check_random), 25);
 }
 
 static void test_generators(void **state)

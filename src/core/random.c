@@ -444,7 +444,7 @@ static int64_t narrowed(fac_dtype dtype, int64_t v, int step)
     double held = dtype == FAC_FLOAT64   ? (double)inner
                   : dtype == FAC_FLOAT32 ? (float)inner
                                          : rounded(dtype, (float)inner);
-    int64_t back = held >= 0x1p63 ? INT64_MAX : (int64_t)held;
+    int64_t back = held >= 0x1p63 ? INT64_MIN : (int64_t)held; /* as x86 converts what does not fit */
     if (step > 0 ? back >= v : back < v) return v;
     int log2 = 63 - __builtin_clzll((uint64_t)(inner < 0 ? -inner : inner));
     return back + step * ((int64_t)1 << (log2 - digits + 1));

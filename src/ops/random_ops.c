@@ -10,20 +10,26 @@
 
 /* ---- filling ------------------------------------------------------------------------------------------------- */
 
-/* The dimensions of x from the outermost in memory to the innermost. */
+/* The dimensions of x from the outermost in memory to the innermost, by TensorIterator's insertion sort: repeated
+ * dimensions (stride 0) compare with none, of equal strides the smaller dimension is the inner one. */
 static void order_in_memory(const fac_tensor *x, int *order)
 {
-    for (int i = 0; i < x->ndim; i++) {
-        int at = i;
-        for (; at > 0 && x->strides[order[at - 1]] < x->strides[i] && x->shape[i] != 1 && x->shape[order[at - 1]] != 1;
-             at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-    }
+    for (int i = 0; i < x->ndim; i++)
+        order[i] = i;
+    for (int i = x->ndim - 2; i >= 0; i--)
+        for (int at = i, k = i + 1; k < x->ndim; k++) {
+            int outer = order[at], inner = order[k];
+            int64_t so = x->strides[outer], si = x->strides[inner];
+            if (so == 0 || si == 0 || (so == si && x->shape[inner] <= x->shape[outer])) continue;
+            if (so > si) break;
+            order[at] = inner;
+            order[k] = outer;
+            at = k;
+        }
 }
 
-/* Fills t, drawing in the order in which x's elements lie in memory: x is t, or what t was made like. p:
- * probabilities of t's shape, or NULL. */
+/* Fills t, drawing in the order in which x's elements lie in memory: x is t, or what t was made like (in PyTorch such a
+ * tensor keeps x's order of dimensions, without gaps). p: probabilities of t's shape, or NULL. */
 static bool fill_random(fac_tensor *t, const fac_tensor *x, fac_tensor *p, fac__random_args args)
 {
     args.n = t->numel;
@@ -34,10 +40,15 @@ static bool fill_random(fac_tensor *t, const fac_tensor *x, fac_tensor *p, fac__
         FAC__LAUNCH(fac__k_random, args);
         return true;
     }
-    int order[FAC_MAX_DIMS];
+    int order[FAC_MAX_DIMS], last = -1;
     int64_t shape[FAC_MAX_DIMS], plain[FAC_MAX_DIMS], strides[FAC_MAX_DIMS], p_strides[FAC_MAX_DIMS];
+    bool in_a_row = x != t || t->contiguous;
     order_in_memory(x, order);
     for (int i = 0; i < t->ndim; i++) {
+        if (t->shape[order[i]] != 1) {
+            in_a_row = in_a_row && order[i] > last;
+            last = order[i];
+        }
         shape[i] = t->shape[order[i]];
         p_strides[i] = p ? p->strides[order[i]] : 0;
     }
@@ -54,7 +65,7 @@ static bool fill_random(fac_tensor *t, const fac_tensor *x, fac_tensor *p, fac__
         args.p = fac__data(chances);
         args.p_dtype = (fac_dtype)p->dtype;
     }
-    if (args.kind == FAC__NORMAL && !x->contiguous) args.kind = FAC__NORMAL_EACH;
+    if (args.kind == FAC__NORMAL && !in_a_row) args.kind = FAC__NORMAL_EACH;
     args.out = fac__data(drawn);
     FAC__LAUNCH(fac__k_random, args);
     seen = fac__new_view(drawn, t->ndim, t->shape, strides, 0);
@@ -288,8 +299,8 @@ fac_tensor *fac_bernoulli_p_with(fac_tensor *self, double p, fac_create_options 
     if (!probability(p)) return NULL;
     fac__node *n = fac__record("BernoulliBackward0", zero_backward, 1, 0, 0, self);
     fac_tensor *y = fac__new_like(self, (fac_dtype)self->dtype);
-    if (y && !fill_random(y, self, NULL,
-                          (fac__random_args){.kind = FAC__BERNOULLI, .a = p, .generator = options.generator})) {
+    if (y &&
+        !fill_random(y, y, NULL, (fac__random_args){.kind = FAC__BERNOULLI, .a = p, .generator = options.generator})) {
         fac_release(y);
         y = NULL;
     }

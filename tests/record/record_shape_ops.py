@@ -90,6 +90,11 @@ def randoms():
         "random_permuted": lambda: torch.zeros(2, 3, 4, dtype=torch.int64).permute(1, 2, 0).random_(-5, 5),
         "exponential": lambda: torch.zeros(5, dtype=torch.float64).exponential_(2.0),
         "random_full": lambda: torch.zeros(5, dtype=torch.int16).random_(),
+        "bernoulli_p_t": lambda: torch.bernoulli(half.t(), 0.3),
+        "randn_like_slice": lambda: torch.randn_like(torch.zeros(3, 16)[:, ::2]),
+        "rand_like_expanded": lambda: torch.rand_like(torch.zeros(1, 4).expand(3, 4)),
+        "rand_like_permuted": lambda: torch.rand_like(torch.zeros(4, 2, 1).permute(1, 2, 0)),
+        "randint_huge": lambda: torch.randint(0, 2**63 - 1, (4,), dtype=torch.float32),
     }
     for name, make in cases.items():
         torch.manual_seed(7)
