@@ -255,6 +255,27 @@ static void test_generators(void **state)
     fac_generator_free(g);
 }
 
+/* To the last bit: what is drawn has the standard deviation before the mean is added; bounds of slopes are floats. */
+static void test_roundings(void **state)
+{
+    (void)state;
+    fac_tensor *mean = fac_linspace(-3, 3, 20);
+    fac_manual_seed(7);
+    fac_tensor *got = fac_normal_mean(mean, 1.7);
+    fac_manual_seed(7);
+    check_close(got, fac_add(fac_normal(0, 1.7, FAC_SHAPE(20)), mean), 0);
+
+    enum { N = 50 };
+    float slopes[N];
+    double low = 0.1f, high = 0.3f;
+    fac_manual_seed(7);
+    for (int i = 0; i < N; i++)
+        slopes[i] = (float)((double)(fac_generator_random64(NULL) & ((1ull << 53) - 1)) * 0x1p-53 * (high - low) + low);
+    fac_manual_seed(7);
+    fac_tensor *y = fac_rrelu(fac_full(FAC_SHAPE(N), -1.0), 0.1, 0.3, true);
+    check_close(fac_neg(y), fac_from_array(slopes, FAC_FLOAT32, FAC_SHAPE(N)), 0);
+}
+
 /* Random numbers know no gradient: what is filled anew forgets its history, bernoulli gives zeros. */
 static void test_random_gradients(void **state)
 {
@@ -280,6 +301,8 @@ static void test_random_errors(void **state)
                  "random_ expects 'from' to be less than 'to', but got from=3 >= to=2");
     expect_error(fac_randint(0, 300, FAC_SHAPE(2), .dtype = FAC_UINT8), "to - 1 is out of bounds for unsigned char");
     expect_error(fac_randint(-1, 3, FAC_SHAPE(2), .dtype = FAC_UINT8), "from is out of bounds for unsigned char");
+    expect_error(fac_randint(0, (1 << 15) + 1, FAC_SHAPE(2), .dtype = FAC_INT16),
+                 "to - 1 is out of bounds for short int");
     expect_error(fac_randint(0, 3, FAC_SHAPE(2), .dtype = FAC_BOOL), "to - 1 is out of bounds for bool");
     expect_error(fac_randperm(-1), "Trying to create tensor with negative dimension -1: [-1]");
     expect_error(fac_randperm(300, .dtype = FAC_UINT8), "value cannot be converted to type uint8_t without overflow");
@@ -311,11 +334,12 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constants),        cmocka_unit_test(test_constant_errors),
-        cmocka_unit_test(test_arrays),           cmocka_unit_test(test_recorded_ranges),
-        cmocka_unit_test(test_ranges),           cmocka_unit_test(test_range_errors),
-        cmocka_unit_test(test_recorded_random),  cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_random_gradients), cmocka_unit_test(test_random_errors),
+        cmocka_unit_test(test_constants),       cmocka_unit_test(test_constant_errors),
+        cmocka_unit_test(test_arrays),          cmocka_unit_test(test_recorded_ranges),
+        cmocka_unit_test(test_ranges),          cmocka_unit_test(test_range_errors),
+        cmocka_unit_test(test_recorded_random), cmocka_unit_test(test_generators),
+        cmocka_unit_test(test_roundings),       cmocka_unit_test(test_random_gradients),
+        cmocka_unit_test(test_random_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

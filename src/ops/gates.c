@@ -62,6 +62,7 @@ static fac_tensor *draw_slopes(fac_tensor *x, double lower, double upper)
 {
     fac_tensor *noise = fac__own(fac__new_like(x, (fac_dtype)x->dtype)), *plain = fac__plain(x, (fac_dtype)x->dtype);
     if (!noise || !plain) return NULL;
+    if (x->dtype != FAC_FLOAT64) lower = (float)lower, upper = (float)upper;
     int64_t size = (int64_t)fac_dtype_size((fac_dtype)x->dtype);
     const uint64_t mask = ((uint64_t)1 << 53) - 1;
     for (int64_t i = 0; i < x->numel * size; i += size) {

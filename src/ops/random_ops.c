@@ -89,9 +89,9 @@ static bool floats_only(fac_dtype dtype, const char *kernel)
 /* C++'s name of the dtype and its largest finite value, as PyTorch's messages have them. */
 static const char *cpp_name(fac_dtype d)
 {
-    static const char *const names[FAC_DTYPE_COUNT] = {"",      "bool", "unsigned char", "signed char",   "short",
-                                                       "int",   "long", "c10::Half",     "c10::BFloat16", "float",
-                                                       "double"};
+    static const char *const names[FAC_DTYPE_COUNT] = {
+        "",         "bool",      "unsigned char", "signed char", "short int", "int",
+        "long int", "c10::Half", "c10::BFloat16", "float",       "double"};
     return names[d];
 }
 
@@ -339,8 +339,8 @@ static fac_tensor *normal(fac_tensor *mean, double mean_number, fac_tensor *std,
     plain.requires_grad = false;
     fac_scope
         fac_no_grad {
-            y = fac_normal_with(0, 1, fac_dims_make(ndim, shape), plain);
-            y = std ? fac_mul_(y, std) : fac_mul_scalar_(y, std_number);
+            y = fac_normal_with(0, std ? 1 : std_number, fac_dims_make(ndim, shape), plain);
+            y = std ? fac_mul_(y, std) : y;
             y = mean ? fac_add_(y, mean) : fac_add_scalar_(y, mean_number);
             fac_keep(y);
         }
