@@ -222,6 +222,16 @@ static void test_repeat_of_many_dims(void **state)
     check_close(y, z, 0);
     assert_true(fac_backward(fac_sum(y)));
     check_close(fac_grad(x), fac_full(fac_shape(x), 256, .dtype = FAC_FLOAT64), 0);
+
+    x = fac_randn(FAC_SHAPE(2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1), .dtype = FAC_FLOAT64, .requires_grad = true);
+    fac_tensor *turned = fac_transpose(x, 0, 8);
+    y = fac_repeat(turned, FAC_DIMS(2, 2, 2, 2, 2, 2, 1, 2, 2, 2, 2, 2));
+    z = turned;
+    for (int i = 0; i < 12; i++)
+        z = i == 6 ? z : fac_cat(FAC_TENSORS(z, z), i);
+    check_close(y, z, 0);
+    assert_true(fac_backward(fac_sum(y)));
+    check_close(fac_grad(x), fac_full(fac_shape(x), 2048, .dtype = FAC_FLOAT64), 0);
 }
 
 /* ---- gradients ----------------------------------------------------------------------------------------------- */

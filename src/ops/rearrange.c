@@ -198,24 +198,45 @@ fac_tensor *fac_rot90(fac_tensor *self, int64_t k, fac_dims dims)
 
 /* ---- repeat, tile -------------------------------------------------------------------------------------------- */
 
-/* The result seen as the repeats and the input's sizes by turns: [r0, s0, r1, s1…], leaving out repeats of 1, which
- * is as far as FAC_MAX_DIMS allows. */
+/* The result seen as the repeats and the input's sizes by turns: [r0, s0, r1, s1…], without repeats and sizes of 1, and
+ * sizes that lie in a row in memory joined, which is as far as FAC_MAX_DIMS allows. */
 typedef struct interleaved {
     int ndim;
     int64_t shape[FAC_MAX_DIMS], one[FAC_MAX_DIMS]; /* one: with 1 for every repeat */
     int64_t strides[FAC_MAX_DIMS];                  /* of the input, 0 for repeats */
 } interleaved;
 
+static bool add_turn(interleaved *l, int64_t size, int64_t one, int64_t stride)
+{
+    if (l->ndim == FAC_MAX_DIMS) return false;
+    l->shape[l->ndim] = size;
+    l->one[l->ndim] = one;
+    l->strides[l->ndim++] = stride;
+    return true;
+}
+
+/* strides NULL: of an input in a row. False where there are too many dimensions. */
 static bool interleave(const int64_t *shape, const int64_t *strides, fac_dims repeats, interleaved *out)
 {
+    bool joins = false; /* the last dimension with the next one */
     out->ndim = 0;
-    for (int i = 0; i < repeats.n; i++)
-        for (int size = repeats.d[i] == 1; size < 2; size++) {
-            if (out->ndim == FAC_MAX_DIMS) return false;
-            out->shape[out->ndim] = size ? shape[i] : repeats.d[i];
-            out->one[out->ndim] = size ? shape[i] : 1;
-            out->strides[out->ndim++] = size && strides ? strides[i] : 0;
+    for (int i = 0; i < repeats.n; i++) {
+        int64_t stride = strides ? strides[i] : 0;
+        int last = out->ndim - 1;
+        if (repeats.d[i] != 1) {
+            if (!add_turn(out, repeats.d[i], 1, 0)) return false;
+            joins = false;
         }
+        if (shape[i] == 1) continue;
+        if (joins && (!strides || out->strides[last] == shape[i] * stride)) {
+            out->shape[last] *= shape[i];
+            out->one[last] *= shape[i];
+            out->strides[last] = stride;
+        } else if (!add_turn(out, shape[i], shape[i], stride)) {
+            return false;
+        }
+        joins = true;
+    }
     return true;
 }
 
@@ -258,11 +279,14 @@ fac_tensor *fac_repeat(fac_tensor *self, fac_dims repeats)
         if (__builtin_mul_overflow(shape.d[i], repeats.d[i], &result.d[i])) result.d[i] = INT64_MAX;
     }
     interleaved l;
-    if (!interleave(shape.d, strides.d, repeats, &l)) { /* too many dims at once: the last ones first */
+    if (!interleave(shape.d, strides.d, repeats, &l)) { /* too many at once: half of them first; five always fit */
         fac_dims late = repeats;
+        int all = 0, seen = 0;
         for (int i = 0; i < repeats.n; i++)
-            *(i < repeats.n / 2 ? &late.d[i] : &repeats.d[i]) = 1;
-        return fac_repeat(fac_repeat(self, late), repeats);
+            all += repeats.d[i] != 1;
+        for (int i = 0; i < repeats.n; i++)
+            if (repeats.d[i] != 1) *(seen++ < all / 2 ? &late.d[i] : &repeats.d[i]) = 1;
+        return fac_repeat(fac_repeat(fac_contiguous(self), late), repeats);
     }
     fac_tensor *y = fac__new((fac_dtype)self->dtype, result.n, result.d);
     if (!y) return NULL;
