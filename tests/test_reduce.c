@@ -37,6 +37,7 @@ static void test_keywords(void **state)
         check_values(fac_softmax(fac_literal("[0., 0.]"), 0, FAC_DTYPE_NONE), "[0.5, 0.5]");
         check_values(fac_softmin(fac_literal("[0., 0.]"), 0, FAC_DTYPE_NONE), "[0.5, 0.5]");
         check_values(fac_sum_to_size(x, FAC_SHAPE(1, 3)), "[[5., 7., 9.]]");
+        assert_int_equal(fac_dtype_of(fac_sum_to_size(fac_literal("True"), FAC_SHAPE())), FAC_INT64);
     }
 }
 

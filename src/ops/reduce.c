@@ -84,6 +84,7 @@ fac_tensor *fac_sum_to_size(fac_tensor *self, fac_dims size)
     if (!fits)
         return fac__runtime_error("size {%s} is not expandable to size {%s}.", fac__shape_text(size.n, size.d),
                                   fac__shape_text(self->ndim, self->shape));
+    if (size.n == 0) return fac_sum(self); /* a copy, of integers int64, where nothing is summed too */
     fac_tensor *y = dims.n ? fac_sum(self, .dims = dims, .keepdim = true) : self;
     return lead && y ? fac_view(y, size) : y;
 }
