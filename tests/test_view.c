@@ -75,6 +75,29 @@ static void test_views_of_views(void **state)
     assert_true(fac_shares_storage(x, fac_view(odd, FAC_SHAPE(8))));
 }
 
+/* Strides of dimensions of one element too. */
+static void test_strides(void **state)
+{
+    (void)state;
+    fac_tensor *x = fac_zeros(FAC_SHAPE(2, 3));
+#define STRIDES(y, ...)                                                                                                \
+    do {                                                                                                               \
+        fac_dims got_ = fac_strides(y), want_ = FAC_DIMS(__VA_ARGS__);                                                 \
+        assert_int_equal(got_.n, want_.n);                                                                             \
+        assert_memory_equal(got_.d, want_.d, (size_t)got_.n * sizeof *got_.d);                                         \
+    } while (0)
+    STRIDES(fac_slice(x, 0, 0, FAC_OPEN, 5), 15, 1);
+    STRIDES(fac_slice(x, 0, 0, FAC_OPEN, INT64_MAX), 3, 1); /* no number is that large */
+    STRIDES(fac_unfold(x, 0, 2, 3), 9, 1, 3);
+    STRIDES(fac_expand(x, FAC_SHAPE(1, 4, 2, 3)), 0, 0, 3, 1);
+    STRIDES(fac_expand(x, FAC_SHAPE(1, 1, 2, 3)), 6, 6, 3, 1);
+    STRIDES(fac_view(fac_t(fac_zeros(FAC_SHAPE(1, 2))), FAC_SHAPE(1, 2, 1, 1)), 2, 1, 2, 2);
+    STRIDES(fac_view(fac_t(fac_zeros(FAC_SHAPE(0, 2))), FAC_SHAPE(2, 0)), 1, 2);
+    STRIDES(fac_view(fac_t(fac_zeros(FAC_SHAPE(0, 2))), FAC_SHAPE(0, 2)), 2, 1);
+    STRIDES(fac_ravel(fac_slice(x, 1, 0, 1, 1)), 1);
+#undef STRIDES
+}
+
 static void test_orders(void **state)
 {
     (void)state;
@@ -506,6 +529,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_views_of_views),
+        cmocka_unit_test(test_strides),
         cmocka_unit_test(test_orders),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_writing_through_views),

@@ -98,8 +98,10 @@ fac_tensor *fac__relabel(const char *name, fac_tensor *x, int ndim, const int64_
  * form a run; each run must be cut into whole dimensions of the new shape. */
 static bool view_strides(const fac_tensor *x, fac_dims shape, int64_t *strides)
 {
-    if (x->contiguous) {
+    if (x->numel == 0 || x->ndim == 0) {
         fac__contiguous_strides(shape.n, shape.d, strides);
+        if (shape.n == x->ndim && !memcmp(shape.d, x->shape, (size_t)shape.n * sizeof *shape.d))
+            memcpy(strides, x->strides, (size_t)shape.n * sizeof *strides);
         return true;
     }
     int v = shape.n - 1; /* of the new shape, from its end */
@@ -188,7 +190,7 @@ fac_tensor *fac_ravel(fac_tensor *self)
 {
     FAC__OP("ravel");
     FAC__NEED(self);
-    return reshape("ViewBackward0", self, FAC_SHAPE(self->numel));
+    return fac_view(fac_contiguous(self), FAC_SHAPE(-1));
 }
 
 fac_tensor *fac_flatten(fac_tensor *self, int start_dim, int end_dim)
@@ -346,7 +348,9 @@ fac_tensor *fac_expand(fac_tensor *self, fac_dims shape)
                 "dimension %d.  Target sizes: %s.  Tensor sizes: %s",
                 (long long)shape.d[i], (long long)size, i, fac__shape_text(given.n, given.d),
                 fac__shape_text(self->ndim, self->shape));
-        strides[i] = shape.d[i] != size || i < lead ? 0 : self->strides[i - lead];
+        strides[i] = shape.d[i] != size || !self->ndim ? 0
+                     : i < lead                        ? shape.d[i + 1] * strides[i + 1]
+                                                       : self->strides[i - lead];
     }
     fac__node *n = fac__record("ExpandBackward0", pass_backward, 1, 0, 0, self);
     return fac__result_view(n, fac__new_view(self, shape.n, shape.d, strides, self->offset), self);

@@ -93,10 +93,17 @@ fac_tensor *fac__part_scatter(const char *name, fac_tensor *x, fac_tensor *src, 
 
 /* ---- slice, narrow ------------------------------------------------------------------------------------------- */
 
+/* A stride of several elements; as it was where that is too large, which only dimensions of one element have. */
+static int64_t stepped(int64_t stride, int64_t step)
+{
+    int64_t wide;
+    return __builtin_mul_overflow(stride, step, &wide) ? stride : wide;
+}
+
 bool fac__slice_part(fac__layout *l, const int64_t *a)
 {
     l->offset += a[1] * l->strides[a[0]];
-    l->strides[a[0]] *= a[2];
+    l->strides[a[0]] = stepped(l->strides[a[0]], a[2]);
     l->shape[a[0]] = a[3];
     return true;
 }
@@ -115,7 +122,7 @@ static bool slice_numbers(const fac_tensor *x, int dim, int64_t start, int64_t e
     end = end < -size ? 0 : end < 0 ? end + size : end > size ? size : end;
     if (end < start) end = start;
     int64_t length = (end - start) / step + ((end - start) % step != 0);
-    memcpy(a, (int64_t[]){dim, start, length > 1 ? step : 1, length}, 4 * sizeof *a);
+    memcpy(a, (int64_t[]){dim, start, step, length}, 4 * sizeof *a);
     return true;
 }
 
@@ -269,7 +276,7 @@ bool fac__unfold_part(fac__layout *l, const int64_t *a)
     l->strides[l->ndim] = l->ndim ? l->strides[dim] : 1;
     if (l->ndim) {
         l->shape[dim] = (most - size) / step + 1;
-        l->strides[dim] = l->shape[dim] > 1 ? l->strides[dim] * step : l->strides[dim];
+        l->strides[dim] = stepped(l->strides[dim], step);
     }
     l->ndim++;
     return true;
