@@ -421,8 +421,11 @@ static void test_shape_errors(void **state)
     expect_error(fac_mT(fac_zeros(FAC_SHAPE(3))),
                  "tensor.mT is only supported on matrices or batches of matrices. Got 1-D tensor.");
     expect_error(fac_H(fac_zeros(FAC_SHAPE(1, 1, 1))), "consider using tensor.mH");
-    expect_error(fac_view_dtype(zero, FAC_UINT8), "self.dim() cannot be 0 to view float32 as uint8");
-    expect_error(fac_view_dtype(x, FAC_FLOAT64), "must be divisible by 2");
+    expect_error(fac_view_dtype(zero, FAC_UINT8), "self.dim() cannot be 0 to view Float as Byte");
+    expect_error(fac_view_dtype(x, FAC_FLOAT64),
+                 "self.size(-1) must be divisible by 2 to view Float as Double (different element sizes), but got 3");
+    expect_error(fac_view_dtype(fac_slice(x, 1, 1, 3, 1), FAC_FLOAT64), "self.storage_offset() must be divisible by 2");
+    expect_error(fac_view_dtype(fac_slice(x, 1, 0, 2, 1), FAC_FLOAT64), "self.stride(0) must be divisible by 2");
     expect_error(fac_view_dtype(fac_t(x), FAC_UINT8), "self.stride(-1) must be 1");
     fac_tensor *deep = fac_zeros(FAC_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1));
     expect_error(fac_unsqueeze(deep, 0), "tensors of 13 dimensions are not supported");

@@ -373,6 +373,13 @@ fac_tensor *fac_broadcast_to(fac_tensor *self, fac_dims shape)
 
 /* ---- other dtypes over the same bits ------------------------------------------------------------------------- */
 
+static void *undivided(const char *what, int64_t ratio, const char *old, const char *new, int64_t got)
+{
+    return fac__runtime_error(
+        "self.%s must be divisible by %lld to view %s as %s (different element sizes), but got %lld", what,
+        (long long)ratio, old, new, (long long)got);
+}
+
 fac_tensor *fac_view_dtype(fac_tensor *self, fac_dtype dtype)
 {
     FAC__OP("view");
@@ -380,22 +387,20 @@ fac_tensor *fac_view_dtype(fac_tensor *self, fac_dtype dtype)
     int64_t from = (int64_t)fac_dtype_size((fac_dtype)self->dtype), to = (int64_t)fac_dtype_size(dtype);
     int last = self->ndim - 1;
     if (!to) return fac__type_error("a tensor needs a dtype");
+    const char *old = fac__dtype_word((fac_dtype)self->dtype), *new = fac__dtype_word(dtype);
     if (from != to && last < 0)
-        return fac__runtime_error("self.dim() cannot be 0 to view %s as %s (different element sizes)",
-                                  fac_dtype_name((fac_dtype)self->dtype), fac_dtype_name(dtype));
+        return fac__runtime_error("self.dim() cannot be 0 to view %s as %s (different element sizes)", old, new);
+    int64_t ratio = to > from ? to / from : 1; /* elements that become one: all must lie on its borders */
+    if (from != to && self->shape[last] % ratio) return undivided("size(-1)", ratio, old, new, self->shape[last]);
+    if (from != to && self->offset % ratio) return undivided("storage_offset()", ratio, old, new, self->offset);
     if (from != to && self->strides[last] != 1)
         return fac__runtime_error("self.stride(-1) must be 1 to view %s as %s (different element sizes), but got %lld",
-                                  fac_dtype_name((fac_dtype)self->dtype), fac_dtype_name(dtype),
-                                  (long long)self->strides[last]);
-    int64_t ratio = to > from ? to / from : 1; /* elements that become one: all must lie on its borders */
-    bool aligned = self->offset % ratio == 0;
-    for (int i = 0; i <= last; i++)
-        aligned &= (i == last ? self->shape[i] : self->strides[i]) % ratio == 0;
-    if (from != to && !aligned)
-        return fac__runtime_error(
-            "self.size(-1), self.storage_offset() and all strides but the last must be divisible by %lld to "
-            "view %s as %s (different element sizes)",
-            (long long)ratio, fac_dtype_name((fac_dtype)self->dtype), fac_dtype_name(dtype));
+                                  old, new, (long long)self->strides[last]);
+    for (int i = 0; i < last && from != to; i++) {
+        char what[32];
+        snprintf(what, sizeof what, "stride(%d)", i);
+        if (self->strides[i] % ratio) return undivided(what, ratio, old, new, self->strides[i]);
+    }
     fac_tensor *y = fac__new_alias(self);
     if (!y) return NULL;
     y->dtype = (uint8_t)dtype;
