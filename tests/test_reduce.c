@@ -69,6 +69,20 @@ static void test_long_sums(void **state)
     }
 }
 
+/* What is summed first is cast to the dtype asked for; the spread is rounded to its dtype at the end only. */
+static void test_narrow_dtypes(void **state)
+{
+    fac_scope {
+        fac_tensor *x = fac_literal("[2049, 2049, 4099]");
+        check_values(fac_sum(x, .dtype = FAC_FLOAT16), "8192");
+        check_values(fac_sum(fac_literal("[1, -1]"), .dtype = FAC_BOOL), "True");
+        x = fac_repeat(fac_literal("[-300., 300., 100., 7.]", .dtype = FAC_FLOAT16), FAC_DIMS(8));
+        check_values(fac_var(x), "48320");
+        check_values(fac_std(x), "219.75");
+        check_close(fac_std(fac_literal("[3e30, -1e30]")), fac_literal("2.8284271e30"), 1e-6);
+    }
+}
+
 static void test_errors(void **state)
 {
     fac_scope {
@@ -104,8 +118,8 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),  cmocka_unit_test(test_keywords), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_long_sums), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_recorded),  cmocka_unit_test(test_keywords),      cmocka_unit_test(test_names),
+        cmocka_unit_test(test_long_sums), cmocka_unit_test(test_narrow_dtypes), cmocka_unit_test(test_errors),
     };
     fac_set_error_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

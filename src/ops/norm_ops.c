@@ -50,15 +50,14 @@ static void var_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
     gx[0] = gx[0] && of_mean ? fac_add(gx[0], of_mean) : of_mean;
 }
 
-/* y (the caller's) divided by, or its square root taken of, in place. */
-static bool finish(fac_tensor *y, const spread *s)
+/* y = squares divided by, and its square root: rounded, and perhaps out of range, at the end only. */
+static bool finish(fac_tensor *y, fac_tensor *squares, const spread *s)
 {
     static const fac__program divide = {1, 1, 1, 1, {2}, {{FAC__ROW_div, {0, 1}}}};
     static const fac__program divide_root = {1, 1, 2, 1, {3}, {{FAC__ROW_div, {0, 1}}, {FAC__ROW_sqrt, {2}}}};
     int64_t left = s->r.reduced - s->correction;
     fac_scalar by = fac_scalar_float(left > 0 ? (double)left : 0);
-    return fac__run_program(s->root ? &divide_root : &divide, fac__compute_type((fac_dtype)y->dtype), y->ndim, y->shape,
-                            &y, &by, &y);
+    return fac__run_program(s->root ? &divide_root : &divide, FAC_FLOAT64, y->ndim, y->shape, &squares, &by, &y);
 }
 
 static fac_tensor *spread_of(fac_tensor *self, const char *op, const char *name, bool root, fac_tensor **mean,
@@ -72,14 +71,16 @@ static fac_tensor *spread_of(fac_tensor *self, const char *op, const char *name,
     fac__node *n = fac__record(name, var_backward, mean ? 2 : 1, 2, sizeof s, self);
     fac_dtype dtype = (fac_dtype)self->dtype;
     fac_tensor *y = fac__new(dtype, s.r.ndim, s.r.shape), *m = y && mean ? fac__new(dtype, s.r.ndim, s.r.shape) : NULL;
-    bool ok = y && (m || !mean);
+    fac_tensor *squares = y ? fac__new(FAC_FLOAT64, s.r.ndim, s.r.shape) : NULL; /* of the differences from the mean */
+    bool ok = squares && (m || !mean);
     if (ok && s.r.reduced) {
         /* The kernel gives the mean first; where it is not asked for, only the second output is set. */
-        fac__reduce_into(FAC__MEAN_VAR, self, &s.r, m, y);
+        fac__reduce_into(FAC__MEAN_VAR, self, &s.r, m, squares);
     } else if (ok) {
-        ok = fac__fill_into(y, fac_scalar_float(NAN)) && (!m || fac__fill_into(m, fac_scalar_float(NAN)));
+        ok = fac__fill_into(squares, fac_scalar_float(NAN)) && (!m || fac__fill_into(m, fac_scalar_float(NAN)));
     }
-    ok = ok && finish(y, &s);
+    ok = ok && finish(y, squares, &s);
+    fac_release(squares);
     if (!ok) {
         fac_release(y);
         fac_release(m);

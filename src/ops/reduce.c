@@ -29,8 +29,8 @@ static fac_dtype sum_dtype(const fac_tensor *x, fac_dtype given)
 /* The kernel adds in the result's compute type; a narrower dtype asked for is to be rounded to before. */
 static fac_tensor *narrowed(fac_tensor *x, fac_dtype dtype)
 {
-    return fac__compute_type(dtype) == dtype || !fac_dtype_is_floating((fac_dtype)x->dtype) ? x
-                                                                                            : fac__cast_plain(x, dtype);
+    bool wraps = !fac_dtype_is_floating((fac_dtype)x->dtype) && fac_dtype_is_integral(dtype); /* after, as before */
+    return fac__compute_type(dtype) == dtype || wraps ? x : fac__cast_plain(x, dtype);
 }
 
 /* ---- sums --------------------------------------------------------------------------------------------------- */
