@@ -83,6 +83,22 @@ static void test_narrow_dtypes(void **state)
     }
 }
 
+/* The norm of nothing: 0 to torch.norm, of some orders an error to linalg.vector_norm. */
+static void test_norms_of_nothing(void **state)
+{
+    fac_scope {
+        fac_tensor *e = fac_zeros(FAC_SHAPE(0, 2));
+        check_values(fac_norm(e, .p = INFINITY), "0");
+        check_values(fac_norm(e, .p = -1, .dim = 0), "[0, 0]");
+        check_values(fac_vector_norm(e), "0");
+        assert_int_equal(fac_numel(fac_vector_norm(e, .p = INFINITY, .dim = 1)), 0);
+        expect_error(fac_vector_norm(e, .p = INFINITY), "cannot compute the inf norm on an empty tensor because");
+        expect_error(fac_vector_norm(e, .p = -1, .dim = 0), "cannot compute the -1 norm on the dimension 0because");
+        expect_error(fac_vector_norm(fac_literal("[1]")),
+                     "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long");
+    }
+}
+
 static void test_errors(void **state)
 {
     fac_scope {
@@ -99,6 +115,9 @@ static void test_errors(void **state)
                      "dim with the 'dim' argument.");
         expect_error(fac_max_dim(e, 0, false, NULL), "max(): Expected reduction dim 0 to have non-zero size.");
         expect_error(fac_amin(e), "amin(): Expected reduction dim to be specified");
+        expect_error(fac_amax(e, .dims = FAC_DIMS()), "amax(): Expected reduction dim to be specified");
+        fac_tensor *max;
+        expect_error(fac_aminmax(e, &max), "cannot compute aminmax over an empty dimension");
         expect_error(fac_argmax(e), "argmax(): Expected reduction dim to be specified for input.numel() == 0.");
         expect_error(fac_argmax(e, .dim = 0), "argmax(): Expected reduction dim 0 to have non-zero size.");
         expect_error(fac_var(i), "std and var only support floating point and complex dtypes");
@@ -119,7 +138,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recorded),  cmocka_unit_test(test_keywords),      cmocka_unit_test(test_names),
-        cmocka_unit_test(test_long_sums), cmocka_unit_test(test_narrow_dtypes), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_long_sums), cmocka_unit_test(test_narrow_dtypes), cmocka_unit_test(test_norms_of_nothing),
+        cmocka_unit_test(test_errors),
     };
     fac_set_error_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,8 +49,11 @@ static fac_tensor *extreme(fac_tensor *self, fac__reduce_kind kind, const char *
                            fac_reduce_options options)
 {
     fac__reduction r;
-    if (!fac__reduction_of(self, &options, &r) || !fac__reduction_not_empty(self, &r, op)) return NULL;
-    if (op[0] == 'a') r.all_given = false; /* amax and amin know no overloads */
+    bool only = op[0] == 'a'; /* amax and amin know no overloads */
+    if (!fac__reduction_of(self, &options, &r)) return NULL;
+    r.all_given |= only && options.dims.n == 0 && options.dim == FAC_ALL_DIMS;
+    if (!fac__reduction_not_empty(self, &r, op)) return NULL;
+    if (only) r.all_given = false;
     fac__node *n = fac__shared_record(node, self, &r);
     return fac__shared_result(n, self, fac__reduce(kind, self, &r, (fac_dtype)self->dtype));
 }
@@ -84,7 +87,11 @@ fac_tensor *fac_aminmax_with(fac_tensor *self, fac_tensor **max, fac_reduce_opti
     FAC__OP("aminmax");
     FAC__NEED(self);
     fac__reduction r;
-    if (!fac__reduction_of(self, &options, &r) || !fac__reduction_not_empty(self, &r, "aminmax")) return NULL;
+    if (!fac__reduction_of(self, &options, &r)) return NULL;
+    if (!self->numel && r.all_given)
+        return fac__runtime_error(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
+    if (!fac__reduction_not_empty(self, &r, "aminmax")) return NULL;
     fac_tensor *largest = fac_amax_with(self, options);
     if (max) *max = largest;
     fac_tensor *smallest = largest ? fac_amin_with(self, options) : NULL;

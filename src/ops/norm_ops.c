@@ -159,6 +159,7 @@ static fac_tensor *norm_value(const norm *m, fac_tensor *x)
 {
     static const fac__program root = {1, 0, 1, 1, {1}, {{FAC__ROW_sqrt, {0}}}};
     fac_dtype dtype = (fac_dtype)x->dtype;
+    if (!m->r.reduced) return fac__reduce(FAC__SUM, x, &m->r, dtype);
     if (isinf(m->p)) {
         fac_tensor *size = fac_abs(x);
         return size ? fac__reduce(m->p > 0 ? FAC__MAX : FAC__MIN, size, &m->r, dtype) : NULL;
@@ -177,6 +178,21 @@ static fac_tensor *norm_value(const norm *m, fac_tensor *x)
     return sum ? fac_keep(fac_to(fac_pow_scalar(sum, 1 / m->p), dtype)) : NULL;
 }
 
+/* Norms that have no value where there are no elements; only torch.norm says 0. */
+static bool has_norm(const norm *m)
+{
+    for (int d = 0; d < m->r.input.n && !m->r.all_given; d++)
+        if ((m->r.mask >> d & 1) && !m->r.input.d[d])
+            return fac__runtime_error("linalg.vector_norm cannot compute the %g norm on the dimension %dbecause this "
+                                      "dimension is empty and the operation does not have an identity",
+                                      m->p, d),
+                   false;
+    return fac__runtime_error("linalg.vector_norm cannot compute the %g norm on an empty tensor because the operation "
+                              "does not have an identity",
+                              m->p),
+           false;
+}
+
 static fac_tensor *norm_of(fac_tensor *self, const char *op, const char *name, const fac_reduce_options *o)
 {
     FAC__OP(op);
@@ -184,10 +200,13 @@ static fac_tensor *norm_of(fac_tensor *self, const char *op, const char *name, c
     norm m = {.p = o->p};
     if (!fac__reduction_of(self, o, &m.r)) return NULL;
     fac_dtype dtype = o->dtype ? o->dtype : (fac_dtype)self->dtype;
+    bool vector = !strcmp(op, "linalg.vector_norm");
     if (!fac_dtype_is_floating(dtype) || (o->dtype && !fac_dtype_is_floating((fac_dtype)self->dtype)))
-        return fac__runtime_error("%s(): input dtype should be either floating point or complex. Got %s instead.", op,
-                                  fac__dtype_word((fac_dtype)self->dtype));
-    if (isinf(m.p) && !m.r.reduced && !fac__reduction_not_empty(self, &m.r, op)) return NULL;
+        return fac__runtime_error(vector ? "%s: Expected a floating point or complex tensor as input. Got %s"
+                                         : "%s(): input dtype should be either floating point or complex. Got %s "
+                                           "instead.",
+                                  op, fac__dtype_word((fac_dtype)self->dtype));
+    if (vector && !m.r.reduced && (m.p < 0 || isinf(m.p)) && !has_norm(&m)) return NULL;
     fac__node *n = fac__record(name, norm_backward, 1, 2, sizeof m, self);
     fac_tensor *y = NULL;
     fac_scope
