@@ -17,6 +17,10 @@ static void test_calls(void **state)
         check_values(fac_linear(v, a, bias), "[121., 243.]");
         check_values(fac_addmm(bias, a, a), "[[107., 210.], [115., 222.]]");
         check_values(fac_addmm(bias, a, a, .beta = 0, .alpha = 2), "[[14., 20.], [30., 44.]]");
+        fac_tensor *c = fac_literal("[100, -4]", .dtype = FAC_INT8);
+        check_values(fac_addr(v, fac_literal("[3, -4]"), fac_literal("[1, 2]"), .alpha = 0.5),
+                     "[[2.5, 13.], [-1., 6.]]");
+        check_values(fac_addr(v, c, c, .beta = 0), "[[10000., -400.], [-400., 16.]]");
         check_values(fac_einsum("ij,j->i", a, v), "[21., 43.]");
         check_values(fac_tensordot_n(a, a, 1), "[[7., 10.], [15., 22.]]");
         check_values(fac_multi_dot(FAC_TENSORS(v, a, v)), "451.");

@@ -367,9 +367,11 @@ fac_tensor *fac_addr_with(fac_tensor *self, fac_tensor *vec1, fac_tensor *vec2, 
         return fac__runtime_error("addr: Expected 1-D argument vec%d, but got %d-D", vec1->ndim != 1 ? 1 : 2,
                                   vec1->ndim != 1 ? vec1->ndim : vec2->ndim);
     if (!bias_fits(self, 2, (int64_t[]){vec1->shape[0], vec2->shape[0]})) return NULL;
+    fac__arg args[] = {fac__tensor_arg(self), fac__tensor_arg(vec1), fac__tensor_arg(vec2)};
+    fac_dtype common = fac__result_type(3, args); /* of the products too */
     fac_tensor *y = NULL;
     fac_scope {
-        y = scaled(fac_outer(vec1, vec2), options.alpha);
+        y = scaled(fac_outer(fac_to(vec1, common), fac_to(vec2, common)), options.alpha);
         if (y && options.beta != 0) y = fac_add(scaled(self, options.beta), y);
         y = fac_escape(y);
     }
