@@ -180,6 +180,17 @@ static void test_spelling_errors(void **state)
 
 /* ---- along one dimension ------------------------------------------------------------------------------------- */
 
+/* An index of int32 where it is allowed: all of it, and 0-d ones, which are integers. */
+static void test_int32_indices(void **state)
+{
+    (void)state;
+    fac_tensor *x = fac_zeros(FAC_SHAPE(3)), *i = fac_literal("[2, 0, 2]", .dtype = FAC_INT32);
+    check_values(fac_index_add(x, 0, i, fac_literal("[1., 2., 3.]"), 1), "[2, 0, 4]");
+    check_values(fac_index_select(fac_literal("[5, 6, 7]"), 0, i), "[7, 5, 7]");
+    check_values(fac_index(fac_literal("[5, 6, 7]"), fac_literal("-1", .dtype = FAC_INT32)), "7");
+    expect_error(fac_index(x, i), "tensors used as indices must be long, byte or bool tensors");
+}
+
 static void test_along(void **state)
 {
     (void)state;
@@ -459,11 +470,17 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),  cmocka_unit_test(test_spelling),
-        cmocka_unit_test(test_places),    cmocka_unit_test(test_spelling_errors),
-        cmocka_unit_test(test_along),     cmocka_unit_test(test_in_place),
-        cmocka_unit_test(test_masks),     cmocka_unit_test(test_many),
-        cmocka_unit_test(test_gradients), cmocka_unit_test(test_reduced_gradients),
+        cmocka_unit_test(test_recorded),
+        cmocka_unit_test(test_spelling),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_spelling_errors),
+        cmocka_unit_test(test_int32_indices),
+        cmocka_unit_test(test_along),
+        cmocka_unit_test(test_in_place),
+        cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_reduced_gradients),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,9 +107,10 @@ static bool select_part(selection *s, const fac_index_part *p, int *dim, int *re
         *dim += t->ndim, *real_dim += t->ndim;
         return true;
     }
+    if (t->ndim == 0 && fac_dtype_is_integral((fac_dtype)t->dtype))
+        return select_integer(s, *dim, (*real_dim)++, fac_item_int(t));
     if (t->dtype != FAC_INT64)
         return fac__index_error("tensors used as indices must be long, byte or bool tensors"), false;
-    if (t->ndim == 0) return select_integer(s, *dim, (*real_dim)++, fac_item_int(t));
     s->index[(*dim)++] = t;
     ++*real_dim;
     return s->any = true;

@@ -370,11 +370,12 @@ static bool index_add_args(fac_tensor *self, int *dim, fac_tensor **index, const
                                   fac__shape_text(self->ndim, self->shape),
                                   fac__shape_text(source->ndim, source->shape), *dim),
                false;
+    if (!(*index = fac__int64_index(*index))) return false;
     int64_t bad;
-    fac__operand at = fac__operand_of(i);
+    fac__operand at = fac__operand_of(*index);
     if (fac__index_out_of_range(&at, i->ndim, i->shape, size_along(self, *dim), false, &bad))
         return fac__index_error("index out of range in self"), false;
-    return (*index = fac__int64_index(*index)) != NULL;
+    return true;
 }
 
 /* number * source, unrecorded, in source's dtype; source itself for 1. */
