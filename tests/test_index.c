@@ -143,6 +143,7 @@ static void test_places(void **state)
 static void test_spelling_errors(void **state)
 {
     (void)state;
+    expect_error(fac_index(fac_literal("5"), fac_literal("[0]")), "too many indices for tensor of dimension 0");
     fac_tensor *x = fac_zeros(FAC_SHAPE(2, 3)), *zero = fac_zeros(FAC_SHAPE());
     expect_error(fac_index(x, 5), "index 5 is out of bounds for dimension 0 with size 2");
     expect_error(fac_index(x, FAC_ALL, -4), "index -4 is out of bounds for dimension 1 with size 3");
@@ -405,6 +406,10 @@ static void test_errors(void **state)
     const char *outside = "index 2 is out of bounds for dimension 0 with size 2";
     expect_error(fac_gather(x, 0, two), outside);
     expect_error(fac_gather(x, 0, fac_literal("[[-1]]")), "index -1 is out of bounds for dimension 0 with size 2");
+    (void)fac_gather(x, 0, two);
+    assert_int_equal(fac_get_error_code(), FAC_ERROR_RUNTIME);
+    fac_clear_error();
+    expect_error(fac_index_copy(x, 0, fac_literal("[2]"), row), "index_copy_(): index 2 is out of bounds");
     expect_error(fac_gather(x, 0, one), "Index tensor must have the same number of dimensions as input tensor");
     expect_error(fac_gather(x, 0, fac_literal("[[0, 1, 1, 0]]")),
                  "Size does not match at dimension 1 expected index [1, 4] to be smaller than "

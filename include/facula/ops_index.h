@@ -10,7 +10,8 @@
  *     fac_index_set(x, FAC_INDEX(0, FAC_ALL), y)        x[0, :] = y
  *
  * Integers, slices, ellipsis and new axes alone give a view; with an index tensor or a mask the result is a copy.
- * Indices out of range are an IndexError. Results belong to the innermost scope; NULL after an error. */
+ * Indices out of range are an IndexError, as in PyTorch of gather and scatter a RuntimeError. Results belong to the
+ * innermost scope; NULL after an error. */
 #ifndef FACULA_OPS_INDEX_H
 #define FACULA_OPS_INDEX_H
 

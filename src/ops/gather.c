@@ -152,8 +152,8 @@ static bool gather_args(const fac_tensor *self, int dim, const fac_tensor *index
     int64_t bad, size = self->ndim ? self->shape[dim] : 1;
     fac__operand at = fac__operand_of(index);
     if (fac__index_out_of_range(&at, index->ndim, index->shape, size, false, &bad))
-        return fac__index_error("index %lld is out of bounds for dimension %d with size %lld", (long long)bad, dim,
-                                (long long)size),
+        return fac__runtime_error("index %lld is out of bounds for dimension %d with size %lld", (long long)bad, dim,
+                                  (long long)size),
                false;
     return true;
 }

@@ -125,7 +125,8 @@ static bool select_parts(selection *s, fac_tensor *x, fac_index_parts parts)
     bool open = false;
     for (int i = 0; i < parts.n; i++)
         used += taken(&parts.parts[i]);
-    if (used > x->ndim && (x->ndim || parts.n > 1)) return too_many(x->ndim);
+    bool alone = parts.n == 1 && (parts.parts->kind != FAC_INDEX_TENSOR || !parts.parts->tensor->ndim);
+    if (used > x->ndim && (x->ndim || !alone)) return too_many(x->ndim); /* a 0-d tensor has words of its own */
     for (int i = 0; i < parts.n; i++) {
         if (!select_part(s, &parts.parts[i], &dim, &real_dim, open ? 0 : x->ndim - used)) return false;
         open |= parts.parts[i].kind == FAC_INDEX_ELLIPSIS;

@@ -34,13 +34,15 @@ static int64_t size_along(const fac_tensor *t, int dim)
     return t->ndim ? t->shape[dim] : 1;
 }
 
-static bool in_range(const fac_tensor *self, int dim, const fac_tensor *index, bool negative)
+/* scatter's and gather's error is a RuntimeError, that of the others an IndexError after their prefix. */
+static bool in_range(const fac_tensor *self, int dim, const fac_tensor *index, bool negative, const char *prefix)
 {
     int64_t bad;
     fac__operand at = fac__operand_of(index);
     if (!fac__index_out_of_range(&at, index->ndim, index->shape, size_along(self, dim), negative, &bad)) return true;
-    return fac__index_error("index %lld is out of bounds for dimension %d with size %lld", (long long)bad, dim,
-                            (long long)size_along(self, dim)),
+    return fac_raise(prefix ? FAC_ERROR_INDEX : FAC_ERROR_RUNTIME,
+                     "%sindex %lld is out of bounds for dimension %d with size %lld", prefix ? prefix : "",
+                     (long long)bad, dim, (long long)size_along(self, dim)),
            false;
 }
 
@@ -73,7 +75,7 @@ static bool scatter_args(fac_tensor *self, int *dim, const fac_tensor *index, co
                                   *dim, fac__shape_text(src->ndim, src->shape)),
                false;
     }
-    return in_range(self, *dim, index, false);
+    return in_range(self, *dim, index, false, NULL);
 }
 
 /* ---- scatter, scatter_add ------------------------------------------------------------------------------------ */
@@ -472,7 +474,7 @@ static bool index_copy_args(fac_tensor *self, int *dim, const fac_tensor *index,
         return fac__index_error("index_copy_(): Number of indices (%lld) should be equal to source.size(dim) (%lld)",
                                 (long long)index->numel, (long long)size_along(source, *dim)),
                false;
-    return in_range(self, *dim, index, false);
+    return in_range(self, *dim, index, false, "index_copy_(): ");
 }
 
 static fac_tensor *index_copy(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source, bool inplace)
@@ -509,7 +511,7 @@ static fac_tensor *index_fill(const char *name, fac_tensor *self, int dim, fac_t
         return fac__runtime_error(
             "index_fill_ only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).",
             value->ndim);
-    if (!in_range(self, dim, index, true)) return NULL;
+    if (!in_range(self, dim, index, true, "")) return NULL;
     fac__node *n = record(name, index_fill_backward, 1, dim, self, index, value);
     fac_tensor *cast = fac__own(fac__new((fac_dtype)self->dtype, 0, NULL)), *y = NULL;
     if (cast && fac__copy_into(cast, value) && (index = fac__apart(self, index, inplace)))
