@@ -51,12 +51,31 @@ static void test_errors(void **state)
     expect_error(fac_rsub_scalar(x, fac_scalar_bool(true)), "with a bool tensor is not supported");
 }
 
+static void test_fills(void **state)
+{
+    (void)state;
+    fac_tensor *bytes = fac_zeros(FAC_SHAPE(2), .dtype = FAC_UINT8), *x = fac_zeros(FAC_SHAPE(2));
+    expect_error(fac_fill_(bytes, 300), "value cannot be converted to type uint8_t without overflow");
+    expect_error(fac_fill_(bytes, NAN), "value cannot be converted to type uint8_t without overflow");
+    check_values(fac_fill_(bytes, -1), "[255, 255]");
+    fac_value args[] = {fac_value_tensor(x), fac_value_tensor(fac_ones(FAC_SHAPE(2)))}, result;
+    expect_error(fac_call("fill_", args, 2, NULL, 0, &result, 1),
+                 "fill_ only supports 0-dimension value tensor but got tensor with 1 dimensions.");
+    args[1] = fac_value_tensor(fac_literal("2"));
+    assert_int_equal(fac_call("fill_", args, 2, NULL, 0, &result, 1), 1);
+    check_values(x, "[2, 2]");
+    /* what repeats no element may be written to */
+    assert_non_null(fac_fill_(fac_expand(fac_zeros(FAC_SHAPE(1, 0)), FAC_SHAPE(5, 0)), 1));
+    expect_error(fac_clamp(x, fac_scalar_none(), fac_scalar_none()), "torch.clamp: At least one of 'min' or 'max'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_common_dtype),
         cmocka_unit_test(test_remainders_of_infinity),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_fills),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -397,7 +397,7 @@ static void drop_copy_slices(void *params)
 
 bool fac__inplace_begin(fac_tensor *t)
 {
-    for (int i = 0; i < t->ndim; i++)
+    for (int i = 0; i < t->ndim && t->numel; i++)
         if (t->strides[i] == 0 && t->shape[i] > 1)
             return fac__runtime_error(
                        "unsupported operation: more than one element of the written-to tensor refers to a single "

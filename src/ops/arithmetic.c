@@ -194,7 +194,7 @@ static fac_tensor *clamp(fac_tensor *x, fac__arg min, fac__arg max, bool inplace
     FAC__OP("clamp");
     FAC__NEED(x);
     bool low = !missing(&min), high = !missing(&max);
-    if (!low && !high) return fac__value_error("At least one of 'min' or 'max' must not be None");
+    if (!low && !high) return fac__runtime_error("torch.clamp: At least one of 'min' or 'max' must not be None");
     fac__arg args[] = {tensor(x), low ? min : max, max};
     fac_dtype common = fac__result_type(low && high ? 3 : 2, args);
     fac__row row = low && high ? FAC__ROW_clamp : low ? FAC__ROW_clamp_min : FAC__ROW_clamp_max;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "op.h"
+#include "shaping.h"
 
 /* ---- unrecorded --------------------------------------------------------------------------------------------- */
 
@@ -116,7 +117,22 @@ fac_tensor *(fac_fill_)(fac_tensor *self, fac_scalar value)
 {
     FAC__OP("fill_");
     FAC__NEED(self);
+    if (!fac__scalar_fits(value, (fac_dtype)self->dtype)) return NULL;
     return fill("FillBackward0", self, value);
+}
+
+/* The value's gradient is the sum, as copy's is. */
+static fac_tensor *fill_with(fac_tensor *self, fac_tensor *value)
+{
+    FAC__OP("fill_");
+    FAC__NEED(self);
+    FAC__NEED(value);
+    if (value->ndim)
+        return fac__runtime_error("fill_ only supports 0-dimension value tensor but got tensor with %d dimensions.",
+                                  value->ndim);
+    fac_scalar number = fac_dtype_is_floating((fac_dtype)value->dtype) ? fac_scalar_float(fac_item(value))
+                                                                       : fac_scalar_int(fac_item_int(value));
+    return fac__scalar_fits(number, (fac_dtype)self->dtype) ? fac_copy_(self, value) : NULL;
 }
 
 fac_tensor *fac_zero_(fac_tensor *self)
@@ -135,7 +151,7 @@ FAC__CALL(to_device, R(fac_to(T(0), DT(2))))
 FAC__CALL(to_other, R(fac_to(T(0), fac_dtype_of(T(1)))))
 FAC__CALL(copy_, R(fac_copy_(T(0), T(1))))
 FAC__CALL(fill_scalar, R((fac_fill_)(T(0), S(1))))
-FAC__CALL(fill_tensor, R(fac_copy_(T(0), T(1))))
+FAC__CALL(fill_tensor, R(fill_with(T(0), T(1))))
 FAC__CALL(zero_, R(fac_zero_(T(0))))
 FAC__CALL(detach, R(fac_detach(T(0))))
 
