@@ -138,6 +138,7 @@ static void test_ranges(void **state)
     assert_int_equal(fac_numel(fac_arange(3, 3, 1)), 0);
     check_values(fac_linspace(0, 1, 5), "[0., 0.25, 0.5, 0.75, 1.]");
     check_values(fac_linspace(2, 9, 1), "[2.]");
+    check_values(fac_linspace(-5, 1, 10, .dtype = FAC_INT32), "[-5, -4, -3, -3, -2, -1, 0, 0, 0, 1]");
     assert_int_equal(fac_numel(fac_linspace(2, 9, 0)), 0);
     check_close(fac_logspace(0, 3, 4, 2), fac_literal("[1., 2., 4., 8.]"), 1e-6);
     check_values(fac_logspace(0, 3, 4, 10, .dtype = FAC_INT64), "[1, 10, 100, 1000]");

@@ -78,7 +78,7 @@ static void linspace_half(const fac__range_args *a, int64_t first, int64_t n, vo
 static void linspace_ints(const fac__range_args *a, int64_t first, int64_t n, void *out)
 {
     double start = (double)a->start.i, end = (double)a->end.i, step = (end - start) / (double)(a->n - 1);
-    double up = start + step * (double)first, down = end - step * (double)(a->n - first - 1);
+    double up = fma(step, (double)first, start), down = fma(-step, (double)(a->n - first - 1), end);
     double base = (double)(int64_t)(first < a->n / 2 ? up : down);
     size_t size = fac_dtype_size(a->dtype);
     for (int64_t k = 0; k < n; k++)
