@@ -39,6 +39,20 @@ static void test_remainders_of_infinity(void **state)
     check_values(fac_floor_divide(x, inf), "[0, -1]");
 }
 
+static void test_equality(void **state)
+{
+    (void)state;
+    fac_tensor *i = fac_literal("[1, 2]"), *x = fac_literal("[1., 2.]");
+    assert_true(fac_equal(i, x));
+    assert_false(fac_equal(i, fac_literal("[1., 2.5]")));
+    assert_false(fac_equal(i, fac_literal("[[1, 2]]")));
+    assert_null(fac_error());
+    check_values(fac_pow_scalar(fac_literal("-inf"), 0.5), "nan"); /* a square root */
+    fac_value args[] = {fac_value_tensor(fac_literal("-inf")), fac_value_scalar(fac_scalar_float(0.5))}, result;
+    assert_int_equal(fac_call("float_power", args, 2, NULL, 0, &result, 1), 1);
+    check_values(result.v.tensor, "nan");
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -72,9 +86,8 @@ static void test_fills(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_common_dtype),
-        cmocka_unit_test(test_remainders_of_infinity),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_common_dtype), cmocka_unit_test(test_remainders_of_infinity),
+        cmocka_unit_test(test_equality),     cmocka_unit_test(test_errors),
         cmocka_unit_test(test_fills),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,7 +123,7 @@ FAC_API fac_tensor *fac_isclose_with(fac_tensor *self, fac_tensor *other, fac_cl
 /* True if that holds everywhere; false, too, after an error. */
 FAC_API bool fac_allclose_with(fac_tensor *self, fac_tensor *other, fac_close_options options);
 #define fac_allclose(x, y, ...) fac_allclose_with(x, y, FAC_OPTIONS(fac_close_options, __VA_ARGS__))
-/* True if shapes and all elements are equal (NaN is not). Dtypes must be equal. */
+/* True if shapes and all elements are equal (NaN is not), compared in the dtype to which both promote. */
 FAC_API bool fac_equal(fac_tensor *self, fac_tensor *other);
 
 /* ---- copies and casts --------------------------------------------------------------------------------------- */
