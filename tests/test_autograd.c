@@ -227,6 +227,33 @@ static void test_views_in_place(void **state)
     }
 }
 
+/* ---- gradients kept ---------------------------------------------------------------------------------------- */
+
+static void test_retained_gradient_after_a_change_in_place(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[1., 2., 3.]"), *y = fac_retain_grad(fac_mul_scalar(x, 2)), *loss = NULL;
+        fac_mul_scalar_(y, 3);
+        fac_tensor *view = fac_retain_grad(fac_narrow(y, 0, 0, 2));
+        fac_mul_scalar_(y, 7);
+        fac_backward(fac_sum(fac_add(fac_mul_scalar(y, 5), fac_sum(view))));
+        check_values(fac_grad(y), "[8., 8., 5.]");
+        check_values(fac_grad(view), "[3., 3.]");
+        check_values(fac_grad(x), "[336., 336., 210.]");
+        fac_scope {
+            /* gone before backward */
+            y = fac_retain_grad(fac_mul_scalar(x, 2));
+            fac_mul_scalar_(y, 3);
+            loss = fac_keep(fac_sum(y));
+        }
+        assert_true(fac_set_grad(x, NULL));
+        assert_true(fac_backward(loss));
+        check_values(fac_grad(x), "[6., 6., 6.]");
+        fac_release(loss);
+    }
+}
+
 /* ---- hooks -------------------------------------------------------------------------------------------------- */
 
 static fac_tensor *doubled(void *calls, fac_tensor *g)
@@ -421,6 +448,7 @@ int main(void)
         cmocka_unit_test_setup(test_in_place, clean),
         cmocka_unit_test_setup(test_saved_tensor_modified, clean),
         cmocka_unit_test_setup(test_views_in_place, clean),
+        cmocka_unit_test_setup(test_retained_gradient_after_a_change_in_place, clean),
         cmocka_unit_test_setup(test_hooks, clean),
         cmocka_unit_test_setup(test_own_function, clean),
         cmocka_unit_test_setup(test_failing_function, clean),

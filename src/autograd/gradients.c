@@ -59,10 +59,8 @@ fac_tensor *fac_detach_(fac_tensor *t)
     FAC__OP("detach_");
     FAC__NEED(t);
     if (t->base) return fac__runtime_error("Can't detach views in-place. Use detach() instead.");
-    fac__node_release(t->grad_fn);
-    t->grad_fn = NULL;
+    fac__set_history(t, NULL);
     t->requires_grad = false;
-    t->output_nr = 0;
     return t;
 }
 

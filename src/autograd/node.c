@@ -314,6 +314,29 @@ static fac__node *accumulator_of(fac_tensor *leaf)
     return n;
 }
 
+/* ---- histories ------------------------------------------------------------------------------------------------ */
+
+void fac__set_history(fac_tensor *t, fac__node *n)
+{
+    fac__hook **at = t->retains_grad && t->grad_fn ? &t->grad_fn->hooks : NULL;
+    while (at && *at && (*at)->retain != t)
+        at = &(*at)->next;
+    if (at && *at) {
+        fac__hook *h = *at;
+        *at = h->next;
+        h->next = n ? n->hooks : NULL;
+        h->nr = 0;
+        if (n)
+            n->hooks = h;
+        else
+            fac__free(h);
+    }
+    t->retains_grad = t->retains_grad && n;
+    fac__node_release(t->grad_fn);
+    t->grad_fn = n;
+    t->output_nr = 0;
+}
+
 /* ---- views and in-place changes ------------------------------------------------------------------------------ */
 
 typedef struct geometry {
@@ -347,9 +370,7 @@ static bool refresh_view(fac_tensor *view)
     if (!n || !fac__grad_edge(view->base, &n->edges[0])) return fac__node_release(n), false;
     set_geometry(n->params, view);
     remember_shape(&n->outputs[0], view);
-    fac__node_release(view->grad_fn);
-    view->grad_fn = n;
-    view->output_nr = 0;
+    fac__set_history(view, n);
     view->view_version = view->storage->version;
     return true;
 }
@@ -413,13 +434,6 @@ bool fac__inplace_begin(fac_tensor *t)
     return true;
 }
 
-static void set_history(fac_tensor *t, fac__node *n)
-{
-    fac__node_release(t->grad_fn);
-    t->grad_fn = n;
-    t->output_nr = 0;
-}
-
 fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
 {
     t->storage->version++;
@@ -442,7 +456,7 @@ fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
     if (n->failed) return fac__node_release(n), NULL;
     remember_shape(&n->outputs[0], t);
     if (!t->base) {
-        set_history(t, n);
+        fac__set_history(t, n);
         return t;
     }
     fac__node *copy = node_new("CopySlices", copy_slices, 1, 0, sizeof(geometry), n->n_in);
@@ -458,6 +472,6 @@ fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
     p->inner = n;
     copy->drop_params = drop_copy_slices;
     remember_shape(&copy->outputs[0], t->base);
-    set_history(t->base, copy);
+    fac__set_history(t->base, copy);
     return refresh_view(t) ? t : NULL;
 }

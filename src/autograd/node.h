@@ -111,6 +111,9 @@ fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot);
 /* Where gradients of t go: its grad_fn (made anew for a view whose base has changed), or its accumulator; a NULL node when it
  * does not require grad. fac__grad_edge returns false when memory runs out. */
 bool fac__grad_edge(fac_tensor *t, fac__edge *edge);
+/* Makes n (NULL: nothing), whose reference is taken, what made t. A gradient to be retained is from then on that of t as
+ * it is now: its hook moves along, since the node that is left behind may outlive t. */
+void fac__set_history(fac_tensor *t, fac__node *n);
 fac__node *fac__node_retain(fac__node *n);
 void fac__node_release(fac__node *n);
 void fac__node_free_saved(fac__node *n);
