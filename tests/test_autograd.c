@@ -229,6 +229,20 @@ static void test_views_in_place(void **state)
 
 /* ---- gradients kept ---------------------------------------------------------------------------------------- */
 
+static void test_gradients_with_a_history_are_apart(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *a = leaf("[1., 2.]"), *b = leaf("[3., 4.]"), *given = fac_literal("[1., 1.]");
+        assert_true(fac_backward(fac_add(a, b), .gradient = given, .create_graph = true));
+        fac_no_grad
+            fac_mul_scalar_(fac_grad(a), 10);
+        check_values(fac_grad(a), "[10., 10.]");
+        check_values(fac_grad(b), "[1., 1.]");
+        check_values(given, "[1., 1.]");
+    }
+}
+
 static void test_retained_gradient_after_a_change_in_place(void **state)
 {
     (void)state;
@@ -448,6 +462,7 @@ int main(void)
         cmocka_unit_test_setup(test_in_place, clean),
         cmocka_unit_test_setup(test_saved_tensor_modified, clean),
         cmocka_unit_test_setup(test_views_in_place, clean),
+        cmocka_unit_test_setup(test_gradients_with_a_history_are_apart, clean),
         cmocka_unit_test_setup(test_retained_gradient_after_a_change_in_place, clean),
         cmocka_unit_test_setup(test_hooks, clean),
         cmocka_unit_test_setup(test_own_function, clean),

@@ -278,7 +278,8 @@ fac_tensor *fac__result_view(fac__node *n, fac_tensor *y, fac_tensor *x)
 
 /* ---- accumulators ------------------------------------------------------------------------------------------- */
 
-/* AccumulateGrad: the end of the graph at a leaf. A gradient nobody else holds is taken as it is. */
+/* AccumulateGrad: the end of the graph at a leaf. A gradient nobody else holds is taken as it is; one with a history may be
+ * another leaf's too, and is cloned. */
 static void accumulate(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
     (void)gx;
@@ -292,8 +293,8 @@ static void accumulate(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
     fac_tensor *fresh;
     if (leaf->grad)
         fresh = fac_keep(fac__grad_add(leaf->grad, g));
-    else if (record ||
-             (atomic_load(&g->refs) == 1 && atomic_load(&g->storage->refs) == 1 && g->contiguous && !g->grad_fn))
+    else if (!record && atomic_load(&g->refs) == 1 && atomic_load(&g->storage->refs) == 1 && g->contiguous &&
+             !g->grad_fn)
         fresh = fac_keep(g);
     else
         fresh = fac_keep(fac__grad_clone(g));
