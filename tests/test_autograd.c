@@ -356,6 +356,35 @@ static void test_own_function(void **state)
     }
 }
 
+static bool flat_exp_forward(fac_function_context *c, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out)
+{
+    (void)n_in, (void)n_out;
+    out[0] = fac_view(fac_exp(in[0]), FAC_SHAPE(-1));
+    return fac_save_for_backward(c, out[0]);
+}
+
+static bool flat_exp_backward(fac_function_context *c, fac_tensor *const *grad_out, int n_out, fac_tensor **grad_in,
+                              int n_in)
+{
+    (void)n_out, (void)n_in;
+    grad_in[0] = fac_view(fac_mul(grad_out[0], fac_saved_tensor(c, 0)), FAC_SHAPE(1, 1));
+    return true;
+}
+
+/* An output that is a view of something is an output all the same. */
+static void test_own_function_saves_a_view(void **state)
+{
+    (void)state;
+    static const fac_function flat_exp = {"FlatExpBackward", 0, flat_exp_forward, flat_exp_backward};
+    fac_scope {
+        fac_tensor *x = leaf("[[2.]]"), *y, *g = NULL, *h = NULL;
+        assert_true(fac_apply(&flat_exp, &x, 1, &y, 1));
+        assert_true(fac_autograd_grad(&y, 1, &x, 1, &g, .create_graph = true));
+        assert_true(fac_autograd_grad(&g, 1, &x, 1, &h));
+        check_values(h, "[[7.3890561]]");
+    }
+}
+
 static bool failing(fac_function_context *c, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out)
 {
     (void)c, (void)in, (void)n_in, (void)out, (void)n_out;
@@ -466,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup(test_retained_gradient_after_a_change_in_place, clean),
         cmocka_unit_test_setup(test_hooks, clean),
         cmocka_unit_test_setup(test_own_function, clean),
+        cmocka_unit_test_setup(test_own_function_saves_a_view, clean),
         cmocka_unit_test_setup(test_failing_function, clean),
         cmocka_unit_test_setup(test_deep_graph, clean),
         cmocka_unit_test_setup(test_failed_allocations, clean),

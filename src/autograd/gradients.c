@@ -248,9 +248,12 @@ fac_tensor *fac_retain_grad(fac_tensor *t)
 
 /* ---- functions of one's own ---------------------------------------------------------------------------------- */
 
+enum { FUNCTION_SAVED = 8 };
+
 typedef struct function_params {
     const fac_function *function;
     int saved;
+    fac_tensor *given[FUNCTION_SAVED]; /* what was saved, held until it is known which of them are outputs */
     _Alignas(16) char data[];
 } function_params;
 
@@ -260,8 +263,6 @@ static void function_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **
     if (!p->function->backward(n, gy, n->n_out, gx, n->n_in))
         fac__runtime_error("the backward of %s failed", n->name); /* unless it said more itself */
 }
-
-enum { FUNCTION_SAVED = 8 };
 
 bool fac_apply(const fac_function *f, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out)
 {
@@ -277,7 +278,8 @@ bool fac_apply(const fac_function *f, fac_tensor *const *in, int n_in, fac_tenso
     bool recorded = n != NULL;
     if (!recorded) n = fac__node_bare(f->name, n_out, FUNCTION_SAVED, params, n_in);
     if (!n || n->failed) return fac__node_release(n), false;
-    ((function_params *)n->params)->function = f;
+    function_params *p = n->params;
+    p->function = f;
     memset(out, 0, (size_t)n_out * sizeof *out);
     bool ok = false;
     fac_no_grad
@@ -289,7 +291,11 @@ bool fac_apply(const fac_function *f, fac_tensor *const *in, int n_in, fac_tenso
         for (int k = 0; k < n_in; k++)
             handed_through = handed_through || in[k] == out[i];
         for (int s = 0; s < FUNCTION_SAVED && !handed_through; s++)
-            if (out[i] && n->saved[s].t == out[i]) n->saved[s].output_nr = i;
+            if (out[i] && p->given[s] == out[i]) n->saved[s].output_nr = i;
+    }
+    for (int s = 0; s < FUNCTION_SAVED; s++) {
+        fac_release(p->given[s]);
+        p->given[s] = NULL;
     }
     /* Fresh headers, so that an input that is handed through, or an output that is saved, holds no history of its own. */
     for (int i = 0; i < n_out && ok; i++)
@@ -304,6 +310,7 @@ bool fac_save_for_backward(fac_function_context *n, fac_tensor *t)
     FAC__NEED_OR(t, false);
     function_params *p = n->params;
     if (p->saved == FUNCTION_SAVED) return fac__value_error("a function can save %d tensors", FUNCTION_SAVED), false;
+    p->given[p->saved] = fac__retain(t);
     fac__save(n, p->saved++, t);
     return true;
 }
