@@ -76,9 +76,10 @@ static bool root(fac_tensor *t, fac_tensor *given, int index, fac__edge *edge, f
     if (!given && t->numel != 1)
         return fac__runtime_error("grad can be implicitly created only for scalar outputs"), false;
     if (given && (given->ndim != t->ndim || memcmp(given->shape, t->shape, (size_t)t->ndim * sizeof *t->shape)))
-        return fac__runtime_error(
-                   "Mismatch in shape: grad_output[%d] has a shape of %s and output[%d] has a shape of %s.", index,
-                   fac__shape_text(given->ndim, given->shape), index, fac__shape_text(t->ndim, t->shape)),
+        return fac__runtime_error("Mismatch in shape: grad_output[%d] has a shape of torch.Size(%s) and output[%d] has "
+                                  "a shape of torch.Size(%s).",
+                                  index, fac__shape_text(given->ndim, given->shape), index,
+                                  fac__shape_text(t->ndim, t->shape)),
                false;
     *grad = given ? given : fac__grad_ones(t);
     return *grad != NULL;

@@ -117,6 +117,8 @@ void fac__save_output(fac__node *n, int slot, fac_tensor *output, int nr)
 
 static void *modified_error(const fac__node *n, const fac__saved_tensor *s)
 {
+    static const char *const classes[FAC_DTYPE_COUNT] = {"",     "Bool", "Byte",     "Char",  "Short", "Int",
+                                                         "Long", "Half", "BFloat16", "Float", "Double"};
     char from[96] = "";
     const char *maker = s->output_nr >= 0 ? n->name : fac_grad_fn_name(s->t);
     if (maker)
@@ -124,9 +126,9 @@ static void *modified_error(const fac__node *n, const fac__saved_tensor *s)
                  maker);
     return fac__runtime_error(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        "[%s %s]%s is at version %lld; expected version %lld instead.",
-        fac_dtype_name((fac_dtype)s->t->dtype), fac__shape_text(s->t->ndim, s->t->shape), from,
-        (long long)s->t->storage->version, (long long)s->version);
+        "[torch.%sTensor %s]%s is at version %lld; expected version %lld instead.",
+        classes[s->t->dtype], fac__shape_text(s->t->ndim, s->t->shape), from, (long long)s->t->storage->version,
+        (long long)s->version);
 }
 
 static void *freed_error(void)
