@@ -228,6 +228,14 @@ static void test_views_in_place(void **state)
         expect_error(fac_zero_(fac_expand(fac_zeros(FAC_SHAPE(1)), FAC_SHAPE(3))),
                      "unsupported operation: more than one element");
     }
+    fac_scope {
+        fac_tensor *y = fac_mul_scalar(leaf("[1., 2.]"), 1.0), *view = NULL;
+        fac_no_grad
+            view = fac_select(y, 0, 0);
+        expect_error(fac_zero_(view), "A view was created in no_grad mode and is being modified inplace");
+        fac_no_grad
+            assert_non_null(fac_zero_(view));
+    }
 }
 
 /* ---- gradients kept ---------------------------------------------------------------------------------------- */

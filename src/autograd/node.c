@@ -434,6 +434,13 @@ bool fac__inplace_begin(fac_tensor *t)
         return fac__runtime_error(
                    "a view of a leaf Variable that requires grad is being used in an in-place operation."),
                false;
+    if (t->base && t->base->grad_fn && !t->grad_fn && t->view_version == t->storage->version)
+        return fac__runtime_error(
+                   "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given "
+                   "that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
+                   "moving both the view and the inplace either both inside the no_grad block (if you don't want the "
+                   "inplace to be tracked) or both outside (if you want the inplace to be tracked)."),
+               false;
     return true;
 }
 
