@@ -318,6 +318,20 @@ static void test_hooks(void **state)
     }
 }
 
+static void test_retained_gradients_are_apart(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[1., 2.]"), *given = fac_literal("[1., 1.]");
+        fac_tensor *y = fac_retain_grad(fac_add_scalar(x, 1)), *z = fac_retain_grad(fac_add_scalar(y, 1));
+        for (int i = 0; i < 2; i++)
+            assert_true(fac_backward(z, .gradient = given, .retain_graph = true));
+        check_values(fac_grad(y), "[2., 2.]");
+        check_values(fac_grad(z), "[2., 2.]");
+        check_values(given, "[1., 1.]");
+    }
+}
+
 /* ---- functions of one's own ---------------------------------------------------------------------------------- */
 
 typedef struct power_data {
@@ -505,6 +519,7 @@ int main(void)
         cmocka_unit_test_setup(test_gradients_with_a_history_are_apart, clean),
         cmocka_unit_test_setup(test_retained_gradient_after_a_change_in_place, clean),
         cmocka_unit_test_setup(test_hooks, clean),
+        cmocka_unit_test_setup(test_retained_gradients_are_apart, clean),
         cmocka_unit_test_setup(test_own_function, clean),
         cmocka_unit_test_setup(test_own_function_saves_a_view, clean),
         cmocka_unit_test_setup(test_failing_function, clean),

@@ -145,6 +145,16 @@ static bool arrive(task *k, fac__edge edge, fac_tensor *g)
     return true;
 }
 
+static bool retain_gradient(fac_tensor *t, fac_tensor *g)
+{
+    fac_tensor *sum = t->grad ? fac__grad_add(t->grad, g) : fac__grad_clone(g);
+    if (!sum) return false;
+    fac__retain(sum);
+    fac_release(t->grad);
+    t->grad = sum;
+    return true;
+}
+
 static bool run_hooks(fac__node *n, fac_tensor **gy)
 {
     /* Hooks were put in front: the list is walked from its end, so that the first registered runs first; retained
@@ -165,9 +175,8 @@ static bool run_hooks(fac__node *n, fac_tensor **gy)
                 if (!other || other == g) continue;
                 gy[h->nr] = fac__retain(other);
                 fac_release(g);
-            } else if (h->retain && !(h->retain->grad && fac__grad_add_into(h->retain->grad, g))) {
-                if (fac_get_error_code()) return false;
-                h->retain->grad = fac__retain(g);
+            } else if (h->retain && !retain_gradient(h->retain, g)) {
+                return false;
             }
         }
     }
