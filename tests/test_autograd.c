@@ -332,6 +332,38 @@ static void test_retained_gradients_are_apart(void **state)
     }
 }
 
+typedef struct registration {
+    fac_tensor *t;
+    int id, *calls;
+} registration;
+
+static fac_tensor *doubled_once(void *context, fac_tensor *g)
+{
+    registration *r = context;
+    assert_true(fac_remove_hook(r->t, r->id));
+    assert_true(fac_register_hook(r->t, counted, r->calls));
+    return fac_mul_scalar(g, 2.0);
+}
+
+static void test_hook_that_removes_itself(void **state)
+{
+    (void)state;
+    fac_scope {
+        int twice = 0, count = 0;
+        fac_tensor *x = leaf("[1., 2.]"), *y = fac_mul_scalar(x, 3);
+        registration r = {y, 0, &count};
+        r.id = fac_register_hook(y, doubled_once, &r);
+        assert_true(fac_register_hook(y, doubled, &twice));
+        assert_true(fac_backward(fac_sum(y), .retain_graph = true));
+        check_values(fac_grad(x), "[12., 12.]");
+        assert_int_equal(count, 0); /* registered while hooks ran */
+        assert_true(fac_backward(fac_sum(y)));
+        check_values(fac_grad(x), "[18., 18.]");
+        assert_int_equal(twice, 2);
+        assert_int_equal(count, 1);
+    }
+}
+
 /* ---- functions of one's own ---------------------------------------------------------------------------------- */
 
 typedef struct power_data {
@@ -520,6 +552,7 @@ int main(void)
         cmocka_unit_test_setup(test_retained_gradient_after_a_change_in_place, clean),
         cmocka_unit_test_setup(test_hooks, clean),
         cmocka_unit_test_setup(test_retained_gradients_are_apart, clean),
+        cmocka_unit_test_setup(test_hook_that_removes_itself, clean),
         cmocka_unit_test_setup(test_own_function, clean),
         cmocka_unit_test_setup(test_own_function_saves_a_view, clean),
         cmocka_unit_test_setup(test_failing_function, clean),

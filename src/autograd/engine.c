@@ -145,6 +145,23 @@ static bool arrive(task *k, fac__edge edge, fac_tensor *g)
     return true;
 }
 
+static int last_hook(const fac__node *n)
+{
+    int last = 0;
+    for (const fac__hook *h = n->hooks; h; h = h->next)
+        last = h->id > last ? h->id : last;
+    return last;
+}
+
+/* The first registered of those that came after hook number `after`, none behind `last`. */
+static fac__hook *next_hook(const fac__node *n, bool retain, int after, int last)
+{
+    fac__hook *next = NULL;
+    for (fac__hook *h = n->hooks; h; h = h->next)
+        if ((h->call == NULL) == retain && h->id > after && h->id <= last && (!next || h->id < next->id)) next = h;
+    return next;
+}
+
 static bool retain_gradient(fac_tensor *t, fac_tensor *g)
 {
     fac_tensor *sum = t->grad ? fac__grad_add(t->grad, g) : fac__grad_clone(g);
@@ -155,31 +172,26 @@ static bool retain_gradient(fac_tensor *t, fac_tensor *g)
     return true;
 }
 
+/* The first registered first, then retained gradients, since they are what the hooks made of them. A hook may remove
+ * hooks, itself too, or register more, which wait for the next backward. */
 static bool run_hooks(fac__node *n, fac_tensor **gy)
 {
-    /* Hooks were put in front: the list is walked from its end, so that the first registered runs first; retained
-     * gradients last, since they are what the hooks made of them. */
-    for (int retain = 0; retain < 2; retain++) {
-        int count = 0;
-        for (fac__hook *h = n->hooks; h; h = h->next)
-            count++;
-        for (int i = count - 1; i >= 0; i--) {
-            fac__hook *h = n->hooks;
-            for (int j = 0; h && j < i; j++)
-                h = h->next;
-            if (!h || !gy[h->nr] || (h->call == NULL) != retain) continue;
-            fac_tensor *g = gy[h->nr];
-            if (h->call) {
-                fac_tensor *other = h->call(h->context, g);
-                if (fac_get_error_code()) return false;
-                if (!other || other == g) continue;
-                gy[h->nr] = fac__retain(other);
-                fac_release(g);
-            } else if (h->retain && !retain_gradient(h->retain, g)) {
-                return false;
+    int last = last_hook(n);
+    for (int retain = 0; retain < 2; retain++)
+        for (fac__hook *h = next_hook(n, retain, 0, last); h;) {
+            int id = h->id, nr = h->nr;
+            if (gy[nr] && retain) {
+                if (h->retain && !retain_gradient(h->retain, gy[nr])) return false;
+            } else if (gy[nr]) {
+                fac_tensor *other = fac__retain(h->call(h->context, gy[nr]));
+                if (fac_get_error_code()) return fac_release(other), false;
+                if (other) {
+                    fac_release(gy[nr]);
+                    gy[nr] = other;
+                }
             }
+            h = next_hook(n, retain, id, last);
         }
-    }
     return true;
 }
 
