@@ -276,6 +276,11 @@ static void test_copy(void **state)
             fac_zero_(copy->scale);
         check_close(fac_forward(m, x), y, 0);
         fac_module_free(copy);
+        fac_requires_grad_(((net *)m)->scale, false);
+        copy = (net *)fac_copy_module(m);
+        assert_false(fac_requires_grad(copy->scale));
+        assert_true(fac_requires_grad(fac_get_parameter(copy, "first.weight")));
+        fac_module_free(copy);
         static const fac_module_type strange = {.name = "Strange", .size = sizeof(net), .free = net_free};
         fac_module *s = fac_module_new(&strange);
         expect_error(fac_copy_module(s), "Strange cannot be copied: its type has free and no copy");

@@ -223,6 +223,7 @@ static fac_module *copy_tree(const fac_module *from, const clones *c)
             add_tensor(m, member->name, clone_of(c, member->tensor), slot, member->kind);
         if (m->failed) break;
         m->members[i].optional = member->optional;
+        if (member->tensor) m->members[i].tensor->requires_grad = member->tensor->requires_grad;
     }
     return fac_module_ready(m);
 }
@@ -243,7 +244,6 @@ fac_module *fac_copy_module(const void *module)
             fac_scope
                 c.to[i] = fac_keep(fac_clone((fac_tensor *)t));
         good = c.to[i] != NULL;
-        if (good && t->requires_grad) c.to[i]->requires_grad = true;
     }
     if (good) copy = copy_tree(m, &c);
     for (int64_t i = 0; c.to && i < c.from.count; i++)
