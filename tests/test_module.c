@@ -123,6 +123,8 @@ static void test_tied(void **state)
         fac_module *copy = fac_copy_module(m);
         assert_int_equal(fac_parameters(copy).count, 1);
         fac_module_free(copy);
+        fac_tensor *x = fac_ones(FAC_SHAPE(1, 3)), *y = fac_linear(fac_linear(x, w, NULL), w, NULL);
+        check_close(fac_forward(m, x), y, 0);
         expect_error(fac_module_at(m, 2), "index 2 is out of range");
     }
     fac_module_free(m);
@@ -145,6 +147,8 @@ static void test_adding(void **state)
         fac_module *second = fac_add_child(n, first, fac_nn_tanh());
         assert_ptr_equal(fac_children(n).items[0], second);
         assert_int_equal(fac_children(n).count, 1);
+        second = fac_add_child_named(n, "first", fac_nn_tanh());
+        assert_ptr_equal(n->first, second);
         assert_false(n->base.failed);
         expect_error(fac_add_child_named(n, "a.b", fac_nn_relu()), "module name can't contain \".\", got: a.b");
         assert_true(n->base.failed);

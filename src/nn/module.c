@@ -98,11 +98,15 @@ static fac__member *member_for(fac_module *m, const char *name, fac__member_kind
     return member;
 }
 
-/* The place in the module's struct that holds a member too. */
+/* Notes the place in the module's struct that holds the member too, and fills it. A member that is replaced leaves its
+ * place to the one that comes. */
 static void set_slot(fac_module *m, fac__member *member, void *slot)
 {
     size_t at = (size_t)((char *)slot - (char *)m);
-    member->slot = slot && at < m->type->size ? at : 0;
+    void *value = member->child ? (void *)member->child : (void *)member->tensor;
+    if (slot && at < m->type->size) member->slot = at;
+    if (member->slot) memcpy((char *)m + member->slot, &value, sizeof value);
+    if (slot) memcpy(slot, &value, sizeof value);
 }
 
 static bool is_above(const fac_module *m, const fac_module *below)
@@ -137,7 +141,6 @@ fac_module *fac__add_child(void *self, const char *name, fac_module *child, fac_
     child->parent = m;
     m->failed |= child->failed;
     set_slot(m, member, slot);
-    if (slot) *slot = child;
     return child;
 }
 
@@ -173,7 +176,6 @@ static fac_tensor *add_tensor(void *self, const char *name, fac_tensor *t, fac_t
     fac_release(member->tensor);
     member->tensor = held;
     set_slot(m, member, slot);
-    if (slot) *slot = held;
     return held;
 }
 
