@@ -135,7 +135,7 @@ FAC_API bool fac_eval(void *module);
 /* fn(module, context) for all below the module, children before parents, and for itself. */
 FAC_API bool fac_module_apply(void *module, void (*fn)(fac_module *module, void *context), void *context);
 /* Casts all floating parameters and buffers to a floating dtype, in place: the tensors stay the same objects, so an
- * optimiser made before goes on. Gradients are dropped. After an error nothing has changed. */
+ * optimiser made before goes on. Gradients are cast too. After an error nothing has changed. */
 FAC_API bool fac_module_to(void *module, fac_dtype dtype);
 /* module.requires_grad_(on) and module.zero_grad(set_to_none=True), for all parameters. */
 FAC_API bool fac_module_requires_grad_(void *module, bool on);
