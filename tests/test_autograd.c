@@ -83,6 +83,18 @@ static void test_backward_twice(void **state)
     }
 }
 
+static void test_leaf_frozen_before_backward(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[3.]"), *w = leaf("[5.]"), *y = fac_mul(x, w);
+        fac_requires_grad_(w, false);
+        assert_true(fac_backward(y));
+        check_values(fac_grad(x), "[5.]");
+        assert_null(fac_grad(w));
+    }
+}
+
 static void test_grad_of_chosen_inputs(void **state)
 {
     (void)state;
@@ -541,6 +553,7 @@ int main(void)
         cmocka_unit_test_setup(test_broadcast_gradients_are_summed, clean),
         cmocka_unit_test_setup(test_gradient_argument, clean),
         cmocka_unit_test_setup(test_backward_twice, clean),
+        cmocka_unit_test_setup(test_leaf_frozen_before_backward, clean),
         cmocka_unit_test_setup(test_grad_of_chosen_inputs, clean),
         cmocka_unit_test_setup(test_higher_order, clean),
         cmocka_unit_test_setup(test_no_grad_and_detach, clean),

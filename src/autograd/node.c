@@ -286,7 +286,7 @@ static void accumulate(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
     (void)gx;
     fac_tensor *leaf = n->leaf, *g = gy[0];
-    if (!leaf || !g) return;
+    if (!leaf || !leaf->requires_grad || !g) return;
     bool record = fac_is_grad_enabled();
     if (leaf->grad && !record) {
         fac__grad_add_into(leaf->grad, g);
