@@ -80,6 +80,14 @@ static void test_backward_twice(void **state)
         expect_error(fac_backward(z), "Trying to backward through the graph a second time");
         expect_error(fac_backward(fac_detach(y)),
                      "element 0 of tensors does not require grad and does not have a grad_fn");
+        /* what saves nothing has nothing to lose */
+        z = fac_neg(fac_add(x, x));
+        assert_true(fac_backward(z));
+        assert_true(fac_backward(z));
+        check_values(fac_grad(x), "[8.]");
+        z = fac_mul_scalar(x, 2); /* whose number PyTorch saves as a tensor */
+        assert_true(fac_backward(z));
+        expect_error(fac_backward(z), "Trying to backward through the graph a second time");
     }
 }
 
@@ -407,6 +415,21 @@ static bool cube_backward(fac_function_context *c, fac_tensor *const *grad_out, 
 
 static const fac_function cube = {"CubeBackward", sizeof(power_data), cube_forward, cube_backward};
 
+static bool double_forward(fac_function_context *c, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out)
+{
+    (void)c, (void)n_in, (void)n_out;
+    out[0] = fac_mul_scalar(in[0], 2);
+    return true;
+}
+
+static bool double_backward(fac_function_context *c, fac_tensor *const *grad_out, int n_out, fac_tensor **grad_in,
+                            int n_in)
+{
+    (void)c, (void)n_out, (void)n_in;
+    grad_in[0] = fac_mul_scalar(grad_out[0], 2);
+    return true;
+}
+
 static void test_own_function(void **state)
 {
     (void)state;
@@ -422,6 +445,10 @@ static void test_own_function(void **state)
         fac_tensor *plain = fac_literal("[2.]");
         assert_true(fac_apply(&cube, &plain, 1, out, 2));
         assert_false(fac_requires_grad(out[0]));
+        static const fac_function twice = {"DoubleBackward", 0, double_forward, double_backward};
+        assert_true(fac_apply(&twice, &x, 1, out, 1));
+        assert_true(fac_backward(out[0]) && fac_backward(out[0]));
+        check_values(fac_grad(x), "[4.]");
     }
 }
 

@@ -294,10 +294,11 @@ bool fac_apply(const fac_function *f, fac_tensor *const *in, int n_in, fac_tenso
         for (int s = 0; s < FUNCTION_SAVED && !handed_through; s++)
             if (out[i] && p->given[s] == out[i]) n->saved[s].output_nr = i;
     }
-    for (int s = 0; s < FUNCTION_SAVED; s++) {
+    for (int s = 0; s < p->saved; s++) {
         fac_release(p->given[s]);
         p->given[s] = NULL;
     }
+    n->n_saved = p->saved; /* without any, backward may run again */
     /* Fresh headers, so that an input that is handed through, or an output that is saved, holds no history of its own. */
     for (int i = 0; i < n_out && ok; i++)
         ok = (out[i] = fac__result_nr(recorded ? n : NULL, fac__new_alias(out[i]), i)) != NULL;
@@ -310,7 +311,7 @@ bool fac_save_for_backward(fac_function_context *n, fac_tensor *t)
     FAC__NEED_OR(n, false);
     FAC__NEED_OR(t, false);
     function_params *p = n->params;
-    if (p->saved == FUNCTION_SAVED) return fac__value_error("a function can save %d tensors", FUNCTION_SAVED), false;
+    if (p->saved == n->n_saved) return fac__value_error("a function can save %d tensors", FUNCTION_SAVED), false;
     p->given[p->saved] = fac__retain(t);
     fac__save(n, p->saved++, t);
     return true;

@@ -53,7 +53,7 @@ struct fac__node {
     atomic_int refs;
     int n_in, n_out, n_saved;
     bool failed; /* memory ran out while it was made */
-    bool freed;  /* saved tensors are gone after a backward without retain_graph */
+    bool freed;  /* saved tensors are gone after a backward without retain_graph: if n_saved, it cannot run again */
     const char *name;
     fac__backward_fn backward;
     uint64_t sequence; /* later operations run earlier in backward */

@@ -180,6 +180,7 @@ static fac__node *record(fac__row row, const fac__arg *args, bool inplace, fac_d
         else if (!save_before(n, args[i].t))
             n->failed = true;
     }
+    if ((uses & ~(1u << FAC__VAR_G)) == 0) n->n_saved = 0; /* backward may run again */
     *y_used = uses >> FAC__VAR_Y & 1;
     return n;
 }
