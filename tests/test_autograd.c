@@ -384,6 +384,25 @@ static void test_hook_that_removes_itself(void **state)
     }
 }
 
+static fac_tensor *as_given(void *other, fac_tensor *g)
+{
+    (void)g;
+    return other;
+}
+
+static void test_hook_of_another_shape(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[1., 2.]"), *y = fac_exp(x);
+        fac_register_hook(y, as_given, fac_literal("[1.]"));
+        expect_error(fac_backward(fac_sum(y)), "has changed the size of value");
+        fac_register_hook(x, as_given, fac_literal("[1., 1.]", .dtype = FAC_FLOAT64));
+        expect_error(fac_backward(fac_sum(x)), "has changed the type of value");
+        assert_null(fac_grad(x));
+    }
+}
+
 /* ---- functions of one's own ---------------------------------------------------------------------------------- */
 
 typedef struct power_data {
@@ -593,6 +612,7 @@ int main(void)
         cmocka_unit_test_setup(test_hooks, clean),
         cmocka_unit_test_setup(test_retained_gradients_are_apart, clean),
         cmocka_unit_test_setup(test_hook_that_removes_itself, clean),
+        cmocka_unit_test_setup(test_hook_of_another_shape, clean),
         cmocka_unit_test_setup(test_own_function, clean),
         cmocka_unit_test_setup(test_own_function_saves_a_view, clean),
         cmocka_unit_test_setup(test_failing_function, clean),

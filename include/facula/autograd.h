@@ -95,7 +95,8 @@ FAC_API bool fac_autograd_grad_with(fac_tensor *const *outputs, int n_outputs, f
 
 /* ---- hooks -------------------------------------------------------------------------------------------------- */
 
-/* Called with the gradient of t before it flows on; what it returns takes its place (NULL keeps it). */
+/* Called with the gradient of t before it flows on; what it returns, of the same shape and dtype, takes its place (NULL
+ * keeps it). */
 typedef fac_tensor *(*fac_grad_hook)(void *context, fac_tensor *grad);
 /* Returns a number for fac_remove_hook, 0 after an error. Hooks of one tensor run in the order of registration. */
 FAC_API int fac_register_hook(fac_tensor *t, fac_grad_hook hook, void *context);

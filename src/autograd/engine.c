@@ -172,6 +172,20 @@ static bool retain_gradient(fac_tensor *t, fac_tensor *g)
     return true;
 }
 
+/* Takes the reference to what hook number `id` made of a gradient: one that fits in the same place. */
+static bool replace(fac_tensor **g, fac_tensor *other, int id)
+{
+    bool size = other->ndim == (*g)->ndim &&
+                !memcmp(other->shape, (*g)->shape, (size_t)other->ndim * sizeof *other->shape);
+    if (size && other->dtype == (*g)->dtype) {
+        fac_release(*g);
+        *g = other;
+        return true;
+    }
+    fac_release(other);
+    return fac__runtime_error("hook %d has changed the %s of value", id, size ? "type" : "size"), false;
+}
+
 /* The first registered first, then retained gradients, since they are what the hooks made of them. A hook may remove
  * hooks, itself too, or register more, which wait for the next backward. */
 static bool run_hooks(fac__node *n, fac_tensor **gy)
@@ -185,10 +199,7 @@ static bool run_hooks(fac__node *n, fac_tensor **gy)
             } else if (gy[nr]) {
                 fac_tensor *other = fac__retain(h->call(h->context, gy[nr]));
                 if (fac_get_error_code()) return fac_release(other), false;
-                if (other) {
-                    fac_release(gy[nr]);
-                    gy[nr] = other;
-                }
+                if (other && !replace(&gy[nr], other, id)) return false;
             }
             h = next_hook(n, retain, id, last);
         }
