@@ -1,6 +1,8 @@
 /* Gradients: graph, engine, in-place changes, views, hooks, functions of one's own. Expected values are PyTorch 1.13's. */
 #include "testing.h"
 
+#include <pthread.h>
+
 #include "core/memory.h"
 
 static double sole(fac_tensor *t)
@@ -520,6 +522,52 @@ static void test_failing_function(void **state)
     }
 }
 
+/* ---- threads ------------------------------------------------------------------------------------------------ */
+
+enum { THREADS = 4, ROUNDS = 200 };
+
+typedef struct crowd {
+    fac_tensor *w;
+    pthread_barrier_t start, end;
+} crowd;
+
+static void *use_shared_leaf(void *context)
+{
+    crowd *c = context;
+    for (int i = 0; i < ROUNDS; i++) {
+        pthread_barrier_wait(&c->start);
+        fac_scope
+            fac_neg(c->w);
+        pthread_barrier_wait(&c->end);
+    }
+    return NULL;
+}
+
+/* A leaf that several threads compute with at once has one place where gradients add up, and nothing is lost. */
+static void test_leaf_shared_by_threads(void **state)
+{
+    (void)state;
+    crowd c;
+    pthread_t threads[THREADS];
+    int64_t used = 0;
+    assert_int_equal(pthread_barrier_init(&c.start, NULL, THREADS + 1), 0);
+    assert_int_equal(pthread_barrier_init(&c.end, NULL, THREADS + 1), 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_shared_leaf, &c), 0);
+    for (int i = 0; i < ROUNDS; i++)
+        fac_scope {
+            c.w = leaf("[1., 2.]");
+            if (i == 1) used = fac_memory().used; /* threads have what they keep */
+            if (i > 1) assert_int_equal(fac_memory().used, used);
+            pthread_barrier_wait(&c.start);
+            pthread_barrier_wait(&c.end);
+        }
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    pthread_barrier_destroy(&c.start);
+    pthread_barrier_destroy(&c.end);
+}
+
 /* ---- size and memory ---------------------------------------------------------------------------------------- */
 
 static void test_deep_graph(void **state)
@@ -616,6 +664,7 @@ int main(void)
         cmocka_unit_test_setup(test_own_function, clean),
         cmocka_unit_test_setup(test_own_function_saves_a_view, clean),
         cmocka_unit_test_setup(test_failing_function, clean),
+        cmocka_unit_test_setup(test_leaf_shared_by_threads, clean),
         cmocka_unit_test_setup(test_deep_graph, clean),
         cmocka_unit_test_setup(test_failed_allocations, clean),
         cmocka_unit_test_setup(test_steady_state_allocates_nothing, clean),

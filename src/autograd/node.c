@@ -305,16 +305,19 @@ static void accumulate(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
     leaf->grad = fresh;
 }
 
+/* Several threads may compute with one leaf for the first time: the first of their accumulators is kept. */
 static fac__node *accumulator_of(fac_tensor *leaf)
 {
-    if (leaf->accumulator) return leaf->accumulator;
+    fac__node *there = __atomic_load_n(&leaf->accumulator, __ATOMIC_ACQUIRE);
+    if (there) return there;
     fac__node *n = node_new("AccumulateGrad", accumulate, 1, 0, 0, 0);
     if (!n) return NULL;
     n->sequence = UINT64_MAX;
     n->leaf = leaf;
     remember_shape(&n->outputs[0], leaf);
-    leaf->accumulator = n;
-    return n;
+    if (__atomic_compare_exchange_n(&leaf->accumulator, &there, n, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return n;
+    fac__node_release(n);
+    return there;
 }
 
 /* ---- histories ------------------------------------------------------------------------------------------------ */
