@@ -17,6 +17,9 @@
 #include "facula/autograd.h"
 #include "facula/data.h"
 #include "facula/error.h"
+#include "facula/ops_create.h"
+#include "facula/ops_pointwise.h"
+#include "facula/ops_view.h"
 
 static void expect_error(fac_error_code code, const char *text)
 {
@@ -181,6 +184,20 @@ static void memory_of_batches(void **state)
             }
         }
         fac_loader_free(loader);
+    }
+}
+
+/* The tensor may move while the dataset has it. */
+static void resized_tensor(void **state)
+{
+    fac_scope {
+        fac_tensor *t = counting(FAC_INT64, 1, (int64_t[]){3}), *item;
+        fac_dataset *d = fac_tensor_dataset(t);
+        assert_non_null(fac_resize_(t, FAC_SHAPE(3000)));
+        assert_non_null(fac_mul_scalar_(fac_narrow(t, 0, 0, 3), 10));
+        assert_true(fac_dataset_get(d, 2, &item));
+        assert_int_equal(fac_item_int(item), 20);
+        fac_dataset_free(d);
     }
 }
 
@@ -572,9 +589,9 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(recorded),        cmocka_unit_test(memory_of_batches),  cmocka_unit_test(for_batch),
-        cmocka_unit_test(own_dataset),     cmocka_unit_test(bad_arguments),      cmocka_unit_test(images),
-        cmocka_unit_test(idx_directories), cmocka_unit_test(failed_allocations),
+        cmocka_unit_test(recorded),  cmocka_unit_test(memory_of_batches), cmocka_unit_test(resized_tensor),
+        cmocka_unit_test(for_batch), cmocka_unit_test(own_dataset),       cmocka_unit_test(bad_arguments),
+        cmocka_unit_test(images),    cmocka_unit_test(idx_directories),   cmocka_unit_test(failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

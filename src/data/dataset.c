@@ -143,7 +143,6 @@ bool fac_dataset_batch(fac_dataset *dataset, const int64_t *indices, int64_t n, 
 typedef struct rows {
     int n;
     fac_tensor *tensors[FAC_MAX_FIELDS];
-    const char *data[FAC_MAX_FIELDS];
     size_t bytes[FAC_MAX_FIELDS]; /* of a row */
 } rows;
 
@@ -151,7 +150,7 @@ static bool get_rows(void *context, int64_t index, void *const *out)
 {
     const rows *r = context;
     for (int i = 0; i < r->n; i++)
-        memcpy(out[i], r->data[i] + r->bytes[i] * (size_t)index, r->bytes[i]);
+        memcpy(out[i], (const char *)fac__data(r->tensors[i]) + r->bytes[i] * (size_t)index, r->bytes[i]);
     return true;
 }
 
@@ -194,7 +193,6 @@ fac_dataset *fac_tensor_dataset_of(fac_tensor_list tensors)
             return NULL;
         }
         r->tensors[r->n++] = t;
-        r->data[i] = fac__data(t);
         spec.fields[i] = (fac_field){(fac_dtype)t->dtype, fac_dims_make(t->ndim - 1, t->shape + 1)};
         r->bytes[i] = (size_t)fac__shape_numel(t->ndim - 1, t->shape + 1) * fac_dtype_size((fac_dtype)t->dtype);
     }
