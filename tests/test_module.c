@@ -183,6 +183,24 @@ static void test_adding(void **state)
     }
 }
 
+/* The macros' own variables have names that a program has not. */
+static void test_names_of_variables(void **state)
+{
+    (void)state;
+    net *self_ = (net *)net_new();
+    fac_module *value_ = fac_nn_relu();
+    double o_ = 0.5;
+    fac_scope {
+        assert_ptr_equal(fac_add_child(self_, first, value_), value_);
+        fac_tensor *slot_ = fac_ones(FAC_SHAPE(2));
+        assert_ptr_equal(fac_add_parameter(self_, scale, slot_), slot_);
+    }
+    fac_optimizer *sgd = fac_sgd(fac_parameters(self_), .lr = o_);
+    assert_true(fac_lr(sgd) == 0.5);
+    fac_optimizer_free(sgd);
+    fac_module_free(self_);
+}
+
 /* ---- states ------------------------------------------------------------------------------------------------- */
 
 static void test_state(void **state)
@@ -365,10 +383,15 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_module),   cmocka_unit_test(test_tied),
-        cmocka_unit_test(test_adding),       cmocka_unit_test(test_state),
-        cmocka_unit_test(test_state_errors), cmocka_unit_test(test_copy),
-        cmocka_unit_test(test_to),           cmocka_unit_test(test_failed_allocations_of_trees),
+        cmocka_unit_test(test_names_of_variables),
+        cmocka_unit_test(test_own_module),
+        cmocka_unit_test(test_tied),
+        cmocka_unit_test(test_adding),
+        cmocka_unit_test(test_state),
+        cmocka_unit_test(test_state_errors),
+        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_to),
+        cmocka_unit_test(test_failed_allocations_of_trees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,9 +196,9 @@ static inline fac_dims fac__as_dims(int64_t v) { return fac_dims_one(v); }
  * them too. A value that holds commas outside of parentheses is to be wrapped in them. At most 12 keywords. */
 #define FAC_OPTIONS(type, ...)                                                                                         \
     __extension__({                                                                                                    \
-        type o_ = type##_defaults();                                                                                   \
-        FAC__SET(o_ __VA_OPT__(, ) __VA_ARGS__)                                                                        \
-        o_;                                                                                                            \
+        type fac__set = type##_defaults();                                                                             \
+        FAC__SET(fac__set __VA_OPT__(, ) __VA_ARGS__)                                                                  \
+        fac__set;                                                                                                      \
     })
 #define FAC__PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, ...) n
 #define FAC__SET(...)                                                                                                  \

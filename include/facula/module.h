@@ -110,10 +110,10 @@ FAC_API fac_module *fac_add_child_named(void *self, const char *name, fac_module
 
 #define fac__ADD(self, field, add, type, value)                                                                        \
     __extension__({                                                                                                    \
-        __typeof__(self) self_ = (self);                                                                               \
-        type value_ = (value);                                                                                         \
-        type *slot_ = self_ ? &self_->field : NULL;                                                                    \
-        add(self_, #field, value_, slot_);                                                                             \
+        __typeof__(self) fac__parent = (self);                                                                         \
+        type fac__value = (value);                                                                                     \
+        type *fac__slot = fac__parent ? &fac__parent->field : NULL;                                                    \
+        add(fac__parent, #field, fac__value, fac__slot);                                                               \
     })
 FAC_API fac_module *fac__add_child(void *self, const char *name, fac_module *module, fac_module **slot);
 FAC_API fac_tensor *fac__add_parameter(void *self, const char *name, fac_tensor *tensor, fac_tensor **slot);
