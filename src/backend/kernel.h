@@ -34,7 +34,10 @@ static inline fac_dtype fac__compute_type(fac_dtype d)
  * never on the number of threads. */
 typedef void (*fac__range_body)(void *context, int64_t begin, int64_t end);
 void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context);
-int fac__threads(void); /* how many may run */
+/* How many may run: the same number until a kernel is launched from this thread again, or this thread sets another, so
+ * that what a kernel shares out among them is enough, whatever other threads set meanwhile. */
+int fac__threads(void);
+void fac__settle_threads(void); /* for the launch */
 /* Multiply-adds of a product that is worth another thread: those of about 50 us, which waking one and waiting for it
  * costs; of 15 us while the pool still looks out for work, because its last work was a moment ago. */
 double fac__worth_sharing(void);

@@ -8,6 +8,7 @@
 static inline void fac__launch(const fac__kernel *kernel, const void *args, size_t size)
 {
     (void)size;
+    fac__settle_threads();
     kernel->run[FAC__CPU](args);
 }
 #define FAC__LAUNCH(kernel, args) fac__launch(&(kernel), &(args), sizeof(args))

@@ -47,7 +47,8 @@ bool fac__rank(fac_tensor *x, int dim, fac__sort_pick pick, bool descending, int
         int64_t shape[FAC_MAX_DIMS], n = x->ndim ? x->shape[dim] : 1;
         for (int d = 0; rows && d < x->ndim; d++)
             shape[d] = d == x->ndim - 1 ? k : rows->shape[d];
-        int lanes = fac__threads();
+        int64_t row_count = n ? x->numel / n : 0, lanes = fac__threads(); /* a thread works on a row at least */
+        if (lanes > row_count) lanes = row_count ? row_count : 1;
         int64_t scratch_size = lanes * fac__sort_scratch(n);
         fac_tensor *scratch = rows ? fac__own(fac__new(FAC_UINT8, 1, &scratch_size)) : NULL;
         fac_tensor *v = scratch && values ? fac__new((fac_dtype)x->dtype, x->ndim, shape) : NULL;
@@ -55,7 +56,7 @@ bool fac__rank(fac_tensor *x, int dim, fac__sort_pick pick, bool descending, int
         if (scratch && (v || !values) && (i || !indices)) {
             fac__sort_args args = {.dtype = (fac_dtype)x->dtype,
                                    .pick = pick,
-                                   .rows = n ? x->numel / n : 0,
+                                   .rows = row_count,
                                    .n = n,
                                    .first = first,
                                    .k = k,
@@ -64,7 +65,7 @@ bool fac__rank(fac_tensor *x, int dim, fac__sort_pick pick, bool descending, int
                                    .values = v ? fac__data(v) : NULL,
                                    .indices = i ? fac__data(i) : NULL,
                                    .scratch = fac__data(scratch),
-                                   .lanes = lanes};
+                                   .lanes = (int)lanes};
             if (x->numel && k) FAC__LAUNCH(fac__k_sort, args);
             v = put_back(v, dim);
             i = put_back(i, dim);

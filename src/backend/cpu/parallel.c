@@ -3,26 +3,92 @@
 #include "core/raise.h"
 #include "facula/threads.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
+enum { MOST_THREADS = 1024 };
+
 static atomic_int wanted;            /* 0: not said yet */
+static __thread int settled;         /* what fac__threads says on this thread; 0: to be looked up */
 static __thread int index_here = -1; /* -1: not inside fac__parallel */
+
+/* ---- how many ----------------------------------------------------------------------------------------------- */
+
+#ifdef _OPENMP
+static atomic_bool forked;         /* in a child of a process that had a pool */
+static __thread int startable = 1; /* so many threads could be started when that was tried */
+static __thread bool none_startable;
+
+static void in_child(void)
+{
+    atomic_store(&forked, true);
+    settled = 0;
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, in_child);
+}
+
+static void *wait_at(void *gate)
+{
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+/* Starts n threads at once, opens the gate, and says how many there were. */
+static int start(int n, pthread_mutex_t *gate)
+{
+    pthread_t thread;
+    if (n == 0 || pthread_create(&thread, NULL, wait_at, gate) != 0) return pthread_mutex_unlock(gate), 0;
+    int others = start(n - 1, gate);
+    pthread_join(thread, NULL);
+    return others + 1;
+}
+
+/* OpenMP's library ends the process when it cannot start a thread, for want of memory or by a limit. So before a team is
+ * larger than any before, its threads are tried. A thread for which that failed works alone from then on. And it waits
+ * for ever for threads that a fork left behind. */
+static bool team_of(int threads)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (none_startable || atomic_load_explicit(&forked, memory_order_relaxed)) return false;
+    if (threads <= startable) return true;
+    pthread_once(&once, watch_forks);
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&gate);
+    none_startable = start(threads - 1, &gate) < threads - 1;
+    pthread_mutex_destroy(&gate);
+    if (!none_startable) startable = threads;
+    return !none_startable;
+}
+#endif
+
+static int look_up(void)
+{
+    int n = atomic_load_explicit(&wanted, memory_order_relaxed);
+#ifdef _OPENMP
+    if (atomic_load_explicit(&forked, memory_order_relaxed)) return 1;
+    if (n <= 0) n = omp_get_max_threads();
+#endif
+    n = n < 1 ? 1 : n < MOST_THREADS ? n : MOST_THREADS;
+    atomic_store_explicit(&wanted, n, memory_order_relaxed);
+    return n;
+}
 
 int fac__threads(void)
 {
-    int n = atomic_load_explicit(&wanted, memory_order_relaxed);
-    if (n > 0) return n;
-#ifdef _OPENMP
-    n = omp_get_max_threads();
-#else
-    n = 1;
-#endif
-    atomic_store_explicit(&wanted, n, memory_order_relaxed);
-    return n;
+    return settled ? settled : (settled = look_up());
+}
+
+void fac__settle_threads(void)
+{
+    if (index_here < 0) settled = 0;
 }
 
 int fac__thread_index(void)
@@ -34,13 +100,16 @@ bool fac_set_num_threads(int n)
 {
     if (n < 1) return fac__runtime_error("set_num_threads expects a positive integer"), false;
     atomic_store_explicit(&wanted, n, memory_order_relaxed);
+    settled = 0;
     return true;
 }
 
 int fac_get_num_threads(void)
 {
-    return fac__threads();
+    return look_up();
 }
+
+/* ---- work --------------------------------------------------------------------------------------------------- */
 
 static int64_t now_us(void)
 {
@@ -65,7 +134,7 @@ void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context
 #ifdef _OPENMP
     int threads = index_here >= 0 ? 1 : fac__threads();
     if (threads > chunks) threads = (int)chunks;
-    if (threads > 1 && !omp_in_parallel()) {
+    if (threads > 1 && !omp_in_parallel() && team_of(threads)) {
 #pragma omp parallel num_threads(threads)
         {
             index_here = omp_get_thread_num();

@@ -142,7 +142,7 @@ static void sort(const void *args)
 {
     const fac__sort_args *a = args;
     int64_t grain = 1 + (1 << 14) / (a->n + 1);
-    if (fac__threads() > a->lanes)
+    if (a->lanes < a->rows && a->lanes < fac__threads())
         sort_rows((void *)a, 0, a->rows);
     else
         fac__parallel(a->rows, grain, sort_rows, (void *)a);

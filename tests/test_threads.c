@@ -1,0 +1,125 @@
+/* Threads: what must hold when they cannot be had, after a fork, and when their number changes during work. */
+#include "testing.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static fac_tensor *some_work(void)
+{
+    fac_tensor *x = fac_arange(0, 600 * 600, 1, .dtype = FAC_FLOAT32);
+    x = fac_reshape(fac_cos(x), FAC_SHAPE(600, 600));
+    fac_tensor *images =
+        fac_reshape(fac_narrow(fac_flatten(x, 0, -1), 0, 0, 16 * 4 * 32 * 32), FAC_SHAPE(16, 4, 32, 32));
+    fac_tensor *weight = fac_reshape(fac_narrow(fac_flatten(x, 0, -1), 0, 0, 8 * 4 * 3 * 3), FAC_SHAPE(8, 4, 3, 3));
+    fac_tensor *y = fac_conv2d(images, weight, NULL, .padding = 1);
+    return fac_add(fac_add(fac_sum(fac_matmul(x, x)), fac_sum(fac_sort(x, .dim = 1))), fac_sum(fac_exp(y)));
+}
+
+/* Runs body in a child, which has 20 seconds, and returns its exit status; -1 for a signal. */
+static int in_child(int (*body)(void))
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);
+        _exit(body());
+    }
+    int status = 0;
+    assert_true(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static double expected;
+
+static int works(void)
+{
+    int result = 1;
+    fac_scope
+        result = fac_item(some_work()) == expected && !fac_error() ? 0 : 1;
+    return result;
+}
+
+/* Little memory is left for the stacks of threads: before there is a pool, so this test is the first. */
+static int works_without_threads(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f || fscanf(f, "%ld", &pages) != 1) return 77;
+    fclose(f);
+    rlim_t room = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + (64 << 20);
+    if (setrlimit(RLIMIT_AS, &(struct rlimit){room, room})) return 77;
+    return fac_set_num_threads(100) ? works() : 1;
+}
+
+static void test_no_threads_to_be_had(void **state)
+{
+    (void)state;
+    fac_set_num_threads(1);
+    fac_scope
+        expected = fac_item(some_work());
+    assert_false(isnan(expected));
+    int status = in_child(works_without_threads);
+    assert_true(status == 0 || status == 77);
+}
+
+static void test_more_threads_than_work(void **state)
+{
+    (void)state;
+    assert_true(fac_set_num_threads(INT32_MAX));
+    assert_int_equal(fac_get_num_threads(), 1024);
+    assert_int_equal(works(), 0);
+    fac_scope { /* memory for the threads that can work at it, not for all */
+        int64_t most = 3 * (int64_t)sizeof(int64_t) * 400000;
+        fac_tensor *x = fac_zeros(FAC_SHAPE(400000));
+        fac_empty_cache();
+        int64_t before = fac_memory().used + fac_memory().cached;
+        assert_non_null(fac_sort(x));
+        assert_true(fac_memory().used + fac_memory().cached - before < 8 * most);
+    }
+}
+
+static void test_fork(void **state)
+{
+    (void)state;
+    fac_set_num_threads(3);
+    assert_int_equal(works(), 0);
+    assert_int_equal(in_child(works), 0);
+    assert_int_equal(works(), 0);
+}
+
+static atomic_bool stop;
+
+static void *change_number(void *unused)
+{
+    for (int i = 0; !atomic_load(&stop); i++)
+        fac_set_num_threads(1 + i % 7);
+    return unused;
+}
+
+static void test_number_changes_during_work(void **state)
+{
+    (void)state;
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, change_number, NULL), 0);
+    int failed = 0;
+    for (int i = 0; i < 20; i++)
+        failed += works();
+    atomic_store(&stop, true);
+    pthread_join(other, NULL);
+    assert_int_equal(failed, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_threads_to_be_had),
+        cmocka_unit_test(test_more_threads_than_work),
+        cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_number_changes_during_work),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
