@@ -161,6 +161,13 @@ static void test_range_errors(void **state)
     expect_error(fac_linspace(0, 1, -1), "number of steps must be non-negative");
     expect_error(fac_linspace(0, 1, 2, .dtype = FAC_BOOL), "\"linspace_cpu\" not implemented for 'Bool'");
     expect_error(fac_logspace(0, 1, -1, 10), "number of steps must be non-negative");
+    /* Far more rows than elements, and more elements than can be counted. */
+    check_values(fac_tril_indices(INT64_C(1) << 50, 2, 2 - (INT64_C(1) << 50)),
+                 "[[1125899906842622, 1125899906842623, 1125899906842623], [0, 0, 1]]");
+    check_values(fac_triu_indices(INT64_C(1) << 50, 2, 0), "[[0, 0, 1], [0, 1, 1]]");
+    check_values(fac_triu_indices(2, 2, INT64_MIN), "[[0, 0, 1, 1], [0, 1, 0, 1]]");
+    check_values(fac_tril_indices(INT64_MAX, 0, 4), "[[], []]");
+    expect_error(fac_triu_indices(INT64_MAX, 4, 0), "Storage size calculation overflowed");
     expect_error(fac_tril_indices(-1, 3, 0), "row must be non-negative, got-1");
     expect_error(fac_triu_indices(1, -3, 0), "col must be non-negative, got-3");
     expect_error(fac_tril_indices(1, 3, 0, .dtype = FAC_FLOAT32), "\"tril_indices\" not implemented for 'Float'");

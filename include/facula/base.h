@@ -117,9 +117,11 @@ static inline double fac_scalar_to_double(fac_scalar s)
 {
     return s.kind == FAC_FLOAT64 ? s.v.f : (double)s.v.i;
 }
+/* Truncated; what int64 cannot hold is its least number. */
 static inline int64_t fac_scalar_to_int(fac_scalar s)
 {
-    return s.kind == FAC_FLOAT64 ? (int64_t)s.v.f : s.v.i;
+    if (s.kind != FAC_FLOAT64) return s.v.i;
+    return s.v.f >= -9223372036854775808.0 && s.v.f < 9223372036854775808.0 ? (int64_t)s.v.f : INT64_MIN;
 }
 
 /* ---- dims --------------------------------------------------------------------------------------------------- */

@@ -116,7 +116,7 @@ int64_t fac__load_int(fac_dtype d, const void *p)
     case FAC_INT16: return AT(int16_t);
     case FAC_INT32: return AT(int32_t);
     case FAC_INT64: return AT(int64_t);
-    default: return (int64_t)fac__load_double(d, p);
+    default: return fac_scalar_to_int(fac_scalar_float(fac__load_double(d, p)));
     }
 }
 #undef AT
@@ -130,7 +130,7 @@ void fac__store_double(fac_dtype d, void *p, double v)
     case FAC_BFLOAT16: AT(uint16_t) = fac__float_to_bfloat16((float)v); break;
     case FAC_FLOAT32: AT(float) = (float)v; break;
     case FAC_FLOAT64: AT(double) = v; break;
-    default: fac__store_int(d, p, (int64_t)v);
+    default: fac__store_int(d, p, fac_scalar_to_int(fac_scalar_float(v)));
     }
 }
 

@@ -235,23 +235,31 @@ fac_tensor *fac_logspace_with(fac_scalar start, fac_scalar end, int64_t steps, d
     return range_ends(&args, start, end, "logspace_cpu") ? launch_range(&args, options) : NULL;
 }
 
-/* Row by row, the columns on the kept side of the diagonal; counted first, then written. */
-static int64_t triangle_indices(bool upper, int64_t rows, int64_t columns, int64_t offset, fac_tensor *out,
-                                int64_t count)
+/* Elements on and below the diagonal, whose offset is between -rows and columns. */
+static int64_t lower_count(int64_t rows, int64_t columns, int64_t offset)
 {
-    int64_t at = 0;
-    size_t size = out ? fac_dtype_size((fac_dtype)out->dtype) : 0;
-    char *row_numbers = out ? fac__data(out) : NULL, *column_numbers = out ? row_numbers + (size_t)count * size : NULL;
-    for (int64_t r = 0; r < rows; r++) {
+    int64_t skipped = offset < 0 ? -offset : 0;
+    if (skipped >= rows) return 0;
+    int64_t first = skipped + offset + 1, rising = columns - first, left = rows - skipped;
+    rising = rising < 0 ? 0 : rising < left ? rising : left;
+    return rising * first + rising * (rising - 1) / 2 + (left - rising) * columns;
+}
+
+/* Row by row, the columns on the kept side of the diagonal. */
+static void write_triangle(bool upper, int64_t rows, int64_t columns, int64_t offset, fac_tensor *out)
+{
+    size_t size = fac_dtype_size((fac_dtype)out->dtype);
+    char *row = fac__data(out), *column = row + (size_t)out->shape[1] * size;
+    int64_t first = !upper && offset < 0 ? -offset : 0,
+            end = upper && columns - offset < rows ? columns - offset : rows;
+    for (int64_t r = first; r < end; r++) {
         int64_t border = r + offset + (upper ? 0 : 1);
         border = border < 0 ? 0 : border > columns ? columns : border;
-        for (int64_t c = upper ? border : 0; out && c < (upper ? columns : border); c++, at++) {
-            fac__store_int((fac_dtype)out->dtype, row_numbers + (size_t)at * size, r);
-            fac__store_int((fac_dtype)out->dtype, column_numbers + (size_t)at * size, c);
+        for (int64_t c = upper ? border : 0; c < (upper ? columns : border); c++, row += size, column += size) {
+            fac__store_int((fac_dtype)out->dtype, row, r);
+            fac__store_int((fac_dtype)out->dtype, column, c);
         }
-        if (!out) at += upper ? columns - border : border;
     }
-    return at;
 }
 
 static fac_tensor *triangle(bool upper, int64_t rows, int64_t columns, int64_t offset, fac_create_options options)
@@ -262,10 +270,14 @@ static fac_tensor *triangle(bool upper, int64_t rows, int64_t columns, int64_t o
     if (!fac_dtype_is_integral(dtype))
         return fac__runtime_error("\"%s_indices\" not implemented for '%s'", upper ? "triu" : "tril",
                                   fac__dtype_word(dtype));
-    int64_t limit = rows + columns, diagonal = offset > limit ? limit : offset < -limit ? -limit : offset;
-    int64_t count = triangle_indices(upper, rows, columns, diagonal, NULL, 0);
+    int64_t all = fac__shape_numel(2, (int64_t[]){rows, columns});
+    if (all < 0) return NULL;
+    offset = offset > columns ? columns : offset < -rows ? -rows : offset;
+    int64_t count = !all    ? 0
+                    : upper ? all - lower_count(rows, columns, offset - 1)
+                            : lower_count(rows, columns, offset);
     fac_tensor *t = fac__new(dtype, 2, (int64_t[]){2, count});
-    if (t) triangle_indices(upper, rows, columns, diagonal, t, count);
+    if (t && count) write_triangle(upper, rows, columns, offset, t);
     return fac__created(t, options);
 }
 
