@@ -131,6 +131,24 @@ static void test_floats(void **state)
         assert_string_equal(fac__python_float(all[i].v, text), all[i].text);
 }
 
+/* Sizes that make no sense are refused when they are used; printed they are before. */
+static void test_extreme_sizes(void **state)
+{
+    (void)state;
+    fac_dims sizes = {.n = 1000};
+    for (int i = 0; i < FAC_MAX_DIMS; i++)
+        sizes.d[i] = INT64_MIN + 1 + i;
+    fac_module *all[] = {fac_nn_unflatten(1, sizes), fac_nn_adaptive_avg_pool3d(sizes), fac_nn_avg_pool1d(sizes),
+                         fac_nn_max_pool2d(sizes, .strides = sizes, .paddings = sizes, .dilations = sizes),
+                         fac_nn_layer_norm(sizes, .affine = 0)};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char *text = fac_module_to_string(all[i]);
+        assert_non_null(strstr(text, "-9223372036854775807, -9223372036854775806"));
+        free(text);
+        fac_module_free(all[i]);
+    }
+}
+
 static void test_null(void **state)
 {
     expect_error(fac_module_to_string(NULL), "argument 'module' must not be NULL");
@@ -140,8 +158,8 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nested), cmocka_unit_test(test_keywords), cmocka_unit_test(test_extra_text),
-        cmocka_unit_test(test_floats), cmocka_unit_test(test_null),
+        cmocka_unit_test(test_nested), cmocka_unit_test(test_keywords),      cmocka_unit_test(test_extra_text),
+        cmocka_unit_test(test_floats), cmocka_unit_test(test_extreme_sizes), cmocka_unit_test(test_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,6 +235,7 @@ static void test_layer_errors(void **state)
                      "Only \"zeros\" padding mode is supported for ConvTranspose2d");
         expect_error(fac_nn_conv2d(4, 3, -3), "");
         expect_error(fac_nn_linear(-1, 2), "");
+        expect_error(fac_nn_sequential_list((fac_module_list){NULL, 2}), "argument 'modules.items' must not be NULL");
         expect_error(fac_nn_group_norm(2, 3), "num_channels must be divisible by num_groups");
         expect_error(fac_nn_embedding(3, 2, .padding_idx = 3), "Padding_idx must be within num_embeddings");
         expect_error(fac_nn_dropout(.p = 2), "dropout probability has to be between 0 and 1, but got 2");

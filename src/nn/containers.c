@@ -28,6 +28,7 @@ fac_module *fac_append(void *container, fac_module *module)
 /* A failed one goes on taking modules, so that all are freed. */
 static fac_module *make(const fac_module_type *type, fac_module_list modules)
 {
+    if (modules.count > 0) FAC__NEED(modules.items);
     fac_module *m = fac_module_new(type);
     for (int64_t i = 0; i < modules.count; i++)
         fac_append(m, modules.items[i]);

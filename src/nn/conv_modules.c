@@ -34,9 +34,10 @@ static fac_dims padding_of(const conv *c)
 {
     fac_dims pad = {.n = 2 * c->form->dims};
     for (int i = 0; i < c->form->dims; i++) {
-        int64_t both = 2 * c->options.paddings.d[i], *at = &pad.d[2 * (c->form->dims - 1 - i)];
-        if (c->options.padding_name)
-            both = strcmp(c->options.padding_name, "same") ? 0 : c->options.dilations.d[i] * (c->kernel.d[i] - 1);
+        int64_t *at = &pad.d[2 * (c->form->dims - 1 - i)], both;
+        at[0] = at[1] = c->options.padding_name ? 0 : c->options.paddings.d[i];
+        if (!c->options.padding_name || strcmp(c->options.padding_name, "same")) continue;
+        if (__builtin_mul_overflow(c->options.dilations.d[i], c->kernel.d[i] - 1, &both)) both = INT64_MAX;
         at[0] = both / 2;
         at[1] = both - both / 2;
     }
@@ -67,8 +68,8 @@ static int extra_repr(const fac_module *self, char *text, size_t size)
 {
     const conv *c = (const conv *)self;
     const fac_conv_options *o = &c->options;
-    char tuple[256], rest[1024] = "", *p = rest;
-    char kernel[256], stride[256];
+    char tuple[FAC__TUPLE_ROOM], rest[1024] = "", *p = rest;
+    char kernel[FAC__TUPLE_ROOM], stride[FAC__TUPLE_ROOM];
     if (o->padding_name)
         p += sprintf(p, ", padding=%s", o->padding_name);
     else if (!all_are(o->paddings, 0))

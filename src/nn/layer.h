@@ -23,7 +23,8 @@ void fac__init_weight_and_bias(fac_tensor *weight, fac_tensor *bias);
 
 /* repr(v) of a Python float: "0.1", "1.0", "1e-05". The text has room for 32. */
 const char *fac__python_float(double v, char *text);
-/* "(3, 3)", "(3,)": a tuple of integers. The text has room for 256. */
+/* "(3, 3)", "(3,)": a tuple of integers. The text has room for FAC__TUPLE_ROOM. */
+enum { FAC__TUPLE_ROOM = 24 * FAC_MAX_DIMS };
 const char *fac__python_tuple(fac_dims d, char *text);
 static inline const char *fac__python_bool(bool b)
 {

@@ -133,7 +133,7 @@ static fac_tensor *layer_forward(fac_module *self, fac_tensor *x)
 static int layer_repr(const fac_module *self, char *text, size_t size)
 {
     const layer *m = (const layer *)self;
-    char shape[256], eps[32];
+    char shape[FAC__TUPLE_ROOM], eps[32];
     return snprintf(text, size, "%s, eps=%s, elementwise_affine=%s", fac__python_tuple(m->shape, shape),
                     fac__python_float(m->eps, eps), fac__python_bool(m->weight));
 }

@@ -170,7 +170,7 @@ static fac_tensor *unflatten_forward(fac_module *self, fac_tensor *x)
 static int unflatten_repr(const fac_module *self, char *text, size_t size)
 {
     const shaper *m = (const shaper *)self;
-    char sizes[256];
+    char sizes[FAC__TUPLE_ROOM];
     return snprintf(text, size, "dim=%d, unflattened_size=%s", m->first, fac__python_tuple(m->sizes, sizes));
 }
 

@@ -37,8 +37,9 @@ static const char *one_or_tuple(const pool *p, fac_dims many, int64_t one, char 
 static int adaptive_repr(const fac_module *self, char *text, size_t size)
 {
     const pool *p = (const pool *)self;
-    char sizes[256], *at = sizes;
-    for (int i = 0; i < p->size.n; i++) {
+    char sizes[FAC__TUPLE_ROOM], *at = sizes;
+    *at = 0;
+    for (int i = 0; i < p->size.n && i < FAC_MAX_DIMS; i++) {
         at += sprintf(at, "%s", i ? ", " : "");
         at += p->size.d[i] == FAC_SAME_SIZE ? sprintf(at, "None") : sprintf(at, "%lld", (long long)p->size.d[i]);
     }
@@ -49,7 +50,7 @@ static int window_repr(const fac_module *self, char *text, size_t size)
 {
     const pool *p = (const pool *)self;
     const fac_pool_options *o = &p->options;
-    char kernel[256], stride[256], padding[256], dilation[256];
+    char kernel[FAC__TUPLE_ROOM], stride[FAC__TUPLE_ROOM], padding[FAC__TUPLE_ROOM], dilation[FAC__TUPLE_ROOM];
     bool whole = o->strides.n < 0 && !o->stride;
     one_or_tuple(p, p->size, 0, kernel);
     one_or_tuple(p, whole ? p->size : o->strides, o->stride, stride);
