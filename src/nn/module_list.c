@@ -16,7 +16,7 @@ typedef struct walk {
 static const char *put_name(walk *w, const char *prefix, size_t prefix_length, const char *name, const char *end)
 {
     size_t length = strlen(name);
-    char *at = w->list->names + w->used;
+    char *at = w->fill ? w->list->names + w->used : NULL;
     if (w->fill) {
         memcpy(at, prefix, prefix_length);
         memcpy(at + prefix_length, name, length);

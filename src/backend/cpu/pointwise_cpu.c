@@ -85,14 +85,15 @@ typedef struct simple {
     char *out;
     const char *in[4];
     size_t step[4], size;
+    int arity;
     bool repeated;
 } simple;
 
 static void run_simple(void *context, int64_t begin, int64_t end)
 {
     const simple *s = context;
-    const char *in[4];
-    for (int k = 0; k < 4; k++)
+    const char *in[4] = {NULL};
+    for (int k = 0; k < s->arity; k++)
         in[k] = s->in[k] + s->step[k] * (size_t)begin;
     char *out = s->out + s->size * (size_t)begin;
     if (!s->repeated) {
@@ -102,14 +103,14 @@ static void run_simple(void *context, int64_t begin, int64_t end)
     /* What is one element for all is written out for a block's length. */
     char filled[4][SCRATCH / 4] __attribute__((aligned(64)));
     int64_t block = least(end - begin, least(MOST, (int64_t)(sizeof filled[0] / s->size)));
-    for (int k = 0; k < 4; k++) {
-        if (!s->in[k] || s->step[k]) continue;
+    for (int k = 0; k < s->arity; k++) {
+        if (s->step[k]) continue;
         s->fill(filled[k], 0, 1, s->in[k], 0, 0, 1, block);
         in[k] = filled[k];
     }
     for (int64_t at = begin; at < end; at += block) {
         s->loop(out, in[0], in[1], in[2], in[3], least(block, end - at));
-        for (int k = 0; k < 4; k++)
+        for (int k = 0; k < s->arity; k++)
             in[k] += s->step[k] * (size_t)block;
         out += s->size * (size_t)block;
     }
@@ -142,10 +143,10 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
     simple s = {.loop = table->rows[type][code->row],
                 .fill = table->load[type][args->compute],
                 .out = args->out[0].data,
-                .size = size};
+                .size = size,
+                .arity = row_info[code->row].arity};
     double numbers[4];
-    int arity = row_info[code->row].arity;
-    for (int k = 0; k < arity; k++) {
+    for (int k = 0; k < s.arity; k++) {
         int r = code->in[k];
         if (r < p->n_in) {
             if (args->in[r].dtype != args->compute) return false;

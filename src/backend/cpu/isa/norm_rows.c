@@ -30,7 +30,7 @@ enum { BLOCK = 256, ROW_BLOCK = 16 };
     {                                                                                                                  \
         const T *dy = dy_, *x = x_, *weight = weight_;                                                                 \
         const T mean = (T)mean_;                                                                                       \
-        for (int64_t count; n > 0; n -= count, dy += count, x += count, weight += weight ? count : 0) {                \
+        for (int64_t count; n > 0; n -= count, dy += count, x += count, weight = weight ? weight + count : NULL) {     \
             T sum = 0, dot = 0;                                                                                        \
             count = n < BLOCK ? n : BLOCK;                                                                             \
             if (weight) {                                                                                              \
