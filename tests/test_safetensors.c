@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "core/memory.h"
 #include "core/tensor_impl.h"
@@ -444,6 +445,49 @@ static void failed_allocations(void **state)
     }
 }
 
+static int json_left, json_blocks;
+
+static void *json_take(size_t n)
+{
+    void *p = json_left && --json_left == 0 ? NULL : malloc(n);
+    json_blocks += p != NULL;
+    return p;
+}
+
+static void json_give(void *p)
+{
+    json_blocks -= p != NULL;
+    free(p);
+}
+
+/* The same for the blocks that jansson asks for: an error, and none is left over. */
+static void failed_allocations_of_json(void **state)
+{
+    json_set_alloc_funcs(json_take, json_give);
+    fac_scope {
+        fac_state *s = fac_state_new();
+        assert_true(fac_state_set(s, "weight", counting(FAC_FLOAT32, 2, (int64_t[]){3, 4})));
+        assert_true(fac_state_set_metadata(s, "format", "pt"));
+        bool worked[2] = {false, false};
+        for (int k = 0; k < 2; k++)
+            for (int n = 1; !worked[k]; n++) {
+                assert_true(n < 500);
+                json_left = n;
+                fac_state *loaded = k ? fac_load("file") : NULL;
+                worked[k] = k ? loaded != NULL : fac_save(s, "file");
+                worked[k] = worked[k] && json_left > 0;
+                json_left = 0;
+                fac_state_free(loaded);
+                assert_int_equal(json_blocks, 0);
+                assert_true(worked[k] == !fac_error());
+                if (n == 1 && k) assert_int_equal(fac_get_error_code(), FAC_ERROR_MEMORY);
+                fac_clear_error();
+            }
+        fac_state_free(s);
+    }
+    json_set_alloc_funcs(malloc, free);
+}
+
 static int make_directory(void **state)
 {
     return mkdtemp(directory) && chdir(directory) == 0 ? 0 : -1;
@@ -467,6 +511,7 @@ int main(void)
         cmocka_unit_test(bad_sizes),
         cmocka_unit_test(failed_writes),
         cmocka_unit_test(failed_allocations),
+        cmocka_unit_test(failed_allocations_of_json),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

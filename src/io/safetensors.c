@@ -82,7 +82,7 @@ static json_t *describe(const fac_state *state, const piece *pieces)
     bool ok = header != NULL;
     if (fac_state_metadata_count(state)) {
         json_t *texts = json_object();
-        ok = ok && json_object_set_new(header, METADATA, texts) == 0;
+        ok = json_object_set_new(header, METADATA, texts) == 0; /* which takes texts in any case */
         for (int64_t i = 0; ok && i < fac_state_metadata_count(state); i++) {
             const char *key = fac_state_metadata_key_at(state, i);
             ok = json_object_set_new(texts, key, json_string(fac_state_metadata(state, key))) == 0;
@@ -223,7 +223,10 @@ static bool read_header(reader *r)
         fac__io_error("%s: not a safetensors file: its header does not begin with '{'", r->path);
         ok = false;
     }
-    if (ok && !(r->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &e)))
+    if (ok) r->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &e);
+    if (ok && !r->header && !*e.text)
+        fac__memory_error(length); /* for which jansson has no words */
+    else if (ok && !r->header)
         fac__io_error("%s: safetensors header, byte %d: %s", r->path, e.position, e.text);
     fac__free(text);
     return ok && r->header;
