@@ -49,8 +49,8 @@ char *fac_module_to_string(const void *module)
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (!out) return fac__memory_error(0);
-    bool good = put_module(out, module, 0);
-    if (!fclose(out) && good) return text;
+    bool good = put_module(out, module, 0), whole = !ferror(out);
+    if (!fclose(out) && whole && good && text) return text; /* glibc's fclose is content without memory */
     free(text);
     return good ? fac__memory_error(size) : NULL;
 }
