@@ -53,7 +53,7 @@ INLINE void NAME(add_lanes)(T *restrict sum, const T *x, const T *y, int64_t n)
     T lanes[LANES];
     for (int k = 0; k < LANES; k++)
         lanes[k] = sum[k];
-    for (; n >= LANES; n -= LANES, x += LANES, y += y ? LANES : 0) {
+    for (; n >= LANES; n -= LANES, x += LANES, y = y ? y + LANES : NULL) {
         SIMD for (int k = 0; k < LANES; k++) lanes[k] = y ? FMA(x[k], y[k], lanes[k]) : lanes[k] + x[k];
     }
     const I *mask = NAME(masks) + PAST - n;
