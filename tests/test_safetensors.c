@@ -359,6 +359,12 @@ static void bad_sizes(void **state)
     expect_error(FAC_ERROR_IO, "/dev/null: not a regular file");
     assert_null(fac_load("."));
     expect_error(FAC_ERROR_IO, ".: not a regular file");
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    alarm(20);
+    assert_null(fac_load("pipe"));
+    alarm(0);
+    expect_error(FAC_ERROR_IO, "pipe: not a regular file");
+    unlink("pipe");
     assert_null(fac_load(NULL));
     expect_error(FAC_ERROR_TYPE, "argument 'path' must not be NULL");
 }

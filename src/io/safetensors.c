@@ -362,7 +362,8 @@ fac_state *fac_load(const char *path)
 {
     FAC__OP("load");
     FAC__NEED(path);
-    reader r = {.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+    /* O_NONBLOCK: a pipe nobody writes to is to be refused, not waited for. It means nothing to regular files. */
+    reader r = {.path = path, .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
     if (r.fd < 0) return fac__io_error("%s: cannot be opened: %s", path, strerror(errno));
     bool ok = read_all(&r);
     for (int64_t i = 0; i < r.count; i++)
