@@ -1,9 +1,14 @@
 /* Trains an image classifier on Fashion-MNIST, MNIST, or any other four idx files of 28x28 images in ten classes. */
 #include <argp.h>
+#include <errno.h>
 #include <facula/facula.h>
+#include <fcntl.h>
+#include <float.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,33 +58,44 @@ static struct {
     const char *data, *save;
     const struct recipe *recipe;
     long epochs, steps, batch, log_every, threads;
-    unsigned long long seed;
-    double lr;
+    uint64_t seed;
+    double lr; /* below 0: the recipe's */
     bool sequential;
-} options = {.data = "/usr/share/datasets/fashion-mnist", .recipe = &recipes[0], .epochs = 3, .batch = 64};
+} options = {.data = "/usr/share/datasets/fashion-mnist", .recipe = &recipes[0], .epochs = 3, .batch = 64, .lr = -1};
 
 static const struct argp_option option_list[] = {
     {"data", 'd', "DIR", 0, "folder of the four idx files, plain or .gz (/usr/share/datasets/fashion-mnist)", 0},
-    {"model", 'm', "NAME", 0, "mlp (with Adam), lenet or cnn (with SGD and momentum); mlp", 0},
+    {"model", 'm', "NAME", 0, "mlp (trained by Adam), lenet or cnn (by SGD with momentum) (mlp)", 0},
     {"epochs", 'e', "N", 0, "rounds through all training images (3)", 0},
     {"steps", 'n', "N", 0, "stop after so many batches", 0},
     {"batch", 'b', "N", 0, "images a batch (64)", 0},
-    {"lr", 'l', "F", 0, "learning rate (0.001 for mlp, 0.01 for the others)", 0},
+    {"lr", 'l', "F", 0, "learning rate (0.001 for mlp, else 0.01)", 0},
     {"seed", 's', "N", 0, "seed of the random numbers (0)", 0},
     {"sequential", 'q', NULL, 0, "batches in the order of the file, not shuffled", 0},
-    {"log-every", 'k', "N", 0, "print the loss of every N-th step", 0},
+    {"log-every", 'k', "N", 0, "print the loss of every N-th step, no bar", 0},
     {"save", 'o', "FILE", 0, "write the trained weights, as safetensors", 0},
     {"threads", 't', "N", 0, "threads to use (all cores)", 0},
     {0},
 };
 
-static double number(struct argp_state *state, const char *text, double least)
+/* What an option's text means; where it means nothing, argp_error says so and ends the program. */
+static long long whole(struct argp_state *state, const char *text, long long least, long long most)
 {
     char *end;
-    double v = strtod(text, &end);
-    if (end == text || *end || !(v >= least) || v > 1e15)
-        argp_error(state, "'%s' is not a number from %g up", text, least);
-    return v;
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    if (end == text || *end || errno || n < least || n > most)
+        argp_error(state, "'%s' is not a whole number from %lld to %lld", text, least, most);
+    return n;
+}
+
+static double learning_rate(struct argp_state *state, const char *text)
+{
+    char *end;
+    double lr = strtod(text, &end);
+    if (end == text || *end || !(lr >= 0 && lr <= FLT_MAX))
+        argp_error(state, "'%s' is not a learning rate: a number from 0 up", text);
+    return lr;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -92,15 +108,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             if (!strcmp(arg, recipes[i].name)) options.recipe = &recipes[i];
         if (!options.recipe) argp_error(state, "there is no model '%s': mlp, lenet or cnn", arg);
         break;
-    case 'e': options.epochs = (long)number(state, arg, 1); break;
-    case 'n': options.steps = (long)number(state, arg, 1); break;
-    case 'b': options.batch = (long)number(state, arg, 1); break;
-    case 'l': options.lr = number(state, arg, 0); break;
-    case 's': options.seed = (unsigned long long)number(state, arg, 0); break;
+    case 'e': options.epochs = (long)whole(state, arg, 1, 1000000000); break;
+    case 'n': options.steps = (long)whole(state, arg, 1, 1000000000); break;
+    case 'b': options.batch = (long)whole(state, arg, 1, 1000000000); break;
+    case 'l': options.lr = learning_rate(state, arg); break;
+    case 's': options.seed = (uint64_t)whole(state, arg, 0, INT64_MAX); break;
     case 'q': options.sequential = true; break;
-    case 'k': options.log_every = (long)number(state, arg, 1); break;
+    case 'k': options.log_every = (long)whole(state, arg, 1, 1000000000); break;
     case 'o': options.save = arg; break;
-    case 't': options.threads = (long)number(state, arg, 1); break;
+    case 't': options.threads = (long)whole(state, arg, 1, 1000); break;
     case ARGP_KEY_ARG: argp_error(state, "'%s' is not expected", arg); break;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -237,7 +253,7 @@ int main(int argc, char **argv)
 
     fac_manual_seed(options.seed);
     fac_module *model = options.recipe->model();
-    fac_optimizer *optimizer = options.recipe->optimizer(model, options.lr > 0 ? options.lr : options.recipe->lr);
+    fac_optimizer *optimizer = options.recipe->optimizer(model, options.lr >= 0 ? options.lr : options.recipe->lr);
     fac_loader *train = fac_data_loader(train_set, .batch_size = options.batch, .shuffle = !options.sequential);
     fac_loader *test = fac_data_loader(test_set, .batch_size = 1000);
     if (!fac_error()) {

@@ -1,6 +1,8 @@
 /* The lesson's neural network: two layers learn XOR. With the same seed it prints the numbers the lesson's Python prints. */
 #include <argp.h>
+#include <errno.h>
 #include <facula/facula.h>
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,22 +53,33 @@ static const struct argp_option option_list[] = {
     {0},
 };
 
-static double number(struct argp_state *state, const char *text, double least)
+/* What an option's text means; where it means nothing, argp_error says so and ends the program. */
+static long long whole(struct argp_state *state, const char *text, long long least, long long most)
 {
     char *end;
-    double v = strtod(text, &end);
-    if (end == text || *end || !(v >= least) || v > 1e15)
-        argp_error(state, "'%s' is not a number from %g up", text, least);
-    return v;
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    if (end == text || *end || errno || n < least || n > most)
+        argp_error(state, "'%s' is not a whole number from %lld to %lld", text, least, most);
+    return n;
+}
+
+static double learning_rate(struct argp_state *state, const char *text)
+{
+    char *end;
+    double lr = strtod(text, &end);
+    if (end == text || *end || !(lr >= 0 && lr <= FLT_MAX))
+        argp_error(state, "'%s' is not a learning rate: a number from 0 up", text);
+    return lr;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     switch (key) {
-    case 's': options.seed = (unsigned long long)number(state, arg, 0); break;
-    case 'n': options.hidden = (int)number(state, arg, 1); break;
-    case 'l': options.lr = number(state, arg, 0); break;
-    case 'e': options.epochs = (int)number(state, arg, 1); break;
+    case 's': options.seed = (unsigned long long)whole(state, arg, 0, INT64_MAX); break;
+    case 'n': options.hidden = (int)whole(state, arg, 1, 1000000); break;
+    case 'l': options.lr = learning_rate(state, arg); break;
+    case 'e': options.epochs = (int)whole(state, arg, 1, 1000000000); break;
     case 'a':
         if (!strcmp(arg, "relu"))
             options.activation = fac_relu;
@@ -90,6 +103,15 @@ static bool solved(fac_tensor *predicted, fac_tensor *y)
 {
     fac_tensor *right = fac_eq(fac_gt_scalar(predicted, 0.5), fac_gt_scalar(y, 0.5));
     return fac_item_int(fac_all(right)) != 0;
+}
+
+static const char *verdict(fac_tensor *predicted, fac_tensor *y)
+{
+    if (!fac_item_int(fac_all(fac_isfinite(predicted))))
+        return "XOR is not solved: the steps were so long that the numbers grew beyond all bounds. Try a smaller --lr.";
+    if (solved(predicted, y)) return "XOR is solved: every prediction is on the right side of 0.5.";
+    return "XOR is not solved: not every prediction is on the right side of 0.5. "
+           "Try more epochs, a larger --lr or --hidden, or another --seed.";
 }
 
 int main(int argc, char **argv)
@@ -123,16 +145,13 @@ int main(int argc, char **argv)
         }
 
     /* Test the model */
-    fac_no_grad {
-        fac_tensor *predicted = fac_forward(model, X);
-        printf("Final predictions:\n");
-        fac_print(predicted);
-        if (!fac_error())
-            printf("%s\n", solved(predicted, y)
-                               ? "XOR is solved: every prediction is on the right side of 0.5."
-                               : "XOR is not solved: not every prediction is on the right side of 0.5. "
-                                 "Try more epochs, a larger --lr or --hidden, or another --seed.");
-    }
+    if (!fac_error())
+        fac_no_grad {
+            fac_tensor *predicted = fac_forward(model, X);
+            printf("Final predictions:\n");
+            fac_print(predicted);
+            printf("%s\n", verdict(predicted, y));
+        }
 
     fac_optimizer_free(optimizer);
     fac_module_free(model);
