@@ -132,29 +132,37 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* A bar that is drawn over itself on a terminal, a line now and then elsewhere. */
+static int terminal_width(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
+}
+
+/* A line with a bar that is drawn over itself on a terminal, a line now and then elsewhere. */
 static void show_progress(long epoch, int64_t done, int64_t all, double loss, double started)
 {
     static double last;
     bool terminal = isatty(STDOUT_FILENO);
     double t = now(), part = (double)done / (double)all;
+    if (done == 1 && !terminal) last = t;
     if (t - last < (terminal ? 0.1 : 10) && !(terminal && done == all)) return;
-    if (last > started || terminal) {
-        char bar[31] = "..............................";
-        memset(bar, '#', (size_t)(30 * part));
-        double left = (t - started) * (1 - part) / part;
-        if (terminal)
-            printf("\repoch %ld [%s] %3.0f %%  loss %.4f  %.0f s left \033[K", epoch, bar, 100 * part, loss, left);
-        else
-            printf("epoch %ld  %3.0f %%  loss %.4f  %.0f s left\n", epoch, 100 * part, loss, left);
-        fflush(stdout);
-    }
     last = t;
+
+    char line[200], bar[] = "..............................";
+    memset(bar, '#', (size_t)(part * (double)strlen(bar)));
+    int n = snprintf(line, sizeof line, "epoch %ld  %3.0f %%  loss %.4f  %.0f s left", epoch, 100 * part, loss,
+                     (t - started) * (1 - part) / part);
+    if (terminal) {
+        snprintf(line + n, sizeof line - (size_t)n, "  [%s]", bar);
+        printf("\r%-*.*s", terminal_width() - 1, terminal_width() - 1, line);
+    } else
+        puts(line);
+    fflush(stdout);
 }
 
 static void clear_progress(void)
 {
-    if (isatty(STDOUT_FILENO)) printf("\r\033[K");
+    if (isatty(STDOUT_FILENO)) printf("\r%*s\r", terminal_width() - 1, "");
 }
 
 /* ---- training ----------------------------------------------------------------------------------------------- */
@@ -175,6 +183,8 @@ static bool train_epoch(long epoch, fac_module *model, fac_optimizer *optimizer,
                         long *step)
 {
     double started = now();
+    long batches = fac_loader_count(loader);
+    if (options.steps && options.steps - *step < batches) batches = options.steps - *step;
     fac_train(model, true);
     *sum = (tally){0};
     fac_for_batch(loader, x, y) {
@@ -193,7 +203,7 @@ static bool train_epoch(long epoch, fac_module *model, fac_optimizer *optimizer,
         if (options.log_every && *step % options.log_every == 0)
             printf("step %ld loss %.6f\n", *step, value);
         else if (!options.log_every)
-            show_progress(epoch, sum->steps, fac_loader_count(loader), value, started);
+            show_progress(epoch, sum->steps, batches, value, started);
         if (*step == options.steps) return false;
     }
     return !fac_error();
