@@ -234,9 +234,20 @@ static void run(fac_module *model, fac_optimizer *optimizer, fac_loader *train, 
         if (fac_error()) return;
         printf("epoch %ld/%ld  loss %.4f  accuracy %.2f %%  %.1f s\n", epoch, options.epochs,
                sum.loss / (double)sum.steps, 100 * (double)sum.right / (double)sum.images, now() - started);
-        fflush(stdout);
     }
     printf("test accuracy %.2f %%\n", 100 * test_accuracy(model, test));
+}
+
+/* Better to know before the training than after it. */
+static bool can_save(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = open(path, O_WRONLY);
+    bool can = fd >= 0 || (copy && errno == ENOENT && access(dirname(copy), W_OK) == 0);
+    if (!can) fprintf(stderr, "'%s' cannot be written: %s. Give another file to --save.\n", path, strerror(errno));
+    if (fd >= 0) close(fd);
+    free(copy);
+    return can;
 }
 
 static void save(fac_module *model)
@@ -252,6 +263,8 @@ int main(int argc, char **argv)
         option_list, parse, NULL, "Trains an image classifier on Fashion-MNIST, MNIST or files like theirs.",
         NULL,        NULL,  NULL};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a line is seen as soon as it is written, through a pipe too */
+    if (options.save && !can_save(options.save)) return 1;
     if (options.threads) fac_set_num_threads((int)options.threads);
 
     fac_dataset *train_set = fac_idx_dataset(options.data, true), *test_set = fac_idx_dataset(options.data, false);
