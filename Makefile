@@ -45,6 +45,7 @@ format: ## formats the sources with clang-format
 
 install: build ## installs into PREFIX=/usr/local
 	cmake --install build --prefix $(PREFIX)
+	@if [ "$$(id -u)" = 0 ] && [ -z "$(DESTDIR)" ]; then ldconfig; fi # so that programs find the new shared library
 
 clean: ## removes every build directory
 	rm -rf build build-*
