@@ -11,7 +11,7 @@ help: ## this list
 
 # The lesson's programs, in the order of docs/lesson.md. On 2 cores the whole takes less than 3 minutes.
 lesson: ## installs what is missing, builds, and runs the lesson's programs
-	tools/setup lesson
+	DATA='$(DATA)' tools/setup lesson
 	cmake --preset release $(FLAGS)
 	cmake --build --preset release -j $(JOBS) --target examples
 	@mkdir -p runs
