@@ -20,10 +20,11 @@ static inline fac_literal_options fac_literal_options_defaults(void)
 
 /* A new tensor of the numbers in text: a number, or lists of numbers nested to any depth up to FAC_MAX_DIMS.
  *
- *     fac_literal("[[0, 0], [0, 1]]", .dtype = FAC_FLOAT32)      shape [2, 2] fac_literal("[1, 2.5, -inf]")
- *     float32: the default dtype, as one is a float fac_literal("3")                                           int64 of
- *     no dimension fac_literal("[True, False]")                               bool fac_literal("[]")
- *     float32 of shape [0]
+ *     fac_literal("[[0, 0], [0, 1]]", .dtype = FAC_FLOAT32)      shape [2, 2]
+ *     fac_literal("[1, 2.5, -inf]")                              float32: the default dtype, as one is a float
+ *     fac_literal("3")                                           int64 of no dimension
+ *     fac_literal("[True, False]")                               bool
+ *     fac_literal("[]")                                          float32 of shape [0]
  *
  * Numbers are Python's: 7, -7, 1., .5, 1e-3, inf, nan, True, False (true and false too). Lists may be tuples, in
  * parentheses, and end in a comma. Inferred are bool if all are bool, int64 if all are bool or int, otherwise the

@@ -32,8 +32,7 @@ FAC_API void fac_set_print_options_with(fac_print_options options);
 /* print(t): str(t) and a newline to standard output; "None" for NULL. */
 FAC_API void fac_print(const fac_tensor *t);
 FAC_API void fac_fprint(FILE *f, const fac_tensor *t);
-/* str(t). The text is the caller's to free(); NULL, with an error, when memory runs out.
- */
+/* str(t). The text is the caller's to free(); NULL, with an error, when memory runs out. */
 FAC_API char *fac_to_string(const fac_tensor *t);
 
 FAC_END
