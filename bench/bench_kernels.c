@@ -1,5 +1,5 @@
 /* Speed of the matrix multiplication and convolution kernels: GF/s, the best of many calls.
- *     bench_kernels [gemm|conv|pool] [threads]
+ *     bench_kernels [all|tiny|gemm|conv|pool] [threads]
  * FACULA_ISA=avx2 measures another instruction set. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +117,18 @@ static void pool(int64_t planes, int64_t in)
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "all";
+    static const char *const known[] = {"all", "tiny", "gemm", "conv", "pool", NULL};
+    int i = 0;
+    while (known[i] && strcmp(what, known[i]))
+        i++;
+    if (!known[i]) {
+        bool help = strcmp(what, "--help") == 0;
+        fprintf(help ? stdout : stderr,
+                "Usage: bench_kernels [all|tiny|gemm|conv|pool] [THREADS]\n"
+                "The speed of matrix products, convolutions and pooling, the best of many calls.\n"
+                "FACULA_ISA=baseline|avx2|avx512 measures that instruction set.\n");
+        return help ? 0 : 2;
+    }
     if (argc > 2) fac_set_num_threads(atoi(argv[2]));
     bool all = strcmp(what, "all") == 0;
     if (all || strcmp(what, "tiny") == 0) {

@@ -172,8 +172,27 @@ static const struct {
              {"cnn_fashion", cnn_fashion},
              {"lenet_fashion", lenet_fashion}};
 
+/* Tells the names of the cases; 2, as an argument was none of them. */
+static int usage(FILE *to)
+{
+    fprintf(to,
+            "Usage: bench_training [CASE...]\nOne JSON line for each case, or for all: its seconds. FACULA_DATA=DIR: "
+            "the folder of Fashion-MNIST.\nCases:");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        fprintf(to, " %s", cases[i].name);
+    fprintf(to, "\n");
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "--help")) return usage(stdout), 0;
+    for (int k = 1; k < argc; k++) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+            known = known || !strcmp(argv[k], cases[i].name);
+        if (!known) return usage(stderr);
+    }
     if (getenv("FACULA_DATA")) data = getenv("FACULA_DATA");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool wanted = argc == 1;
