@@ -543,13 +543,13 @@ static void *use_shared_leaf(void *context)
     return NULL;
 }
 
-/* A leaf that several threads compute with at once has one place where gradients add up, and nothing is lost. */
+/* A leaf that several threads compute with at once has one place where gradients add up: another would be lost, which
+ * the build with sanitizers reports. */
 static void test_leaf_shared_by_threads(void **state)
 {
     (void)state;
     crowd c;
     pthread_t threads[THREADS];
-    int64_t used = 0;
     assert_int_equal(pthread_barrier_init(&c.start, NULL, THREADS + 1), 0);
     assert_int_equal(pthread_barrier_init(&c.end, NULL, THREADS + 1), 0);
     for (int i = 0; i < THREADS; i++)
@@ -557,8 +557,6 @@ static void test_leaf_shared_by_threads(void **state)
     for (int i = 0; i < ROUNDS; i++)
         fac_scope {
             c.w = leaf("[1., 2.]");
-            if (i == 1) used = fac_memory().used; /* threads have what they keep */
-            if (i > 1) assert_int_equal(fac_memory().used, used);
             pthread_barrier_wait(&c.start);
             pthread_barrier_wait(&c.end);
         }
