@@ -260,6 +260,36 @@ static void test_views_in_place(void **state)
     }
 }
 
+/* h is kept by the product's node, which the history that h gets leads to: they must not keep each other. */
+static void test_histories_without_cycles(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = leaf("[1., 2.]"), *w = leaf("[3., 4.]");
+        int64_t used = 0;
+        for (int i = 0; i < 3; i++) {
+            fac_scope {
+                fac_tensor *h = fac_mul_scalar(x, 1), *y = fac_mul(h, w);
+                fac_add_(h, fac_sin(y));
+                expect_error(fac_backward(fac_sum(h)), "modified by an inplace operation");
+                h = fac_zeros(FAC_SHAPE(2));
+                fac_add_(h, fac_mul(h, w));
+                /* through a view, and through what another tensor got in place */
+                h = fac_mul_scalar(x, 1);
+                y = fac_mul(h, w);
+                fac_add_(fac_narrow(h, 0, 0, 1), fac_narrow(y, 0, 1, 1));
+                h = fac_mul_scalar(x, 1);
+                y = fac_zeros(FAC_SHAPE(3));
+                fac_add_(fac_narrow(y, 0, 0, 2), w);
+                fac_mul_(fac_narrow(y, 0, 0, 2), h);
+                fac_add_(h, fac_narrow(y, 0, 0, 2));
+            }
+            if (i > 0) assert_int_equal(fac_memory().used, used);
+            used = fac_memory().used;
+        }
+    }
+}
+
 /* ---- gradients kept ---------------------------------------------------------------------------------------- */
 
 static void test_gradients_with_a_history_are_apart(void **state)
@@ -653,6 +683,7 @@ int main(void)
         cmocka_unit_test_setup(test_in_place, clean),
         cmocka_unit_test_setup(test_saved_tensor_modified, clean),
         cmocka_unit_test_setup(test_views_in_place, clean),
+        cmocka_unit_test_setup(test_histories_without_cycles, clean),
         cmocka_unit_test_setup(test_gradients_with_a_history_are_apart, clean),
         cmocka_unit_test_setup(test_retained_gradient_after_a_change_in_place, clean),
         cmocka_unit_test_setup(test_hooks, clean),
