@@ -532,6 +532,22 @@ static void test_own_function_saves_a_view(void **state)
     }
 }
 
+static bool misfit_forward(fac_function_context *c, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out)
+{
+    (void)c, (void)n_in, (void)n_out;
+    out[0] = fac_mul(in[0], in[1]);
+    return true;
+}
+
+static bool misfit_backward(fac_function_context *c, fac_tensor *const *grad_out, int n_out, fac_tensor **grad_in,
+                            int n_in)
+{
+    (void)c, (void)n_out, (void)n_in;
+    grad_in[0] = grad_out[0];
+    grad_in[1] = fac_ones(FAC_SHAPE(3));
+    return true;
+}
+
 static bool failing(fac_function_context *c, fac_tensor *const *in, int n_in, fac_tensor **out, int n_out)
 {
     (void)c, (void)in, (void)n_in, (void)out, (void)n_out;
@@ -549,6 +565,11 @@ static void test_failing_function(void **state)
         assert_true(fac_apply(&bad_backward, &x, 1, out, 2));
         expect_error(fac_backward(out[0]), "the backward of BadBackward failed");
         expect_error(fac_apply(NULL, &x, 1, out, 2), "must not be NULL");
+        static const fac_function misfit = {"MisfitBackward", 0, misfit_forward, misfit_backward};
+        fac_tensor *two[] = {leaf("[1., 2.]"), leaf("[3., 4.]")};
+        assert_true(fac_apply(&misfit, two, 2, out, 1));
+        expect_error(fac_backward(fac_sum(out[0])), "Function MisfitBackward returned an invalid gradient at index 1 - "
+                                                    "got [3] but expected shape compatible with [2]");
     }
 }
 

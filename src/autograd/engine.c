@@ -215,12 +215,22 @@ static void capture(task *k, const fac__node *n, fac_tensor **gy)
     }
 }
 
+/* Why a gradient could not arrive, unless memory ran out, which has been said. */
+static bool misfit(const fac__node *n, int e, const fac_tensor *g)
+{
+    const fac__meta *m = &n->edges[e].node->outputs[n->edges[e].nr];
+    fac__runtime_error(
+        "Function %s returned an invalid gradient at index %d - got %s but expected shape compatible with %s", n->name,
+        e, fac__shape_text(g->ndim, g->shape), fac__shape_text(m->ndim, m->shape));
+    return false;
+}
+
 static bool flow(task *k, fac__node *n, fac_tensor **gx)
 {
     for (int e = 0; e < n->n_in; e++) {
         fac__node *next = n->edges[e].node;
         if (!next) continue;
-        if (gx[e] && visit_of(k, next)->needed && !arrive(k, n->edges[e], gx[e])) return false;
+        if (gx[e] && visit_of(k, next)->needed && !arrive(k, n->edges[e], gx[e])) return misfit(n, e, gx[e]);
         visit *v = visit_of(k, next);
         if (--v->deps == 0) push(k, (int)(v - k->visits));
     }

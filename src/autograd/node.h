@@ -126,8 +126,8 @@ void fac__node_free_saved(fac__node *n);
 
 fac_tensor *fac__grad_add(fac_tensor *a, fac_tensor *b); /* differentiable a + b; scope's */
 bool fac__grad_add_into(fac_tensor *a, fac_tensor *b);   /* a += b, unrecorded */
-fac_tensor *fac__grad_fit(fac_tensor *g,
-                          const fac__meta *like);   /* summed to the shape and cast; NULL + error if it cannot be */
+/* Summed to the shape and cast; NULL if it cannot be, without an error if that is for its shape. */
+fac_tensor *fac__grad_fit(fac_tensor *g, const fac__meta *like);
 fac_tensor *fac__grad_ones(const fac_tensor *like); /* scope's */
 fac_tensor *fac__grad_clone(fac_tensor *g);         /* contiguous, scope's; differentiable */
 /* Gradient of x -> as_strided(x, view): zeros of the base's shape with g added in. Differentiable. */

@@ -59,10 +59,7 @@ static fac_tensor *sum_to(fac_tensor *g, int ndim, const int64_t *shape, const f
 fac_tensor *fac__grad_fit(fac_tensor *g, const fac__meta *like)
 {
     fac_dims dims;
-    if (!broadcast_dims(g, like->ndim, like->shape, &dims))
-        return fac__runtime_error(
-            "Function returned an invalid gradient - got %s but expected shape compatible with %s",
-            fac__shape_text(g->ndim, g->shape), fac__shape_text(like->ndim, like->shape));
+    if (!broadcast_dims(g, like->ndim, like->shape, &dims)) return NULL;
     if (dims.n && g->numel && !fac__tracked(g)) {
         g = sum_to(g, like->ndim, like->shape, &dims);
     } else if (dims.n) {
