@@ -174,8 +174,13 @@ fac__node *fac__node_retain(fac__node *n)
     return n;
 }
 
+static fac__node *inner_of(const fac__node *n);
+
 void fac__node_free_saved(fac__node *n)
 {
+    fac__node *inner = inner_of(n);
+    /* Gradients of gradients may lead to it directly: then it is freed when it has run itself. */
+    if (inner && atomic_load(&inner->refs) == 1) fac__node_free_saved(inner);
     for (int i = 0; i < n->n_saved; i++) {
         fac_tensor *t = n->saved[i].t;
         n->saved[i].t = NULL;
@@ -429,6 +434,12 @@ static void drop_copy_slices(void *params)
     fac__node_release(((geometry *)params)->inner);
 }
 
+/* What CopySlices does to the view; NULL for other nodes. */
+static fac__node *inner_of(const fac__node *n)
+{
+    return n->drop_params == drop_copy_slices ? ((geometry *)n->params)->inner : NULL;
+}
+
 bool fac__inplace_begin(fac_tensor *t)
 {
     for (int i = 0; i < t->ndim && t->numel; i++)
@@ -483,7 +494,7 @@ static void part(fac__node *n, fac_tensor *t, fac__edge before)
             m->saved[i].t = alias;
             fac_release(t);
         }
-        if (m->backward == copy_slices) list = reach(((geometry *)m->params)->inner, walk, list);
+        list = reach(inner_of(m), walk, list);
         for (int i = 0; i < m->n_in; i++)
             list = reach(m->edges[i].node, walk, list);
     }
