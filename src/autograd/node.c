@@ -81,7 +81,8 @@ static void save(fac__node *n, int slot, fac_tensor *owned, int output_nr)
     n->saved[slot] = (fac__saved_tensor){owned, owned->storage->version, output_nr};
 }
 
-/* Keeps t's values and history but not t itself, whose base (for a view) or own future history may lead back here. */
+/* Keeps t's values and history but not t itself: its base (of a view), or a history that an in-place operation gives it
+ * later, may lead back here. */
 static void save_apart(fac__node *n, int slot, fac_tensor *t)
 {
     fac__edge edge;
@@ -96,20 +97,13 @@ static void save_apart(fac__node *n, int slot, fac_tensor *t)
     save(n, slot, alias, -1);
 }
 
-/* In the view_version of a tensor that is no view: nodes keep it. */
-enum { KEPT = -1 };
-
 void fac__save(fac__node *n, int slot, fac_tensor *input)
 {
     if (!n || n->failed || !input) return;
-    if (!input->requires_grad) {
-        if (input->base) {
-            save_apart(n, slot, input);
-            return;
-        }
-        __atomic_store_n(&input->view_version, KEPT, __ATOMIC_RELAXED);
-    }
-    save(n, slot, fac__retain(input), -1);
+    if (input->requires_grad)
+        save(n, slot, fac__retain(input), -1);
+    else
+        save_apart(n, slot, input);
 }
 
 void fac__save_output(fac__node *n, int slot, fac_tensor *output, int nr)
@@ -210,13 +204,13 @@ void fac__node_release(fac__node *n)
 {
     if (!n || n == &failed_node || atomic_fetch_sub_explicit(&n->refs, 1, memory_order_acq_rel) != 1) return;
     n->backward = NULL;
-    n->next = doomed;
+    n->leaf = (fac_tensor *)(void *)doomed; /* the list's link: a doomed node has no other use for it */
     doomed = n;
     if (dropping) return;
     dropping = true;
     while (doomed) {
         n = doomed;
-        doomed = n->next;
+        doomed = (fac__node *)(void *)n->leaf;
         drop(n);
     }
     dropping = false;
@@ -465,47 +459,11 @@ bool fac__inplace_begin(fac_tensor *t)
     return true;
 }
 
-static fac__node *reach(fac__node *n, unsigned walk, fac__node *list)
-{
-    if (!n || !n->n_in || n->seen == walk) return list;
-    n->seen = walk;
-    n->next = list;
-    return n;
-}
-
-/* t is about to get n as its history. Nodes behind n that keep t would then keep themselves: they get a header of their
- * own, with t's history so far. It is seldom that there are any, since what they keep is out of date now. */
-static void part(fac__node *n, fac_tensor *t, fac__edge before)
-{
-    static atomic_uint walks;
-    if (__atomic_load_n(&t->view_version, __ATOMIC_RELAXED) != KEPT) return;
-    unsigned walk = atomic_fetch_add(&walks, 1) + 1;
-    for (fac__node *list = reach(n, walk, NULL), *m; (m = list);) {
-        list = m->next;
-        for (int i = 0; i < m->n_saved; i++) {
-            if (m->saved[i].t != t) continue;
-            fac_tensor *alias = fac__new_alias(t);
-            if (!alias) {
-                n->failed = true;
-                return;
-            }
-            alias->grad_fn = fac__node_retain(before.node);
-            alias->output_nr = before.nr;
-            m->saved[i].t = alias;
-            fac_release(t);
-        }
-        list = reach(inner_of(m), walk, list);
-        for (int i = 0; i < m->n_in; i++)
-            list = reach(m->edges[i].node, walk, list);
-    }
-}
-
 fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
 {
     t->storage->version++;
     if (!n) return t;
     if (n->failed) return fac__node_release(n), NULL;
-    if (!t->base) part(n, t, n->edges[0]);
     if (save_slot >= 0) fac__save_output(n, save_slot, t, 0);
     if (n->failed) return fac__node_release(n), NULL;
     remember_shape(&n->outputs[0], t);
@@ -526,8 +484,6 @@ fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
     p->inner = n;
     copy->drop_params = drop_copy_slices;
     remember_shape(&copy->outputs[0], t->base);
-    part(n, t->base, copy->edges[0]);
-    if (n->failed) return fac__node_release(copy), NULL;
     fac__set_history(t->base, copy);
     return refresh_view(t) ? t : NULL;
 }

@@ -52,9 +52,8 @@ typedef struct fac__hook {
 struct fac__node {
     atomic_int refs;
     int n_in, n_out, n_saved;
-    bool failed;   /* memory ran out while it was made */
-    bool freed;    /* saved tensors are gone after a backward without retain_graph: if n_saved, it cannot run again */
-    unsigned seen; /* the last walk through the graph that came here */
+    bool failed; /* memory ran out while it was made */
+    bool freed;  /* saved tensors are gone after a backward without retain_graph: if n_saved, it cannot run again */
     const char *name;
     fac__backward_fn backward;
     uint64_t sequence; /* later operations run earlier in backward */
@@ -63,10 +62,7 @@ struct fac__node {
     fac__saved_tensor *saved;
     void *params;                /* the operation's own numbers, zeroed at first */
     void (*drop_params)(void *); /* if they own something */
-    union {
-        fac_tensor *leaf; /* of an accumulator: whose .grad it fills; not owned, NULL when the leaf is gone */
-        fac__node *next;  /* of other nodes, and of all that are dropped: the next one on a list */
-    };
+    fac_tensor *leaf;            /* of an accumulator: whose .grad it fills; not owned, NULL when the leaf is gone */
     fac__hook *hooks;
 };
 
