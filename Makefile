@@ -45,7 +45,8 @@ format: ## formats the sources with clang-format
 
 install: build ## installs into PREFIX=/usr/local
 	cmake --install build --prefix $(PREFIX)
-	@if [ "$$(id -u)" = 0 ] && [ -z "$(DESTDIR)" ]; then ldconfig; fi # so that programs find the new shared library
+	@# so that programs find the new shared library
+	@if [ "$$(id -u)" = 0 ] && [ -z "$(DESTDIR)" ]; then PATH="$$PATH:/sbin" ldconfig || :; fi
 
 clean: ## removes every build directory
 	rm -rf build build-*
