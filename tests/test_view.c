@@ -526,10 +526,25 @@ static void test_rearranged_errors(void **state)
     expect_error(fac_resize_(fac_requires_grad_(one, true), FAC_SHAPE(1)), "cannot resize variables that require grad");
 }
 
+/* printf shows a NaN's sign, Python does not. */
+static void test_item_of_nan(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *zero = fac_zeros(FAC_SHAPE(1)), *nan = fac_div(zero, zero);
+        char text[16];
+        snprintf(text, sizeof text, "%.4f", fac_item(nan));
+        assert_string_equal(text, "nan");
+        snprintf(text, sizeof text, "%.4f", fac_item(fac_neg(nan)));
+        assert_string_equal(text, "nan");
+    }
+}
+
 int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_item_of_nan),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_views_of_views),
         cmocka_unit_test(test_strides),

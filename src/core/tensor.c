@@ -239,7 +239,8 @@ static bool one_element(const fac_tensor *t)
 double fac_item(const fac_tensor *t)
 {
     FAC__OP("item");
-    return one_element(t) ? fac__load_double((fac_dtype)t->dtype, fac__data(t)) : NAN;
+    double v = one_element(t) ? fac__load_double((fac_dtype)t->dtype, fac__data(t)) : NAN;
+    return isnan(v) ? NAN : v; /* x86's 0 / 0 has a sign, which printf shows and Python does not */
 }
 
 int64_t fac_item_int(const fac_tensor *t)
