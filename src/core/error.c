@@ -94,9 +94,7 @@ void fac_clear_error(void)
 
 const char *fac__shape_text(int n, const int64_t *shape)
 {
-    static __thread char ring[8][24 * FAC_MAX_DIMS + 4];
-    static __thread unsigned next;
-    char *text = ring[next++ % 8], *p = text;
+    char *text = fac__next_text(), *p = text;
     *p++ = '[';
     for (int i = 0; i < n && i < FAC_MAX_DIMS; i++)
         p += sprintf(p, i ? ", %lld" : "%lld", (long long)shape[i]);

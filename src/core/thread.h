@@ -6,13 +6,19 @@
 #include "facula/error.h"
 #include "facula/tensor.h"
 
+/* The threads' own variables stay few and small: a program that loads the library while it runs, as an interpreter
+ * does, has only some hundred bytes left for them. What is larger belongs here. */
+enum { FAC__TEXTS = 8, FAC__TEXT_ROOM = 24 * FAC_MAX_DIMS + 4 };
+
 typedef struct fac__thread {
     /* error.c */
     fac_error_code error;
     const char *error_op;
     fac__site error_site;
     char message[1024];
-    const char *op; /* the public operation that runs now, for messages */
+    const char *op;                         /* the public operation that runs now, for messages */
+    char texts[FAC__TEXTS][FAC__TEXT_ROOM]; /* shapes in messages, by turns */
+    unsigned next_text;
     /* scope.c: all scopes' tensors in one stack; the innermost scope begins at scope_base */
     fac_tensor **owned;
     int64_t owned_count, owned_room, scope_base;
@@ -27,6 +33,13 @@ static inline fac__thread *fac__self(void)
 {
     fac__thread *t = fac__thread_pointer;
     return __builtin_expect(t != NULL, 1) ? t : fac__thread_new();
+}
+
+/* Room for a short text, good for the next FAC__TEXTS - 1 calls. */
+static inline char *fac__next_text(void)
+{
+    fac__thread *self = fac__self();
+    return self->texts[self->next_text++ % FAC__TEXTS];
 }
 
 #endif

@@ -174,9 +174,9 @@ static bool fill_geometry(geometry *geo, const fac_conv_options *o, bool transpo
 /* "Given groups=1", or "Given transposed=1", as the messages begin; the text is good until the next call. */
 static const char *given(bool transposed, int64_t groups)
 {
-    static __thread char text[40];
+    char *text = fac__next_text();
     if (transposed) return "transposed=1";
-    snprintf(text, sizeof text, "groups=%lld", (long long)groups);
+    snprintf(text, FAC__TEXT_ROOM, "groups=%lld", (long long)groups);
     return text;
 }
 

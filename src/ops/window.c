@@ -21,12 +21,10 @@ bool fac__window_list(const char *keyword, fac_dims list, int64_t single, int sp
 
 const char *fac__window_text(int spatial, const int64_t *sizes, const char *between)
 {
-    static __thread char ring[4][96];
-    static __thread unsigned next;
-    char *text = ring[next++ % 4];
+    char *text = fac__next_text();
     size_t at = 0;
     for (int d = 3 - spatial; d < 3; d++)
-        at += (size_t)snprintf(text + at, sizeof ring[0] - at, "%s%lld", d == 3 - spatial ? "" : between,
+        at += (size_t)snprintf(text + at, FAC__TEXT_ROOM - at, "%s%lld", d == 3 - spatial ? "" : between,
                                (long long)sizes[d]);
     return text;
 }
