@@ -61,6 +61,8 @@ static void test_errors(void **state)
     expect_error(fac_fmod_scalar(of(FAC_UINT8, "[1]"), fac_scalar_int(256)), "ZeroDivisionError");
     assert_int_equal(fac_numel(fac_fmod_scalar(none, fac_scalar_int(0))), 0);
     assert_non_null(fac_floor_divide_scalar(none, fac_scalar_int(0)));
+    expect_error(fac_pow_scalar(of(FAC_INT8, "[1, 2]"), 300),
+                 "value cannot be converted to type int8_t without overflow");
     expect_error(fac_sub_scalar(x, fac_scalar_bool(true)), "with a bool tensor is not supported");
     expect_error(fac_rsub_scalar(x, fac_scalar_bool(true)), "with a bool tensor is not supported");
 }

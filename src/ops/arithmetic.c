@@ -4,6 +4,7 @@
 
 #include "facula/ops_reduce.h"
 #include "op.h"
+#include "shaping.h"
 
 static fac__arg tensor(fac_tensor *t)
 {
@@ -141,6 +142,7 @@ static fac_tensor *power(fac__arg base, fac__arg exponent, bool inplace)
     double e = exponent.t ? 0 : fac_scalar_to_double(exponent.s);
     if (!exponent.t && !fac_dtype_is_floating(common) && e < 0)
         return fac__runtime_error("Integers to negative integer powers are not allowed.");
+    if (base.t && !exponent.t && !fac__scalar_fits(exponent.s, common)) return NULL;
     const char *name = exponent.t ? "PowBackward1" : "PowBackward0";
     /* As PyTorch does: a number's everyday values are computed, and so rounded, in simpler ways. */
     if (base.t && !exponent.t && fac_dtype_is_floating(common)) {
