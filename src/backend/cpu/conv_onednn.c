@@ -206,7 +206,7 @@ static void free_plan(plan *p)
 
 /* ---- this thread's plans ------------------------------------------------------------------------------------ */
 
-static __thread state mine;
+static __thread state *mine;
 static pthread_key_t at_exit_of_thread;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -218,13 +218,14 @@ static void drop(void *state_)
     if (s->attributes) dnnl_primitive_attr_destroy(s->attributes);
     if (s->stream) dnnl_stream_destroy(s->stream);
     if (s->engine) dnnl_engine_destroy(s->engine);
-    memset(s, 0, sizeof *s);
+    free(s);
+    mine = NULL;
 }
 
 /* The main thread does not run pthread key destructors when main returns. */
 __attribute__((destructor)) static void process_end(void)
 {
-    drop(&mine);
+    if (mine) drop(mine);
 }
 
 static void make_exit(void)
@@ -234,15 +235,18 @@ static void make_exit(void)
 
 static state *this_state(void)
 {
-    if (mine.attributes) return &mine;
+    if (mine) return mine;
+    mine = calloc(1, sizeof *mine);
+    if (!mine) return NULL;
     pthread_once(&once, make_exit);
-    pthread_setspecific(at_exit_of_thread, &mine);
-    if (dnnl_engine_create(&mine.engine, dnnl_cpu, 0) == dnnl_success &&
-        dnnl_stream_create(&mine.stream, mine.engine, dnnl_stream_default_flags) == dnnl_success &&
-        dnnl_primitive_attr_create(&mine.attributes) == dnnl_success &&
-        dnnl_primitive_attr_set_scratchpad_mode(mine.attributes, dnnl_scratchpad_mode_user) == dnnl_success)
-        return &mine;
-    drop(&mine);
+    pthread_setspecific(at_exit_of_thread, mine);
+    if (dnnl_engine_create(&mine->engine, dnnl_cpu, 0) == dnnl_success &&
+        dnnl_stream_create(&mine->stream, mine->engine, dnnl_stream_default_flags) == dnnl_success &&
+        dnnl_primitive_attr_create(&mine->attributes) == dnnl_success &&
+        dnnl_primitive_attr_set_scratchpad_mode(mine->attributes, dnnl_scratchpad_mode_user) == dnnl_success)
+        return mine;
+    drop(mine);
+    pthread_setspecific(at_exit_of_thread, NULL);
     return NULL;
 }
 
