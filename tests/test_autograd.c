@@ -584,6 +584,12 @@ static void test_failing_function(void **state)
         assert_true(fac_apply(&misfit, two, 2, out, 1));
         expect_error(fac_backward(fac_sum(out[0])), "Function MisfitBackward returned an invalid gradient at index 1 - "
                                                     "got [3] but expected shape compatible with [2]");
+        fac_function empty = {.name = "Empty", .forward = cube_forward};
+        expect_error(fac_apply(&empty, &x, 1, out, 2), "argument 'f->backward' must not be NULL");
+        empty = (fac_function){.name = "Empty", .backward = cube_backward};
+        expect_error(fac_apply(&empty, &x, 1, out, 2), "argument 'f->forward' must not be NULL");
+        fac_function huge = {"Huge", SIZE_MAX, cube_forward, cube_backward};
+        expect_error(fac_apply(&huge, &x, 1, out, 2), "not enough memory");
     }
 }
 

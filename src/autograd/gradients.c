@@ -269,12 +269,16 @@ bool fac_apply(const fac_function *f, fac_tensor *const *in, int n_in, fac_tenso
 {
     FAC__OP("apply");
     FAC__NEED_OR(f, false);
+    FAC__NEED_OR(f->forward, false);
+    FAC__NEED_OR(f->backward, false);
     FAC__NEED_OR(in, false);
     FAC__NEED_OR(out, false);
     if (n_in < 1 || n_out < 1) return fac__value_error("a function has at least one input and one output"), false;
     for (int i = 0; i < n_in; i++)
         FAC__NEED_OR(in[i], false);
-    size_t params = sizeof(function_params) + f->context_size;
+    size_t params;
+    if (__builtin_add_overflow(sizeof(function_params), f->context_size, &params))
+        return fac__memory_error(f->context_size), false;
     fac__node *n = fac__record_n(f->name, function_backward, n_out, FUNCTION_SAVED, params, n_in, in);
     bool recorded = n != NULL;
     if (!recorded) n = fac__node_bare(f->name, n_out, FUNCTION_SAVED, params, n_in);
