@@ -160,10 +160,28 @@ static bool empty_list(const fac_value *v)
     return (v->kind == FAC_VALUE_INTS && !v->v.ints.count) || (v->kind == FAC_VALUE_LIST && !v->v.list.count);
 }
 
+/* Whether there is what v says that there is. */
+static bool sound(const fac_value *v)
+{
+    switch (v->kind) {
+    case FAC_VALUE_INTS: return v->v.ints.count == 0 || (v->v.ints.items && v->v.ints.count > 0);
+    case FAC_VALUE_TENSORS: return v->v.tensors.count == 0 || (v->v.tensors.items && v->v.tensors.count > 0);
+    case FAC_VALUE_STRING: return v->v.string != NULL;
+    case FAC_VALUE_LIST:
+    case FAC_VALUE_SLICE:
+        if (v->v.list.count && (!v->v.list.items || v->v.list.count < 0)) return false;
+        for (int64_t i = 0; i < v->v.list.count; i++)
+            if (!sound(&v->v.list.items[i])) return false;
+        return true;
+    default: return v->kind <= FAC_VALUE_ELLIPSIS;
+    }
+}
+
 /* Whether v can be that parameter; loose: numbers stand for tensors and 0-d tensors for numbers. */
 static bool fits(const fac__param *p, const fac_value *v, bool loose, fac_value *out)
 {
     *out = *v;
+    if (!sound(v)) return false;
     if (v->kind == FAC_VALUE_NONE) return p->optional || p->type == FAC__P_IGNORED || p->type == FAC__P_ANY;
     bool number = v->kind == FAC_VALUE_SCALAR, one = v->kind == FAC_VALUE_TENSOR && fac_numel(v->v.tensor) == 1;
     switch (p->type) {
@@ -215,6 +233,7 @@ static bool fits(const fac__param *p, const fac_value *v, bool loose, fac_value 
 
 static int keyword_index(const fac__signature *s, const char *name)
 {
+    if (!name) return -1;
     for (int i = 0; i < s->count; i++)
         if ((int)strlen(name) == s->params[i].name_length && !strncmp(name, s->params[i].name, strlen(name))) return i;
     /* torch's functions call the first argument input, a few are documented with older names */

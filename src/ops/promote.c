@@ -42,7 +42,8 @@ const char *fac__dtype_word(fac_dtype d)
 
 fac_dims fac__value_dims(const fac_value *v)
 {
-    if (v->kind == FAC_VALUE_INTS) return fac_dims_make((int)v->v.ints.count, v->v.ints.items);
+    if (v->kind == FAC_VALUE_INTS)
+        return fac_dims_make(v->v.ints.count < INT32_MAX ? (int)v->v.ints.count : INT32_MAX, v->v.ints.items);
     if (v->kind == FAC_VALUE_SCALAR) return fac_dims_one(fac_scalar_to_int(v->v.scalar));
     return fac_dims_make(-1, NULL);
 }

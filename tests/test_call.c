@@ -1,0 +1,58 @@
+/* Calls by name whose arguments are not what they say: refused, with the schemas, and not looked at. */
+#include "testing.h"
+
+static int call(const char *name, fac_value second)
+{
+    fac_value args[] = {fac_value_tensor(fac_ones(FAC_SHAPE(2, 3))), second}, results[2];
+    return fac_call(name, args, 2, NULL, 0, results, 2);
+}
+
+static void test_unsound_values(void **state)
+{
+    (void)state;
+    static const int64_t numbers[] = {0, 1};
+    fac_scope {
+        fac_value ints = {.kind = FAC_VALUE_INTS}, list = {.kind = FAC_VALUE_LIST}, text = fac_value_string(NULL);
+        fac_value tensors = {.kind = FAC_VALUE_TENSORS}, unknown = {.kind = (fac_value_kind)99};
+        for (int count = -1; count <= 2; count += 3) {
+            ints.v.ints.count = list.v.list.count = tensors.v.tensors.count = count;
+            expect_error(call("permute", ints), "the arguments fit none of");
+            expect_error(call("sum", ints), "the arguments fit none of");
+            expect_error(call("index", list), "the arguments fit none of");
+            fac_value inner = {.kind = FAC_VALUE_LIST, .v.list = {&list, 1}};
+            expect_error(call("index", inner), "the arguments fit none of");
+            fac_value args[] = {tensors}, results[1];
+            expect_error(fac_call("cat", args, 1, NULL, 0, results, 1), "the arguments fit none of");
+        }
+        expect_error(call("scatter_reduce", text), "the arguments fit none of");
+        expect_error(call("permute", unknown), "the arguments fit none of");
+        ints.v.ints.items = numbers;
+        ints.v.ints.count = 2;
+        assert_int_equal(call("permute", ints), 1);
+    }
+}
+
+static void test_missing_arguments(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_value args[] = {fac_value_tensor(fac_ones(FAC_SHAPE(2, 3)))}, results[1];
+        fac_keyword nameless = {NULL, fac_value_none()};
+        expect_error(fac_call("sum", args, 1, &nameless, 1, results, 1), "the arguments fit none of");
+        expect_error(fac_call(NULL, args, 1, NULL, 0, results, 1), "argument 'name' must not be NULL");
+        expect_error(fac_call("sum", NULL, 1, NULL, 0, results, 1), "argument 'args' must not be NULL");
+        expect_error(fac_call("sum", args, 1, NULL, 1, results, 1), "argument 'keywords' must not be NULL");
+        expect_error(fac_call("sum", args, 1, NULL, 0, NULL, 1), "argument 'results' must not be NULL");
+        assert_int_equal(fac_call("sum", args, 1, NULL, 0, NULL, 0), 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unsound_values),
+        cmocka_unit_test(test_missing_arguments),
+    };
+    fac_set_error_handler(NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
