@@ -364,6 +364,9 @@ static void own_dataset(void **state)
     spec.count = -1;
     assert_null(fac_dataset_new(&spec));
     expect_error(FAC_ERROR_VALUE, "a dataset cannot have -1 items");
+    spec.count = INT64_C(1) << 61;
+    assert_null(fac_dataset_new(&spec));
+    expect_error(FAC_ERROR_VALUE, "a dataset cannot have 2305843009213693952 items");
     spec = squares(&bad);
     spec.get = NULL;
     assert_null(fac_dataset_new(&spec));

@@ -17,7 +17,8 @@ static bool check_spec(const fac_dataset_spec *spec)
 {
     FAC__NEED_OR(spec, false);
     FAC__NEED_OR(spec->get, false);
-    if (spec->count < 0) return fac__value_error("a dataset cannot have %lld items", (long long)spec->count), false;
+    if (spec->count < 0 || spec->count > INT64_MAX / 32) /* lists of so many indices can be counted in bytes */
+        return fac__value_error("a dataset cannot have %lld items", (long long)spec->count), false;
     if (spec->n_fields < 1 || spec->n_fields > FAC_MAX_FIELDS)
         return fac__value_error("a dataset has 1 to %d fields, not %d", FAC_MAX_FIELDS, spec->n_fields), false;
     for (int i = 0; i < spec->n_fields; i++) {
