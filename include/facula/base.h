@@ -138,7 +138,7 @@ static inline fac_dims fac_dims_make(int n, const int64_t *d)
     fac_dims r;
     r.n = n;
     for (int i = 0; i < FAC_MAX_DIMS; i++)
-        r.d[i] = i < n ? d[i] : 0;
+        r.d[i] = d && i < n ? d[i] : 0;
     return r;
 }
 static inline fac_dims fac_dims_one(int64_t d)
@@ -195,7 +195,8 @@ static inline fac_dims fac__as_dims(int64_t v) { return fac_dims_one(v); }
 
 /* FAC_OPTIONS(fac_sgd_options, .lr = 0.1, .momentum = 0.9) is torch's defaults, from fac_sgd_options_defaults(), with
  * these fields set. Assignments rather than an initialiser, so that a default may be other than zero, and C++17 has
- * them too. A value that holds commas outside of parentheses is to be wrapped in them. At most 12 keywords. */
+ * them too. A value that holds commas outside of parentheses is to be wrapped in them. At most 12 keywords. An array
+ * that a value points to needs a name: (double[]){…} among the keywords is gone before the function is called. */
 #define FAC_OPTIONS(type, ...)                                                                                         \
     __extension__({                                                                                                    \
         type fac__set = type##_defaults();                                                                             \

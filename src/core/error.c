@@ -12,8 +12,9 @@ void fac_default_error_handler(fac_error_code code, const char *op, const char *
 {
     static const char *const names[] = {"Warning",      "ValueError",  "TypeError", "IndexError",
                                         "RuntimeError", "MemoryError", "IOError"};
+    if ((unsigned)code > FAC_ERROR_IO) code = FAC_ERROR_RUNTIME;
     if (file) fprintf(stderr, "%s:%d: ", file, line);
-    fprintf(stderr, "facula: %s: %s%s%s\n", names[code], op ? op : "", op ? ": " : "", message);
+    fprintf(stderr, "facula: %s: %s%s%s\n", names[code], op ? op : "", op ? ": " : "", message ? message : "");
 }
 
 fac_error_handler fac_set_error_handler(fac_error_handler h)
