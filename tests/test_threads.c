@@ -116,6 +116,39 @@ static void test_number_changes_during_work(void **state)
     assert_int_equal(failed, 0);
 }
 
+enum { DRAWERS = 4, DRAWS = 300000 };
+
+static void *draw(void *out)
+{
+    for (int i = 0; i < DRAWS; i++)
+        ((uint32_t *)out)[i] = fac_generator_random(NULL);
+    return NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    return (*(const uint32_t *)a > *(const uint32_t *)b) - (*(const uint32_t *)a < *(const uint32_t *)b);
+}
+
+/* Together they get the numbers that one would get. */
+static void test_default_generator_is_shared(void **state)
+{
+    (void)state;
+    static uint32_t together[DRAWERS * DRAWS], alone[DRAWERS * DRAWS];
+    pthread_t drawers[DRAWERS];
+    fac_manual_seed(3);
+    for (int i = 0; i < DRAWERS; i++)
+        assert_int_equal(pthread_create(&drawers[i], NULL, draw, together + i * DRAWS), 0);
+    for (int i = 0; i < DRAWERS; i++)
+        pthread_join(drawers[i], NULL);
+    fac_manual_seed(3);
+    for (int i = 0; i < DRAWERS; i++)
+        draw(alone + i * DRAWS);
+    qsort(together, DRAWERS * DRAWS, sizeof *together, by_value);
+    qsort(alone, DRAWERS * DRAWS, sizeof *alone, by_value);
+    assert_memory_equal(together, alone, sizeof alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_more_threads_than_work),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_number_changes_during_work),
+        cmocka_unit_test(test_default_generator_is_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,9 @@ FAC_BEGIN
 typedef struct fac_generator fac_generator;
 
 /* The process's default generator, which every function uses that is not given one. Until fac_manual_seed its seed is
- * 67280421310721, that of a new torch.Generator() (PyTorch's own default generator begins with a random one). A
- * generator is to be used by one thread at a time. */
+ * 67280421310721, that of a new torch.Generator() (PyTorch's own default generator begins with a random one). Threads
+ * may use it at the same time; which then gets which numbers is open. Any other generator is to be used by one thread at
+ * a time. */
 FAC_API fac_generator *fac_default_generator(void);
 /* torch.manual_seed for the default generator. */
 FAC_API void fac_manual_seed(uint64_t seed);

@@ -131,10 +131,16 @@ INLINE float unit_float(uint32_t w, int digits)
 /* ---- generators --------------------------------------------------------------------------------------------- */
 
 static fac_generator default_generator;
+static pthread_mutex_t lock;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void default_init(void)
 {
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE); /* distributions call each other */
+    pthread_mutex_init(&lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
     fac__generator_init(&default_generator, DEFAULT_SEED);
 }
 
@@ -144,14 +150,27 @@ fac_generator *fac_default_generator(void)
     return &default_generator;
 }
 
-static fac_generator *pick(const fac_generator *g)
+static fac_generator *hold(const fac_generator *given)
 {
-    return g ? (fac_generator *)g : fac_default_generator();
+    fac_generator *g = given ? (fac_generator *)given : fac_default_generator();
+    if (g == &default_generator) pthread_mutex_lock(&lock);
+    return g;
 }
+
+static void let_go(fac_generator **g)
+{
+    if (*g == &default_generator) pthread_mutex_unlock(&lock);
+}
+
+/* g is what it stands for. The default generator, which all threads share (modules draw from it when they are made), is
+ * locked until the block ends. */
+#define HOLD(g)                                                                                                        \
+    fac_generator *held __attribute__((cleanup(let_go))) = hold(g);                                                    \
+    (g) = held
 
 void fac_manual_seed(uint64_t seed)
 {
-    fac__generator_init(fac_default_generator(), seed);
+    fac_generator_seed(NULL, seed);
 }
 
 fac_generator *fac_generator_new(uint64_t seed)
@@ -169,25 +188,29 @@ void fac_generator_free(fac_generator *g)
 
 void fac_generator_seed(fac_generator *g, uint64_t seed)
 {
-    fac__generator_init(pick(g), seed);
+    HOLD(g);
+    fac__generator_init(g, seed);
 }
 
 uint64_t fac_generator_initial_seed(const fac_generator *g)
 {
-    return pick(g)->seed;
+    HOLD(g);
+    return g->seed;
 }
 
 uint32_t fac_generator_random(fac_generator *g)
 {
+    HOLD(g);
     uint32_t w;
-    draw(pick(g), &w, 1);
+    draw(g, &w, 1);
     return w;
 }
 
 uint64_t fac_generator_random64(fac_generator *g)
 {
+    HOLD(g);
     uint32_t w[2];
-    draw(pick(g), w, 2);
+    draw(g, w, 2);
     return wide(w);
 }
 
@@ -204,7 +227,7 @@ static const char magic[8] = "facrng1";
 fac_tensor *fac_generator_get_state(const fac_generator *g)
 {
     FAC__OP("generator_get_state");
-    g = pick(g);
+    HOLD(g);
     fac_tensor *t = fac__new(FAC_UINT8, 1, (int64_t[]){sizeof(state)});
     if (!t) return NULL;
     state *s = fac__data(t);
@@ -227,7 +250,7 @@ bool fac_generator_set_state(fac_generator *g, const fac_tensor *t)
     if (!fac_to_array(t, FAC_UINT8, &s, sizeof s)) return false;
     if (memcmp(s.magic, magic, sizeof magic) || s.next > FAC__MT_WORDS || s.has_normal > 1)
         return fac__runtime_error("Invalid mt19937 state"), false;
-    g = pick(g);
+    HOLD(g);
     g->seed = s.seed;
     g->normal = s.normal;
     g->has_normal = s.has_normal;
@@ -263,7 +286,7 @@ static float rounded(fac_dtype dtype, double v)
 
 void fac__random_uniform(fac_generator *g, fac_dtype dtype, void *out, int64_t total, double from, double to)
 {
-    g = pick(g);
+    HOLD(g);
     if (dtype == FAC_FLOAT32) {
         float lo = (float)from, range = (float)to - lo;
         EACH_BLOCK(g, total, 1, uniform_float(w, (float *)out + at, n, lo, range););
@@ -382,7 +405,7 @@ static void box_muller(fac_dtype dtype, void *p, int64_t n, double mean, double 
 
 void fac__random_normal(fac_generator *g, fac_dtype dtype, void *out, int64_t total, double mean, double std)
 {
-    g = pick(g);
+    HOLD(g);
     if (total < 16) {
         fac__random_normal_each(g, dtype, out, total, mean, std);
         return;
@@ -403,7 +426,7 @@ void fac__random_normal(fac_generator *g, fac_dtype dtype, void *out, int64_t to
 
 void fac__random_normal_each(fac_generator *g, fac_dtype dtype, void *out, int64_t n, double mean, double std)
 {
-    g = pick(g);
+    HOLD(g);
     size_t size = fac_dtype_size(dtype);
     for (int64_t i = 0; i < n; i++) {
         double v = g->normal;
@@ -452,7 +475,7 @@ static int64_t narrowed(fac_dtype dtype, int64_t v, int step)
 
 void fac__random_integers(fac_generator *g, fac_dtype dtype, void *out, int64_t total, int64_t low, int64_t high)
 {
-    g = pick(g);
+    HOLD(g);
     if (fac_dtype_is_floating(dtype)) {
         low = narrowed(dtype, low, 1);
         high = narrowed(dtype, high, -1);
@@ -489,7 +512,7 @@ void fac__random_full(fac_generator *g, fac_dtype dtype, void *out, int64_t tota
         [FAC_FLOAT64] = (1ull << 53) + 1,
     };
     uint64_t count = counts[dtype];
-    g = pick(g);
+    HOLD(g);
     if (dtype == FAC_INT64 || dtype == FAC_FLOAT64) {
         EACH_BLOCK(
             g, total, 2,
@@ -503,7 +526,7 @@ void fac__random_full(fac_generator *g, fac_dtype dtype, void *out, int64_t tota
 
 void fac__random_permutation(fac_generator *g, fac_dtype dtype, void *out, int64_t total)
 {
-    g = pick(g);
+    HOLD(g);
     size_t size = fac_dtype_size(dtype);
     char *p = out;
     for (int64_t i = 0; i < total; i++)
@@ -521,7 +544,7 @@ void fac__random_permutation(fac_generator *g, fac_dtype dtype, void *out, int64
 
 void fac__random_bernoulli(fac_generator *g, fac_dtype dtype, void *out, int64_t total, double p)
 {
-    g = pick(g);
+    HOLD(g);
     EACH_BLOCK(
         g, total, 2, for (int i = 0; i < n; i++) {
             bool hit = unit_double(w + 2 * i) < p;
@@ -535,7 +558,7 @@ void fac__random_bernoulli(fac_generator *g, fac_dtype dtype, void *out, int64_t
 void fac__random_bernoulli_tensor(fac_generator *g, fac_dtype dtype, void *out, fac_dtype p_dtype, const void *p,
                                   int64_t total)
 {
-    g = pick(g);
+    HOLD(g);
     int words = p_dtype == FAC_FLOAT64 ? 2 : 1;
     size_t p_size = fac_dtype_size(p_dtype);
     EACH_BLOCK(
@@ -548,7 +571,7 @@ void fac__random_bernoulli_tensor(fac_generator *g, fac_dtype dtype, void *out, 
 
 void fac__random_exponential(fac_generator *g, fac_dtype dtype, void *out, int64_t total, double lambda)
 {
-    g = pick(g);
+    HOLD(g);
     size_t size = fac_dtype_size(dtype);
     EACH_BLOCK(
         g, total, 2, for (int i = 0; i < n; i++) {
@@ -579,5 +602,7 @@ void fac__random_loader_order(fac_generator *given, bool shuffle, int64_t *order
 
 void fac__random_loader_end(fac_generator *given, bool shuffle, int64_t total)
 {
-    if (given && shuffle) EACH_BLOCK(given, total - 1, 1, (void)n;);
+    if (!given || !shuffle) return;
+    HOLD(given);
+    EACH_BLOCK(given, total - 1, 1, (void)n;);
 }
