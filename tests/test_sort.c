@@ -36,6 +36,10 @@ static void test_calls(void **state)
         check_values(fac_isin(x, edges, false), "[[True, True, False], [True, True, False]]");
         check_values(fac_bincount(fac_literal("[2, 0, 2]"), NULL, 0), "[1, 0, 2]");
         check_values(fac_histc(fac_literal("[0., 1., 2., 2.]"), 2, 0, 2), "[1., 3.]");
+        /* Ranges whose width is nothing, or beyond the largest number: the first bin, as in PyTorch. */
+        fac_tensor *large = fac_literal("[1e308, 1e308]", .dtype = FAC_FLOAT64);
+        check_values(fac_histc(large, 4, 0, 0), "[2., 0., 0., 0.]");
+        check_values(fac_histc(large, 4, -1e308, 1e308), "[2., 0., 0., 0.]");
         check_values(fac_quantile(fac_literal("[4., 1., 3.]"), fac_literal("0.75"), FAC_ALL_DIMS, false, "linear"),
                      "3.5");
     }

@@ -217,8 +217,11 @@ static void bin(const void *args)
         if (floating) {
             double v = fac__load_double(a->dtype, at);
             if (!(v >= a->low && v <= a->high)) continue;
-            b = single ? (int64_t)(((float)v - (float)a->low) * (float)a->bins / ((float)a->high - (float)a->low))
-                       : (int64_t)((v - a->low) * (double)a->bins / (a->high - a->low));
+            double place =
+                single ? (double)(((float)v - (float)a->low) * (float)a->bins / ((float)a->high - (float)a->low))
+                       : (v - a->low) * (double)a->bins / (a->high - a->low);
+            b = fac_scalar_to_int(fac_scalar_float(place)); /* a range too small or large for numbers gives NaN */
+            if (b < 0) b = 0;
             if (b >= a->bins) b = a->bins - 1;
         } else {
             b = fac__load_int(a->dtype, at);
