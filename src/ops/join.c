@@ -344,12 +344,9 @@ FAC__CALL(combinations, R(fac_combinations(T(0), I(1), B(2))))
 
 const fac__op fac__ops_join[] = {
     {"cat(Tensor[] tensors, int dim=0) -> Tensor", cat, "One after the other along dim."},
-    {"concat(Tensor[] tensors, int dim=0) -> Tensor", cat, "The same as cat."},
-    {"concatenate(Tensor[] tensors, int dim=0) -> Tensor", cat, "The same as cat."},
     {"stack(Tensor[] tensors, int dim=0) -> Tensor", stack, "Along a new dimension."},
     {"hstack(Tensor[] tensors) -> Tensor", hstack, "Along dim 1 (0 if 1-d)."},
     {"vstack(Tensor[] tensors) -> Tensor", vstack, "Along dim 0, as rows."},
-    {"row_stack(Tensor[] tensors) -> Tensor", vstack, "The same as vstack."},
     {"dstack(Tensor[] tensors) -> Tensor", dstack, "Along dim 2."},
     {"column_stack(Tensor[] tensors) -> Tensor", column_stack, "Vectors as the columns of a matrix."},
     {"block_diag(Tensor[] tensors) -> Tensor", block_diag, "Matrices along the diagonal of one."},

@@ -159,8 +159,6 @@ FAC__CALL(isclose, R(fac_isclose_with(T(0), T(1), close_options(S(2), S(3), B(4)
 FAC__CALL(allclose, RS(fac_scalar_bool(fac_allclose_with(T(0), T(1), close_options(S(2), S(3), B(4))))))
 FAC__CALL(equal, RS(fac_scalar_bool(fac_equal(T(0), T(1)))))
 FAC__CALL(float_power_any, R(float_power(either(&args[0]), either(&args[1]))))
-FAC__CALL(true_divide, R(fac_div(T(0), T(1))))
-FAC__CALL(true_divide_scalar, R((fac_div_scalar)(T(0), S(1))))
 
 /* clang-format off */
 const fac__op fac__ops_numeric[] = {
@@ -173,8 +171,6 @@ const fac__op fac__ops_numeric[] = {
     {"float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", float_power_any, "The power, in float64."},
     {"float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor", float_power_any, "The power, in float64."},
     {"float_power.Scalar(Scalar self, Tensor exponent) -> Tensor", float_power_any, "The power, in float64."},
-    {"true_divide.Tensor(Tensor self, Tensor other) -> Tensor", true_divide, "self / other"},
-    {"true_divide.Scalar(Tensor self, Scalar other) -> Tensor", true_divide_scalar, "self / other"},
     {0},
 };
 /* clang-format on */
