@@ -24,9 +24,11 @@ FAC_BEGIN
 #define FAC__UNARY_P3(name)                                                                                            \
     FAC_API fac_tensor *fac_##name(fac_tensor *self, double b, double c, double d);                                    \
     FAC_API fac_tensor *fac_##name##_(fac_tensor *self, double b, double c, double d);
-#define FAC_BINARY(name, rule, expr, da, db, doc)                                                                      \
+#define FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                    \
     FAC_API fac_tensor *fac_##name(fac_tensor *self, fac_tensor *other);                                               \
-    FAC_API fac_tensor *fac_##name##_(fac_tensor *self, fac_tensor *other);                                            \
+    FAC_API fac_tensor *fac_##name##_(fac_tensor *self, fac_tensor *other);
+#define FAC_BINARY(name, rule, expr, da, db, doc)                                                                      \
+    FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                        \
     FAC_API fac_tensor *fac_##name##_scalar(fac_tensor *self, fac_scalar other);                                       \
     FAC_API fac_tensor *fac_##name##_scalar_(fac_tensor *self, fac_scalar other);
 #define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc)                                                         \
@@ -136,6 +138,17 @@ FAC_API fac_tensor *fac_zero_(fac_tensor *self);
 FAC_API fac_tensor *fac_clone(fac_tensor *self);
 /* self.to(dtype): self itself if it is of that dtype already. */
 FAC_API fac_tensor *fac_to(fac_tensor *self, fac_dtype dtype);
+/* The same by the dtype's own name, as in x.float(). */
+FAC_API fac_tensor *fac_bool(fac_tensor *self);
+FAC_API fac_tensor *fac_byte(fac_tensor *self);
+FAC_API fac_tensor *fac_char(fac_tensor *self);
+FAC_API fac_tensor *fac_short(fac_tensor *self);
+FAC_API fac_tensor *fac_int(fac_tensor *self);
+FAC_API fac_tensor *fac_long(fac_tensor *self);
+FAC_API fac_tensor *fac_half(fac_tensor *self);
+FAC_API fac_tensor *fac_bfloat16(fac_tensor *self);
+FAC_API fac_tensor *fac_float(fac_tensor *self);
+FAC_API fac_tensor *fac_double(fac_tensor *self);
 /* self if its elements lie in a row, else a copy where they do. */
 FAC_API fac_tensor *fac_contiguous(fac_tensor *self);
 

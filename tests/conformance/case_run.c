@@ -182,38 +182,9 @@ static void pack(run *r, call *k, int first)
 
 static void adapt(run *r, call *k)
 {
-    static const struct {
-        const char *op, *call;
-    } reflected[] = {{"__radd__", "add"},        {"__rsub__", "sub"},         {"__rmul__", "mul"},
-                     {"__rdiv__", "div"},        {"__rpow__", "pow"},         {"__rmod__", "remainder"},
-                     {"__rmatmul__", "matmul"},  {"__rand__", "bitwise_and"}, {"__ror__", "bitwise_or"},
-                     {"__rxor__", "bitwise_xor"}};
-    static const struct {
-        const char *op;
-        fac_dtype dtype;
-    } casts[] = {{"bool", FAC_BOOL},     {"byte", FAC_UINT8},    {"char", FAC_INT8},    {"short", FAC_INT16},
-                 {"int", FAC_INT32},     {"long", FAC_INT64},    {"half", FAC_FLOAT16}, {"bfloat16", FAC_BFLOAT16},
-                 {"float", FAC_FLOAT32}, {"double", FAC_FLOAT64}};
     static const char *const variadic[] = {"block_diag", "broadcast_tensors", "cartesian_prod", "meshgrid", NULL};
     static const char *const sized[] = {"sum_to_size", NULL};
     static const char *const on_copy[] = {"fill", "zero_", "resize_", "resize_as_", NULL};
-    for (size_t i = 0; i < sizeof reflected / sizeof *reflected; i++)
-        if (!strcmp(k->op, reflected[i].op)) {
-            k->op = reflected[i].call;
-            swap(&k->args[0], &k->args[1]);
-            /* Python's __rpow__ makes a new tensor of its argument */
-            if (!strcmp(k->op, "pow") && k->args[0].kind == FAC_VALUE_TENSOR)
-                k->args[0].v.tensor = fac_detach(k->args[0].v.tensor);
-            return;
-        }
-    for (size_t i = 0; i < sizeof casts / sizeof *casts; i++)
-        if (!strcmp(k->op, casts[i].op)) {
-            k->op = "to";
-            k->args[1].kind = FAC_VALUE_DTYPE;
-            k->args[1].v.dtype = casts[i].dtype;
-            k->n_args = 2;
-            return;
-        }
     if (!strcmp(k->op, "where") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
     if (!strcmp(k->op, "einsum") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
     if (!strcmp(k->op, "nn.functional.embedding") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
