@@ -126,12 +126,26 @@ static int find(const char *name, int after)
     return 0;
 }
 
+/* Replaces a second name of an operation ("multiply_.Tensor") by its first ("mul_.Tensor"). */
+static bool replace_alias(char *name, size_t room)
+{
+    size_t base = strcspn(name, ".");
+    for (int i = 0; fac__aliases[i][0]; i++)
+        if (strlen(fac__aliases[i][0]) == base && !strncmp(fac__aliases[i][0], name, base)) {
+            char overload[64];
+            snprintf(overload, sizeof overload, "%s", name + base);
+            snprintf(name, room, "%s%s", fac__aliases[i][1], overload);
+            return true;
+        }
+    return false;
+}
+
 /* The name under which the table has it, in out; false if it has none. */
 static bool resolve(const char *name, char *out, size_t room)
 {
     for (int glue = 1; glue >= 0; glue--) {
         plain_name(name, out, room, glue);
-        if (find(out, 0)) return true;
+        if (find(out, 0) || (replace_alias(out, room) && find(out, 0))) return true;
     }
     return false;
 }
@@ -177,8 +191,22 @@ static bool sound(const fac_value *v)
     }
 }
 
-/* Whether v can be that parameter; loose: numbers stand for tensors and 0-d tensors for numbers. */
-static bool fits(const fac__param *p, const fac_value *v, bool loose, fac_value *out)
+/* The operations that PyTorch lets take a number for a tensor: 2 + x, but not maximum(2, x). */
+static bool takes_numbers(const entry *e)
+{
+    static const char *const names[] = {"add", "sub", "mul", "div", "floor_divide", "copy_"};
+    const char *name = e->op->schema;
+    size_t n = (size_t)e->signature.base_length;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t k = strlen(names[i]);
+        if (!strncmp(name, names[i], k) && (n == k || (n == k + 1 && name[k] == '_'))) return true;
+    }
+    return false;
+}
+
+/* Whether v can be that parameter; loose: 0-d tensors stand for numbers, and where the operation takes them numbers for
+ * tensors. */
+static bool fits(const fac__param *p, const fac_value *v, bool loose, bool numbers, fac_value *out)
 {
     *out = *v;
     if (!sound(v)) return false;
@@ -187,7 +215,7 @@ static bool fits(const fac__param *p, const fac_value *v, bool loose, fac_value 
     switch (p->type) {
     case FAC__P_TENSOR:
         if (v->kind == FAC_VALUE_TENSOR) return true;
-        if (!loose || !number) return false;
+        if (!loose || !number || !numbers) return false;
         out->kind = FAC_VALUE_TENSOR;
         out->v.tensor = fac__own(fac__new_scalar(v->v.scalar));
         return out->v.tensor != NULL;
@@ -246,15 +274,15 @@ static bool bind(const entry *e, const fac_value *args, int n_args, const fac_ke
                  binding *b)
 {
     const fac__signature *s = &e->signature;
-    bool given[FAC__MAX_PARAMS] = {false};
+    bool given[FAC__MAX_PARAMS] = {false}, numbers = loose && takes_numbers(e);
     if (n_args > s->count) return false;
     for (int i = 0; i < n_args; i++) {
-        if (s->params[i].keyword_only || !fits(&s->params[i], &args[i], loose, &b->values[i])) return false;
+        if (s->params[i].keyword_only || !fits(&s->params[i], &args[i], loose, numbers, &b->values[i])) return false;
         given[i] = true;
     }
     for (int k = 0; k < n_kw; k++) {
         int i = keyword_index(s, kw[k].name);
-        if (i < 0 || given[i] || !fits(&s->params[i], &kw[k].value, loose, &b->values[i])) return false;
+        if (i < 0 || given[i] || !fits(&s->params[i], &kw[k].value, loose, numbers, &b->values[i])) return false;
         given[i] = true;
     }
     for (int i = 0; i < s->count; i++) {

@@ -14,6 +14,7 @@ const fac__row_info fac__rows[FAC__ROW_COUNT] = {
 #define FAC_UNARY(name, rule, expr, da, doc)                   [FAC__ROW_##name] = {#name, 1, 1, FAC__##rule, {da}},
 #define FAC_UNARY_P(name, rule, params, n, expr, da, doc)      [FAC__ROW_##name] = {#name, 1 + n, 1, FAC__##rule, {da}},
 #define FAC_BINARY(name, rule, expr, da, db, doc)              [FAC__ROW_##name] = {#name, 2, 2, FAC__##rule, {da, db}},
+#define FAC_BINARY_T(name, rule, expr, da, db, doc)            FAC_BINARY(name, rule, expr, da, db, doc)
 #define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc) [FAC__ROW_##name] = {#name, 3, 3, FAC__##rule, {da, db, dc}},
 #define FAC_HELPER(name, n, expr, da, db, dc, dd)              [FAC__ROW_##name] = {#name, n, n, FAC__SAME, {da, db, dc, dd}},
 #include "facula/pointwise.def"

@@ -390,9 +390,11 @@ static fac_tensor *three(fac__row row, fac_tensor *a, fac_tensor *b, fac_tensor 
 #define DEFINE_P3(name)                                                                                                   \
     fac_tensor *fac_##name(fac_tensor *a, double b, double c, double d) { return with_params(FAC__ROW_##name, a, b, c, d, false); } \
     fac_tensor *fac_##name##_(fac_tensor *a, double b, double c, double d) { return with_params(FAC__ROW_##name, a, b, c, d, true); }
-#define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
+#define FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                       \
     fac_tensor *fac_##name(fac_tensor *a, fac_tensor *b) { return two(FAC__ROW_##name, a, b, false); }                    \
-    fac_tensor *fac_##name##_(fac_tensor *a, fac_tensor *b) { return two(FAC__ROW_##name, a, b, true); }                  \
+    fac_tensor *fac_##name##_(fac_tensor *a, fac_tensor *b) { return two(FAC__ROW_##name, a, b, true); }
+#define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
+    FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                           \
     fac_tensor *(fac_##name##_scalar)(fac_tensor *a, fac_scalar b) { return two_scalar(FAC__ROW_##name, a, b, false); }   \
     fac_tensor *(fac_##name##_scalar_)(fac_tensor *a, fac_scalar b) { return two_scalar(FAC__ROW_##name, a, b, true); }
 #define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc)                                                            \
@@ -409,9 +411,11 @@ static fac_tensor *three(fac__row row, fac_tensor *a, fac_tensor *b, fac_tensor 
 #define FAC_UNARY_P(name, rule, params, n, expr, da, doc)                                                                 \
     FAC__CALL(call_##name, R(with_params(FAC__ROW_##name, T(0), F(1), n > 1 ? F(2) : 0, n > 2 ? F(3) : 0, false)))        \
     FAC__CALL(call_##name##_, R(with_params(FAC__ROW_##name, T(0), F(1), n > 1 ? F(2) : 0, n > 2 ? F(3) : 0, true)))
-#define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
+#define FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                       \
     FAC__CALL(call_##name, R(fac_##name(T(0), T(1))))                                                                     \
-    FAC__CALL(call_##name##_, R(fac_##name##_(T(0), T(1))))                                                               \
+    FAC__CALL(call_##name##_, R(fac_##name##_(T(0), T(1))))
+#define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
+    FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                           \
     FAC__CALL(call_##name##_scalar, R((fac_##name##_scalar)(T(0), S(1))))                                                 \
     FAC__CALL(call_##name##_scalar_, R((fac_##name##_scalar_)(T(0), S(1))))
 #define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc)                                                            \
@@ -426,9 +430,12 @@ const fac__op fac__ops_pointwise[] = {
 #define FAC_UNARY_P(name, rule, params, n, expr, da, doc)                                                                 \
     {#name "(Tensor self, " params ") -> Tensor", call_##name, doc},                                                      \
     {#name "_(Tensor(a!) self, " params ") -> Tensor(a!)", call_##name##_, doc},
+#define TWO(name, overload, doc)                                                                                          \
+    {#name overload "(Tensor self, Tensor other) -> Tensor", call_##name, doc},                                           \
+    {#name "_" overload "(Tensor(a!) self, Tensor other) -> Tensor(a!)", call_##name##_, doc},
+#define FAC_BINARY_T(name, rule, expr, da, db, doc) TWO(name, "", doc)
 #define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
-    {#name ".Tensor(Tensor self, Tensor other) -> Tensor", call_##name, doc},                                             \
-    {#name "_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)", call_##name##_, doc},                                 \
+    TWO(name, ".Tensor", doc)                                                                                             \
     {#name ".Scalar(Tensor self, Scalar other) -> Tensor", call_##name##_scalar, doc},                                    \
     {#name "_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", call_##name##_scalar_, doc},
 #define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc)                                                            \
