@@ -70,6 +70,33 @@ static void test_missing_tensors(void **state)
     fac_clear_error();
 }
 
+/* There is one device, the CPU; by any other name an operation is refused. */
+static void test_unknown_device(void **state)
+{
+    (void)state;
+    static call c;
+    int checked = 0;
+    for (int i = 0; fac_op_schema(i); i++) {
+        fac__signature s;
+        fac__parse_schema(fac_op_schema(i), &s);
+        for (int k = 0; k < s.count; k++)
+            if (s.params[k].type == FAC__P_DEVICE && s.params[k].keyword_only)
+                fac_scope {
+                    variant v = {0, FAC_FLOAT32, false, false, -1};
+                    fac_clear_error();
+                    make_call(fac_op_schema(i), &v, &c);
+                    c.keywords[c.n_keywords++] = (fac_keyword){"device", fac_value_string("cuda")};
+                    assert_int_equal(run(&c, false), -1);
+                    check_clean(&c, -1);
+                    fac_clear_error();
+                    c.keywords[c.n_keywords - 1].value = fac_value_string("cpu");
+                    checked += run(&c, false) > 0;
+                }
+    }
+    fac_clear_error();
+    assert_true(checked > 10);
+}
+
 /* The n-th allocation fails, for each n: an error, or a result that did without. */
 static void test_failed_allocations(void **state)
 {
@@ -97,6 +124,7 @@ int main(void)
         cmocka_unit_test(test_schemas),
         cmocka_unit_test(test_shapes_and_dtypes),
         cmocka_unit_test(test_missing_tensors),
+        cmocka_unit_test(test_unknown_device),
         cmocka_unit_test(test_failed_allocations),
     };
     fac_set_error_handler(NULL);

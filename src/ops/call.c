@@ -210,7 +210,7 @@ static bool fits(const fac__param *p, const fac_value *v, bool loose, bool numbe
 {
     *out = *v;
     if (!sound(v)) return false;
-    if (v->kind == FAC_VALUE_NONE) return p->optional || p->type == FAC__P_IGNORED || p->type == FAC__P_ANY;
+    if (v->kind == FAC_VALUE_NONE) return p->optional || p->type >= FAC__P_DEVICE;
     bool number = v->kind == FAC_VALUE_SCALAR, one = v->kind == FAC_VALUE_TENSOR && fac_numel(v->v.tensor) == 1;
     switch (p->type) {
     case FAC__P_TENSOR:
@@ -248,6 +248,8 @@ static bool fits(const fac__param *p, const fac_value *v, bool loose, bool numbe
     case FAC__P_FLOATS: return v->kind == FAC_VALUE_LIST || v->kind == FAC_VALUE_INTS;
     case FAC__P_STRING: return v->kind == FAC_VALUE_STRING;
     case FAC__P_DTYPE: return v->kind == FAC_VALUE_DTYPE;
+    case FAC__P_DEVICE:
+        return v->kind == FAC_VALUE_STRING && (!strcmp(v->v.string, "cpu") || !strcmp(v->v.string, "cpu:0"));
     case FAC__P_IGNORED:
     case FAC__P_ANY: return true;
     }

@@ -31,7 +31,7 @@ static bool type_of(const char *word, int n, bool list, fac__param_type *type)
         {"MemoryFormat", FAC__P_IGNORED, FAC__P_ANY},
         {"Generator", FAC__P_IGNORED, FAC__P_ANY},
         {"Layout", FAC__P_IGNORED, FAC__P_ANY},
-        {"Device", FAC__P_IGNORED, FAC__P_ANY},
+        {"Device", FAC__P_DEVICE, FAC__P_ANY},
         {"any", FAC__P_ANY, FAC__P_ANY},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)

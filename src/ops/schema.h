@@ -15,7 +15,8 @@ typedef enum fac__param_type {
     FAC__P_FLOATS,
     FAC__P_STRING,
     FAC__P_DTYPE,
-    FAC__P_IGNORED, /* device, layout, memory format, generator: accepted, without effect here */
+    FAC__P_DEVICE,  /* None or "cpu" */
+    FAC__P_IGNORED, /* layout, memory format, generator: accepted, without effect here */
     FAC__P_ANY      /* index parts and other lists: handed through */
 } fac__param_type;
 

@@ -76,6 +76,12 @@ fac_tensor *case_file_tensor(const case_file *f, const char *name, json_t *objec
     fac_dtype dtype = dtype_of(json_string_value(json_object_get(entry, "dtype")));
     fac_dims shape = dims_of(json_object_get(entry, "shape"));
     if (!entry || end > f->size || begin > end) return NULL;
+    if (shape.n <= FAC_MAX_DIMS) {
+        size_t bytes = fac_dtype_size(dtype);
+        for (int i = 0; i < shape.n; i++)
+            bytes *= (size_t)shape.d[i];
+        if (bytes != end - begin) return NULL;
+    }
     fac_tensor *plain = fac_from_array(f->bytes + begin, dtype, shape);
     json_t *strides = json_object_get(object, "strides");
     if (!plain || !strides) return plain;

@@ -1,9 +1,11 @@
 /* Runs recorded PyTorch cases against facula: conformance [OPTION…] PATH…; see --help. */
 #include <argp.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,7 +13,8 @@
 #include "case_run.h"
 
 static struct options {
-    const char *op, *name, *tiers, *json;
+    const char *op, *name, *tiers;
+    FILE *json_file;
     int tier;
     bool verbose;
     char *paths[4096];
@@ -25,6 +28,7 @@ typedef struct row {
 
 static row rows[4096];
 static int n_rows;
+static struct progress *shared;
 
 /* ---- tiers -------------------------------------------------------------------------------------------------- */
 
@@ -53,75 +57,92 @@ static int tier_of(const char *op)
 
 /* ---- one file ----------------------------------------------------------------------------------------------- */
 
-static void run_file(const char *path, row *out, FILE *json)
+/* What a child process that runs a file shares with its parent, which counts what the child did not live to count. */
+typedef struct progress {
+    row r;
+    size_t next; /* the case to run next */
+    char name[128];
+} progress;
+
+static const char *const words[] = {[CASE_PASSED] = "pass", [CASE_FAILED] = "fail", [CASE_SKIPPED] = "skip"};
+
+static void count(row *r, case_result result)
 {
+    *(result == CASE_PASSED ? &r->passed : result == CASE_FAILED ? &r->failed : &r->skipped) += 1;
+}
+
+static void report(const char *op, const char *name, case_result r, const char *why)
+{
+    if (r == CASE_FAILED || (options.verbose && r == CASE_SKIPPED))
+        printf("%s %s: %s\n", r == CASE_FAILED ? "FAIL" : "skip", name, why);
+    else if (options.verbose)
+        printf("ok   %s\n", name);
+    if (options.json_file) {
+        json_t *line = json_pack("{s:s, s:s, s:s, s:s}", "case", name, "op", op, "result", words[r], "why", why);
+        json_dumpf(line, options.json_file, JSON_COMPACT);
+        fputc('\n', options.json_file);
+        json_decref(line);
+    }
+    fflush(NULL);
+}
+
+static void run_file(const char *path, progress *p)
+{
+    enum { SECONDS_A_CASE = 120 };
     case_file f;
     if (!case_file_open(path, &f)) {
-        out->failed++;
+        p->r.failed++;
         case_file_close(&f);
         return;
     }
-    size_t i;
-    json_t *c;
-    json_array_foreach(f.cases, i, c)
-    {
+    for (size_t n = json_array_size(f.cases); p->next < n;) {
+        json_t *c = json_array_get(f.cases, p->next++);
         const char *name = json_string_value(json_object_get(c, "name"));
         char why[1200];
         if (options.name && strcmp(name, options.name)) continue;
+        snprintf(p->name, sizeof p->name, "%s", name);
+        alarm(SECONDS_A_CASE);
         case_result r = case_run(&f, c, why, sizeof why);
-        *(r == CASE_PASSED ? &out->passed : r == CASE_FAILED ? &out->failed : &out->skipped) += 1;
-        if (r == CASE_FAILED || (options.verbose && r == CASE_SKIPPED))
-            printf("%s %s: %s\n", r == CASE_FAILED ? "FAIL" : "skip", name, why);
-        else if (options.verbose)
-            printf("ok   %s\n", name);
-        if (json) {
-            json_t *line = json_pack("{s:s, s:s, s:s, s:s}", "case", name, "op", f.op, "result",
-                                     r == CASE_PASSED   ? "pass"
-                                     : r == CASE_FAILED ? "fail"
-                                                        : "skip",
-                                     "why", why);
-            json_dumpf(line, json, JSON_COMPACT);
-            fputc('\n', json);
-            json_decref(line);
-        }
+        alarm(0);
+        *p->name = 0;
+        count(&p->r, r);
+        report(f.op, name, r, why);
     }
     case_file_close(&f);
 }
 
-/* In a process of its own, so that a crash costs one file and is counted. */
+/* In a process of its own, so that a crash costs one case and is counted; the rest of the file runs in another. */
 static void run_apart(const char *path)
 {
-    row *r = &rows[n_rows];
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    snprintf(r->op, sizeof r->op, "%.*s", (int)(strlen(base) - strlen(".safetensors")), base);
-    r->tier = tier_of(r->op);
-    if ((options.op && strcmp(options.op, r->op)) || (options.tier && r->tier != options.tier)) return;
-    int ends[2];
-    if (pipe(ends)) return;
-    fflush(NULL);
-    pid_t child = fork();
-    if (child == 0) {
-        FILE *json = options.json ? fopen(options.json, "a") : NULL;
-        fac_set_error_handler(NULL);
-        run_file(path, r, json);
-        if (json) fclose(json);
+    row r = {.op = ""};
+    snprintf(r.op, sizeof r.op, "%.*s", (int)(strlen(base) - strlen(".safetensors")), base);
+    r.tier = tier_of(r.op);
+    if ((options.op && strcmp(options.op, r.op)) || (options.tier && r.tier != options.tier)) return;
+    shared->r = r;
+    shared->next = 0;
+    for (bool over = false; !over;) {
+        *shared->name = 0;
         fflush(NULL);
-        ssize_t n = write(ends[1], r, sizeof *r);
-        exit(n == sizeof *r ? 0 : 1);
+        pid_t child = fork();
+        if (child == 0) {
+            fac_set_error_handler(NULL);
+            run_file(path, shared);
+            fflush(NULL);
+            _exit(0);
+        }
+        int status = 0;
+        if (child < 0 || waitpid(child, &status, 0) < 0) return;
+        over = !*shared->name;
+        if (over) break;
+        char why[64];
+        snprintf(why, sizeof why, WIFSIGNALED(status) ? "stopped by signal %d (%s)" : "ended with status %d",
+                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                 WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
+        count(&shared->r, CASE_FAILED);
+        report(r.op, shared->name, CASE_FAILED, why);
     }
-    close(ends[1]);
-    row got;
-    int status = 0;
-    bool whole = read(ends[0], &got, sizeof got) == (ssize_t)sizeof got;
-    close(ends[0]);
-    waitpid(child, &status, 0);
-    if (whole)
-        *r = got;
-    else {
-        printf("FAIL %s: crashed (signal %d)\n", r->op, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-        r->failed++;
-    }
-    n_rows++;
+    if (n_rows < (int)(sizeof rows / sizeof *rows)) rows[n_rows++] = shared->r;
 }
 
 static int by_name(const void *a, const void *b)
@@ -171,7 +192,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'c': options.name = arg; break;
     case 't': options.tier = atoi(arg); break;
     case 'T': options.tiers = arg; break;
-    case 'j': options.json = arg; break;
+    case 'j':
+        options.json_file = fopen(arg, "w");
+        if (!options.json_file) argp_failure(state, 2, errno, "%s", arg);
+        break;
     case 'v': options.verbose = true; break;
     case ARGP_KEY_ARG:
         if (options.n_paths == 4096) argp_error(state, "too many paths");
@@ -190,15 +214,15 @@ int main(int argc, char **argv)
         NULL,        NULL,  NULL};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     if (options.tiers && !read_tiers(options.tiers)) return 2;
-    if (options.json) remove(options.json);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) return perror("conformance"), 2;
     for (int i = 0; i < options.n_paths; i++)
         if (!run_path(options.paths[i])) return 2;
     int passed = 0, failed = 0, skipped = 0, by_tier[4][3] = {{0}};
     printf("\n%-48s %4s %7s %7s %7s\n", "op", "tier", "passed", "failed", "skipped");
     for (int i = 0; i < n_rows; i++) {
         row *r = &rows[i];
-        if (r->failed || r->skipped || options.verbose)
-            printf("%-48s %4d %7d %7d %7d\n", r->op, r->tier, r->passed, r->failed, r->skipped);
+        printf("%-48s %4d %7d %7d %7d\n", r->op, r->tier, r->passed, r->failed, r->skipped);
         passed += r->passed;
         failed += r->failed;
         skipped += r->skipped;
@@ -210,5 +234,6 @@ int main(int argc, char **argv)
     for (int t = 1; t < 4 && n_tiers; t++)
         printf("tier %d: %d passed, %d failed, %d skipped\n", t, by_tier[t][0], by_tier[t][1], by_tier[t][2]);
     printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+    if (passed + failed + skipped == 0) return fprintf(stderr, "no case fits what was asked for\n"), 2;
     return failed ? 1 : 0;
 }
