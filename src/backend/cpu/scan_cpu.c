@@ -2,9 +2,12 @@
  * (PyTorch accumulates floats in double too), and go on line after line, or for several lines at once where lines lie
  * side by side or are short. */
 #include <math.h>
+#include <string.h>
 
 #include "backend/cpu/isa/rows.h"
 #include "backend/reduce.h"
+
+#define INLINE static inline __attribute__((always_inline)) /* so that one line gets loops of its own */
 
 enum {
     BUFFER = 2048,
@@ -50,10 +53,11 @@ static double log_add_exp(double a, double b)
         index[c] = s->index[c];                                                                                        \
     }
 
-static void scan_floats(fac__scan_kind kind, running *s, double *x, int64_t *index, int64_t lines, int64_t rows,
-                        int64_t at)
+INLINE void scan_floats(fac__scan_kind kind, running *s, double *restrict x, int64_t *restrict index, int64_t lines,
+                        int64_t rows, int64_t at)
 {
-    double *v = s->value;
+    double v[LINES];
+    memcpy(v, s->value, (size_t)lines * sizeof *v);
     double start = kind == FAC__CUMPROD ? 1 : kind == FAC__LOGCUMSUMEXP ? -INFINITY : 0;
     for (int64_t c = 0; at == 0 && c < lines; c++)
         v[c] = start;
@@ -64,12 +68,14 @@ static void scan_floats(fac__scan_kind kind, running *s, double *x, int64_t *ind
     case FAC__CUMMAX: EXTREME(isnan(x[c]) || x[c] >= v[c]); break;
     case FAC__CUMMIN: EXTREME(isnan(x[c]) || x[c] <= v[c]);
     }
+    memcpy(s->value, v, (size_t)lines * sizeof *v);
 }
 
-static void scan_integers(fac__scan_kind kind, running *s, int64_t *x, int64_t *index, int64_t lines, int64_t rows,
-                          int64_t at)
+INLINE void scan_integers(fac__scan_kind kind, running *s, int64_t *restrict x, int64_t *restrict index, int64_t lines,
+                          int64_t rows, int64_t at)
 {
-    int64_t *v = s->whole;
+    int64_t v[LINES];
+    memcpy(v, s->whole, (size_t)lines * sizeof *v);
     for (int64_t c = 0; at == 0 && c < lines; c++)
         v[c] = kind == FAC__CUMPROD;
     switch (kind) {
@@ -79,6 +85,7 @@ static void scan_integers(fac__scan_kind kind, running *s, int64_t *x, int64_t *
     case FAC__CUMMAX: EXTREME(x[c] >= v[c]); break;
     case FAC__CUMMIN: EXTREME(x[c] <= v[c]);
     }
+    memcpy(s->whole, v, (size_t)lines * sizeof *v);
 }
 
 static int64_t size_of(const fac__operand *o)
@@ -119,24 +126,35 @@ static void run_unit(const job *j, int64_t unit)
         int64_t i[BUFFER];
     } x;
     int64_t index[BUFFER];
-    running state;
+    running state = {.value = {0}};
     locate(j, unit, at);
 #define STRIDE(o, d) ((d) < 0 ? 0 : (o)->strides[d])
     for (int64_t from = 0; from < n; from += piece) {
         int64_t rows = n - from < piece ? n - from : piece;
-        j->moves->load[j->compute][in->dtype](&x, lines, 1,
-                                              in->data + (at[0] + from * in->strides[a->dim]) * size_of(in),
-                                              in->strides[a->dim], STRIDE(in, j->across), rows, lines);
-        if (j->compute == FAC__I64)
+        const char *start = in->data + (at[0] + from * in->strides[a->dim]) * size_of(in);
+        if (lines == 1) /* moved as one row, and summed in registers */
+            j->moves->load[j->compute][in->dtype](&x, 0, 1, start, 0, in->strides[a->dim], 1, rows);
+        else
+            j->moves->load[j->compute][in->dtype](&x, lines, 1, start, in->strides[a->dim], STRIDE(in, j->across), rows,
+                                                  lines);
+        if (j->compute == FAC__I64 && lines == 1)
+            scan_integers(a->kind, &state, x.i, index, 1, rows, from);
+        else if (j->compute == FAC__I64)
             scan_integers(a->kind, &state, x.i, index, lines, rows, from);
+        else if (lines == 1)
+            scan_floats(a->kind, &state, x.f, index, 1, rows, from);
         else
             scan_floats(a->kind, &state, x.f, index, lines, rows, from);
         for (int o = 0; o < 2; o++) {
             if (!out[o].data || (o == 1 && !indexed)) continue;
             char *to = out[o].data + (at[1 + o] + from * out[o].strides[a->dim]) * size_of(out + o);
             fac__compute type = o ? FAC__I64 : j->compute;
-            j->moves->store[type][out[o].dtype](to, out[o].strides[a->dim], STRIDE(out + o, j->across),
-                                                o ? (const void *)index : &x, lines, 1, rows, lines);
+            const void *values = o ? (const void *)index : &x;
+            if (lines == 1)
+                j->moves->store[type][out[o].dtype](to, 0, out[o].strides[a->dim], values, 0, 1, 1, rows);
+            else
+                j->moves->store[type][out[o].dtype](to, out[o].strides[a->dim], STRIDE(out + o, j->across), values,
+                                                    lines, 1, rows, lines);
         }
     }
 }

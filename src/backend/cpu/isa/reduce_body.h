@@ -32,15 +32,28 @@ INLINE double NAME(add_double)(double a, double b)
 {
     return a + b;
 }
+/* b, unless a is NaN; by bits, as with "? :" the compiler splits a loop into cases. */
+INLINE T NAME(unless_nan)(T a, T b)
+{
+#if FLOATING
+    union {
+        T value;
+        I bits;
+    } x = {a}, y = {b};
+    I mask = -(I)(a != a);
+    y.bits = (x.bits & mask) | (y.bits & ~mask);
+    return y.value;
+#else
+    return (void)a, b;
+#endif
+}
 INLINE T NAME(max)(T a, T b)
 {
-    T r = a > b ? a : b;
-    return IS_NAN(a) ? a : r;
+    return NAME(unless_nan)(a, a > b ? a : b);
 }
 INLINE T NAME(min)(T a, T b)
 {
-    T r = a < b ? a : b;
-    return IS_NAN(a) ? a : r;
+    return NAME(unless_nan)(a, a < b ? a : b);
 }
 
 #define SELF(x, p) (x)
@@ -52,15 +65,16 @@ INLINE T NAME(min)(T a, T b)
 
 /* ---- folds -------------------------------------------------------------------------------------------------- */
 
-/* name_fold: acc[c] = combine(acc[c], map(x[c], p[c])) over rows, eight of them at a time as a tree.
+/* name_fold: acc[c] = combine(acc[c], map(x[c], p[c])) over rows, eight of them at a time as a tree where sums are to be
+ * exact; else row by row, which memory likes better.
  * name_block: the same, where few columns that lie close are folded as if they were many.
  * name_row: one row to one value. */
-#define FOLD(name, ACC, combine, map)                                                                                  \
+#define FOLD(name, ACC, combine, map, tree)                                                                            \
     INLINE void NAME(name##_fold)(ACC *restrict acc, const T *restrict x, int64_t stride, int64_t rows, int64_t cols,  \
                                   const ACC *restrict p)                                                               \
     {                                                                                                                  \
         (void)p;                                                                                                       \
-        for (; rows >= 8; rows -= 8, x += 8 * stride)                                                                  \
+        for (; tree && rows >= 8; rows -= 8, x += 8 * stride)                                                          \
             for (int64_t c = 0; c < cols; c++) {                                                                       \
                 const T *y = x + c, *z = y + 4 * stride;                                                               \
                 ACC a = NAME(combine)(map(y[0], p[c]), map(y[stride], p[c]));                                          \
@@ -154,14 +168,14 @@ INLINE T NAME(min)(T a, T b)
 #define MERGE_MAX(a, b) ((a) > (b) || IS_NAN(a) ? (a) : (b))
 #define MERGE_MIN(a, b) ((a) < (b) || IS_NAN(a) ? (a) : (b))
 
-FOLD(prod, T, mul, SELF)
-FOLD(max, T, max, SELF)
-FOLD(min, T, min, SELF)
-FOLD(squares, T, add, SQUARE)
-FOLD(magnitudes, T, add, MAGNITUDE)
-FOLD(nonzero, T, add, NONZERO)
-FOLD(any, T, max, NONZERO)
-FOLD(all, T, min, NONZERO)
+FOLD(prod, T, mul, SELF, true)
+FOLD(max, T, max, SELF, false)
+FOLD(min, T, min, SELF, false)
+FOLD(squares, T, add, SQUARE, true)
+FOLD(magnitudes, T, add, MAGNITUDE, true)
+FOLD(nonzero, T, add, NONZERO, true)
+FOLD(any, T, max, NONZERO, false)
+FOLD(all, T, min, NONZERO, false)
 SEGMENTS(prod, 1, MERGE_MUL)
 SEGMENTS(max, LOWEST, MERGE_MAX)
 SEGMENTS(min, HIGHEST, MERGE_MIN)
@@ -404,8 +418,8 @@ SUM_SEGMENTS(nansum, true)
 
 /* ---- means and squared differences -------------------------------------------------------------------------- */
 
-FOLD(total, double, add_double, WIDER)
-FOLD(spread, double, add_double, SQUARED_DIFFERENCE)
+FOLD(total, double, add_double, WIDER, true)
+FOLD(spread, double, add_double, SQUARED_DIFFERENCE, true)
 
 /* Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979. */
 INLINE void NAME(merge_mean)(const fac__segment *s, int64_t i, double mean, double squares)
@@ -440,7 +454,7 @@ static void NAME(mean_columns)(const fac__segment *s)
         NAME(merge_mean)(s, i, mean[i], squares[i]);
 }
 #else
-FOLD(add, T, add, SELF)
+FOLD(add, T, add, SELF, true)
 SEGMENTS(add, 0, MERGE_ADD)
 #endif
 

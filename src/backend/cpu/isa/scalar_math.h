@@ -49,6 +49,11 @@ MATH float fmod_f32(float x, float y)
     return __builtin_copysignf(z, x);
 }
 
+MATH double normal_cdf_f64(double x)
+{
+    return 0.5 * (1 + erf(x * 0.70710678118654752));
+}
+
 /* ---- special functions -------------------------------------------------------------------------------------- */
 
 #define FAC__PI 3.14159265358979323846
@@ -323,6 +328,7 @@ FAC__INTEGERS(shift_right, a >> (b < 0 || b > 63 ? 63 : b))
 #define ERF(x) FAC__OR_LIBM(x, erf)(x)
 #define ERFC(x) FAC__OR_LIBM(x, erfc)(x)
 #define ERFINV(x) FAC__OF2(x, erfinv)(x)
+#define NORMAL_CDF(x) FAC__OF2(x, normal_cdf)(x)
 #define LGAMMA(x) FAC__OF2(x, lgamma)(x)
 #define DIGAMMA(x) FAC__OF2(x, digamma)(x)
 #define POLYGAMMA(n, x) FAC__OF2(x, polygamma)(n, x)
