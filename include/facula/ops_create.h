@@ -41,6 +41,11 @@ FAC_API fac_tensor *fac_full_with(fac_dims shape, fac_scalar value, fac_create_o
 FAC_API fac_tensor *fac_scalar_tensor_with(fac_scalar value, fac_create_options options);
 /* n by m, 1 on the diagonal. */
 FAC_API fac_tensor *fac_eye_with(int64_t n, int64_t m, fac_create_options options);
+/* empty with other strides (in elements, not negative): element [i, j] lies at i * stride[0] + j * stride[1]. Strides
+ * may overlap. */
+FAC_API fac_tensor *fac_empty_strided_with(fac_dims size, fac_dims stride, fac_create_options options);
+#define fac_empty_strided(size, stride, ...)                                                                           \
+    fac_empty_strided_with(size, stride, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_empty(shape, ...) fac_empty_with(shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_zeros(shape, ...) fac_zeros_with(shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_ones(shape, ...) fac_ones_with(shape, FAC_OPTIONS(fac_create_options, __VA_ARGS__))

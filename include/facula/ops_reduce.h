@@ -139,5 +139,28 @@ FAC_API fac_tensor *fac_cummax(fac_tensor *self, int64_t dim, fac_tensor **indic
 FAC_API fac_tensor *fac_cummin(fac_tensor *self, int64_t dim, fac_tensor **indices);
 FAC_API fac_tensor *fac_logcumsumexp(fac_tensor *self, int64_t dim);
 
+/* ---- ragged segments (segment.c) ------------------------------------------------------------------------------- */
+
+typedef struct fac_segment_options {
+    fac_tensor *lengths; /* integers: how long the segments are that follow each other along axis; */
+    fac_tensor *offsets; /* or where they begin, and where the last one ends: one more than there are segments */
+    int64_t axis;        /* 0. lengths and offsets have a dimension for it and for each one before it */
+    bool unsafe;         /* skip the check that lengths are not negative and fill the axis */
+    fac_scalar initial;  /* what each segment starts from; none: 0, 1, -inf or inf, and NaN for the mean of nothing */
+} fac_segment_options;
+static inline fac_segment_options fac_segment_options_defaults(void)
+{
+    fac_segment_options o;
+    o.lengths = o.offsets = NULL;
+    o.axis = 0;
+    o.unsafe = false;
+    o.initial = fac_scalar_none();
+    return o;
+}
+/* "sum", "mean", "max", "min" or "prod" of each segment of floats. */
+FAC_API fac_tensor *fac_segment_reduce_with(fac_tensor *data, const char *reduce, fac_segment_options options);
+#define fac_segment_reduce(x, reduce, ...)                                                                             \
+    fac_segment_reduce_with(x, reduce, FAC_OPTIONS(fac_segment_options, __VA_ARGS__))
+
 FAC_END
 #endif

@@ -110,5 +110,38 @@ FAC_API fac_tensor *fac_bincount(fac_tensor *self, fac_tensor *weights, int64_t 
 /* Counts of floats in `bins` equal bins between min and max, both 0: of the data. The result has self's dtype. */
 FAC_API fac_tensor *fac_histc(fac_tensor *self, int64_t bins, double min, double max);
 
+/* ---- histograms with edges (histogram.c) ----------------------------------------------------------------------- */
+
+typedef struct fac_histogram_options {
+    const double *range;    /* low and high, one pair for each dimension; NULL: the least and the greatest value */
+    fac_tensor *weight;     /* what each value counts; NULL: 1 */
+    bool density;           /* scaled so that its integral is 1 */
+    fac_tensor **edges;     /* histogram: gets the edges, one more than there are bins; may be NULL */
+    fac_tensor_list *lists; /* histogramdd: gets them of all dimensions, in memory of the scope; may be NULL */
+} fac_histogram_options;
+static inline fac_histogram_options fac_histogram_options_defaults(void)
+{
+    fac_histogram_options o;
+    o.range = NULL;
+    o.weight = NULL;
+    o.density = false;
+    o.edges = NULL;
+    o.lists = NULL;
+    return o;
+}
+/* How many float32 or float64 values of self, of any shape, lie in each bin, as floats; values on an edge count in the
+ * bin that begins there, but for the last edge. Equal bins, or between edges that are given, rising. */
+FAC_API fac_tensor *fac_histogram_with(fac_tensor *self, int64_t bins, fac_histogram_options options);
+FAC_API fac_tensor *fac_histogram_edges_with(fac_tensor *self, fac_tensor *edges, fac_histogram_options options);
+#define fac_histogram(x, bins, ...) fac_histogram_with(x, bins, FAC_OPTIONS(fac_histogram_options, __VA_ARGS__))
+#define fac_histogram_edges(x, edges, ...)                                                                             \
+    fac_histogram_edges_with(x, edges, FAC_OPTIONS(fac_histogram_options, __VA_ARGS__))
+/* The same of points: self is [..., D], the result has a dimension for each coordinate. weight is [...]. */
+FAC_API fac_tensor *fac_histogramdd_with(fac_tensor *self, fac_dims bins, fac_histogram_options options);
+FAC_API fac_tensor *fac_histogramdd_edges_with(fac_tensor *self, fac_tensor_list edges, fac_histogram_options options);
+#define fac_histogramdd(x, bins, ...) fac_histogramdd_with(x, bins, FAC_OPTIONS(fac_histogram_options, __VA_ARGS__))
+#define fac_histogramdd_edges(x, edges, ...)                                                                           \
+    fac_histogramdd_edges_with(x, edges, FAC_OPTIONS(fac_histogram_options, __VA_ARGS__))
+
 FAC_END
 #endif

@@ -96,7 +96,7 @@ const char *fac_op_doc(int i)
 static void plain_name(const char *name, char *out, size_t room, bool glue)
 {
     static const char *const dropped[] = {"torch.", "aten.", "aten::", "nn.functional.", "Tensor.", "ops."};
-    static const char *const glued[] = {"special.", "linalg."};
+    static const char *const glued[] = {"special.", "linalg.", "fft.", "masked."};
     for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
         if (!strncmp(name, dropped[i], strlen(dropped[i]))) {
             name += strlen(dropped[i]);

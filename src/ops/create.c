@@ -75,6 +75,36 @@ fac_tensor *fac_empty_with(fac_dims shape, fac_create_options options)
     return fac__created(fac__new_shaped(shape, options.dtype, fac_get_default_dtype()), options);
 }
 
+fac_tensor *fac_empty_strided_with(fac_dims size, fac_dims stride, fac_create_options options)
+{
+    FAC__OP("empty_strided");
+    if (!fac__dims_fit(size) || !fac__dims_fit(stride)) return NULL;
+    if (size.n != stride.n)
+        return fac__runtime_error("dimensionality of sizes (%d) must match dimensionality of strides (%d)", size.n,
+                                  stride.n);
+    if (fac__shape_numel(size.n, size.d) < 0) return NULL;
+    int64_t room = 1; /* how far the last element reaches */
+    bool fits = true;
+    for (int d = 0; d < size.n; d++) {
+        int64_t reach = 0;
+        fits = fits && stride.d[d] >= 0 &&
+               !(size.d[d] && __builtin_mul_overflow(size.d[d] - 1, stride.d[d], &reach)) &&
+               !__builtin_add_overflow(room, reach, &room);
+    }
+    for (int d = 0; d < size.n; d++)
+        if (!size.d[d]) room = 0;
+    if (!fits)
+        return fac__runtime_error("Storage size calculation overflowed with sizes=%s and strides=%s",
+                                  fac__shape_text(size.n, size.d), fac__shape_text(stride.n, stride.d));
+    fac_tensor *t = fac__new_shaped(fac_dims_one(room), options.dtype, fac_get_default_dtype());
+    if (!t) return NULL;
+    t->ndim = (int8_t)size.n;
+    memcpy(t->shape, size.d, sizeof t->shape);
+    memcpy(t->strides, stride.d, sizeof t->strides);
+    fac__update_layout(t);
+    return fac__created(t, options);
+}
+
 fac_tensor *fac_zeros_with(fac_dims shape, fac_create_options options)
 {
     FAC__OP("zeros");
@@ -361,6 +391,7 @@ fac_tensor *fac_resize_as_(fac_tensor *self, fac_tensor *other)
 #define O(i) ((fac_create_options){.dtype = DT(i)})
 
 FAC__CALL(empty, R(fac_empty_with(L(0), O(1))))
+FAC__CALL(empty_strided, R(fac_empty_strided_with(L(0), L(1), O(2))))
 FAC__CALL(zeros, R(fac_zeros_with(L(0), O(1))))
 FAC__CALL(ones, R(fac_ones_with(L(0), O(1))))
 FAC__CALL(full, R(fac_full_with(L(0), S(1), O(2))))
@@ -381,6 +412,7 @@ FAC__CALL(triu_indices, R(fac_triu_indices_with(I(0), I(1), I(2), O(3))))
 /* new_zeros and its kin: self's dtype unless another is given */
 #define NEW(i) ((fac_create_options){.dtype = GIVEN(i) ? DT(i) : fac_dtype_of(T(0))})
 FAC__CALL(new_empty, R(fac_empty_with(L(1), NEW(2))))
+FAC__CALL(new_empty_strided, R(fac_empty_strided_with(L(1), L(2), NEW(3))))
 FAC__CALL(new_zeros, R(fac_zeros_with(L(1), NEW(2))))
 FAC__CALL(new_ones, R(fac_ones_with(L(1), NEW(2))))
 FAC__CALL(new_full, R(fac_full_with(L(1), S(2), NEW(3))))
@@ -394,6 +426,8 @@ FAC__CALL(resize_as_, R(fac_resize_as_(T(0), T(1))))
 
 const fac__op fac__ops_create[] = {
     {"empty.memory_format(int[] size, *, " KEYWORDS_LIKE ") -> Tensor", empty, "Undefined contents."},
+    {"empty_strided(int[] size, int[] stride, *, " KEYWORDS ") -> Tensor", empty_strided,
+     "Undefined contents, elements so far apart."},
     {"zeros(int[] size, *, " KEYWORDS ") -> Tensor", zeros, "All 0."},
     {"ones(int[] size, *, " KEYWORDS ") -> Tensor", ones, "All 1."},
     {"full(int[] size, Scalar fill_value, *, " KEYWORDS ") -> Tensor", full, "All fill_value."},
@@ -404,6 +438,8 @@ const fac__op fac__ops_create[] = {
     {"full_like(Tensor self, Scalar fill_value, *, " KEYWORDS_LIKE ") -> Tensor", full_like,
      "All fill_value, in self's shape."},
     {"new_empty(Tensor self, int[] size, *, " KEYWORDS ") -> Tensor", new_empty, "empty, of self's dtype."},
+    {"new_empty_strided(Tensor self, int[] size, int[] stride, *, " KEYWORDS ") -> Tensor", new_empty_strided,
+     "empty_strided, of self's dtype."},
     {"new_zeros(Tensor self, int[] size, *, " KEYWORDS ") -> Tensor", new_zeros, "zeros, of self's dtype."},
     {"new_ones(Tensor self, int[] size, *, " KEYWORDS ") -> Tensor", new_ones, "ones, of self's dtype."},
     {"new_full(Tensor self, int[] size, Scalar fill_value, *, " KEYWORDS ") -> Tensor", new_full,

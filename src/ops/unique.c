@@ -185,8 +185,10 @@ fac_tensor *fac_unique_consecutive_with(fac_tensor *self, fac_unique_options opt
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-/* Three results, empty ones for those not asked for, as PyTorch's operators give them. */
-static int by_name(fac_tensor *x, bool sort, int64_t dim, bool want_inverse, bool want_counts, fac_value *results)
+/* The results that were asked for, as PyTorch's functions give them; all: three, with empty ones for the others, as
+ * its operators do. */
+static int by_name(fac_tensor *x, bool sort, int64_t dim, bool want_inverse, bool want_counts, bool all,
+                   fac_value *results)
 {
     fac_tensor *inverse = NULL, *counts = NULL;
     fac_unique_options o = fac_unique_options_defaults();
@@ -194,29 +196,31 @@ static int by_name(fac_tensor *x, bool sort, int64_t dim, bool want_inverse, boo
     if (want_inverse) o.inverse = &inverse;
     if (want_counts) o.counts = &counts;
     int64_t none = 0;
-    results[0] = fac__value_tensor(sort ? fac_unique_with(x, o) : fac_unique_consecutive_with(x, o));
-    results[1] = fac__value_tensor(o.inverse ? inverse : fac__own(fac__new(FAC_INT64, 1, &none)));
-    results[2] = fac__value_tensor(o.counts ? counts : fac__own(fac__new(FAC_INT64, 1, &none)));
-    return 3;
+    int count = 0;
+    R(sort ? fac_unique_with(x, o) : fac_unique_consecutive_with(x, o));
+    if (want_inverse || all) R(want_inverse ? inverse : fac__own(fac__new(FAC_INT64, 1, &none)));
+    if (want_counts || all) R(want_counts ? counts : fac__own(fac__new(FAC_INT64, 1, &none)));
+    return count;
 }
 #define DIM(i) (GIVEN(i) ? I(i) : FAC_ALL_DIMS)
 
-FAC__CALL(unique2, count = by_name(T(0), true, FAC_ALL_DIMS, B(2), B(3), results))
-FAC__CALL(unique1, count = by_name(T(0), true, FAC_ALL_DIMS, B(2), false, results) - 1)
-FAC__CALL(unique_dim, count = by_name(T(0), true, I(1), B(3), B(4), results))
-FAC__CALL(consecutive, count = by_name(T(0), false, DIM(3), B(1), B(2), results))
+FAC__CALL(unique_call, count = by_name(T(0), true, DIM(4), B(2), B(3), false, results))
+FAC__CALL(unique2, count = by_name(T(0), true, FAC_ALL_DIMS, B(2), B(3), true, results))
+FAC__CALL(unique1, count = by_name(T(0), true, FAC_ALL_DIMS, B(2), false, true, results) - 1)
+FAC__CALL(unique_dim, count = by_name(T(0), true, I(1), B(3), B(4), true, results))
+FAC__CALL(consecutive, count = by_name(T(0), false, DIM(3), B(1), B(2), false, results))
+FAC__CALL(consecutive_all, count = by_name(T(0), false, DIM(3), B(1), B(2), true, results))
+FAC__CALL(consecutive_dim, count = by_name(T(0), false, I(1), B(2), B(3), true, results))
 
+/* clang-format off */
 const fac__op fac__ops_unique[] = {
-    {"_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", unique1,
-     "Every value once."},
-    {"_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, "
-     "Tensor)",
-     unique2, "Every value once, where each element went, and how often each occurs."},
-    {"unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> "
-     "(Tensor, Tensor, Tensor)",
-     unique_dim, "Every slice along dim once."},
-    {"unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> "
-     "(Tensor, Tensor, Tensor)",
-     consecutive, "What differs from the one before."},
+    {"unique(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False, int? dim=None) -> Tensor[]", unique_call, "Every value, or slice along dim, once; and, if asked for, where each went and how often each occurs."},
+    {"_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)", unique1, "Every value once."},
+    {"_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", unique2, "Every value once, where each element went, and how often each occurs."},
+    {"unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", unique_dim, "Every slice along dim once."},
+    {"unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> Tensor[]", consecutive, "What differs from the one before."},
+    {"unique_consecutive.default(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)", consecutive_all, "The same with all three results, as aten's."},
+    {"unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)", consecutive_dim, "Slices along dim that differ from the one before."},
     {0},
 };
+/* clang-format on */
