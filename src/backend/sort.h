@@ -56,4 +56,17 @@ typedef struct fac__bin_args {
 } fac__bin_args;
 extern const fac__kernel fac__k_bin;
 
+/* The same in several dimensions, with edges: counts, an array of bins[0] by bins[1] and so on, += the weight (NULL: 1)
+ * of each point. A point with a coordinate outside is left out, the last edge is inside; a NaN is taken for it. */
+typedef struct fac__histogram_args {
+    fac_dtype dtype; /* of x, edges and weights: float32 or float64 */
+    int64_t count;
+    int dims;
+    int64_t bins[FAC_MAX_DIMS];
+    const void *edges[FAC_MAX_DIMS]; /* bins + 1 each, rising */
+    const void *x, *weights;         /* [count, dims], [count] */
+    double *counts;                  /* zeroed before */
+} fac__histogram_args;
+extern const fac__kernel fac__k_histogram;
+
 #endif

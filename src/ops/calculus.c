@@ -201,7 +201,8 @@ fac_tensor_list fac_gradient_with(fac_tensor *self, fac_gradient_options options
 /* 0 <= dim < ndim, or -1 after an error. */
 static int sample_dim(const char *op, const fac_tensor *y, int64_t dim)
 {
-    if (!y->ndim) return fac__index_error("Dimension specified as %lld but tensor has no dimensions", (long long)dim), -1;
+    if (!y->ndim)
+        return fac__index_error("Dimension specified as %lld but tensor has no dimensions", (long long)dim), -1;
     int d = fac__wrap_dim(dim, y->ndim);
     if (d >= 0 && y->dtype == FAC_BOOL)
         return fac__runtime_error("%s: received a bool input for `y`, but bool is not supported", op), -1;
@@ -285,8 +286,8 @@ fac_tensor *fac_cumulative_trapezoid_x(fac_tensor *y, fac_tensor *x, int64_t dim
     int d = sample_dim("cumulative_trapezoid", y, dim);
     if (d < 0) return NULL;
     if (!y->shape[d]) return integral_of_nothing(y, d, true);
-    fac_tensor *h = steps("cumulative_trapezoid", x, y, d), *areas = h ? fac_mul(over(h, 2), pair_sums(y, d)) : NULL;
-    return areas ? fac_cumsum(areas, d, FAC_DTYPE_NONE) : NULL;
+    fac_tensor *h = steps("cumulative_trapezoid", x, y, d), *areas = h ? fac_mul(pair_sums(y, d), h) : NULL;
+    return areas ? fac_cumsum(over(areas, 2), d, FAC_DTYPE_NONE) : NULL;
 }
 
 /* ---- by name ------------------------------------------------------------------------------------------------- */

@@ -183,7 +183,7 @@ fac_tensor *fac_histc(fac_tensor *self, int64_t bins, double min, double max)
     FAC__OP("histc");
     FAC__NEED(self);
     fac_dtype dtype = (fac_dtype)self->dtype;
-    if (dtype != FAC_FLOAT32 && dtype != FAC_FLOAT64)
+    if (!fac_dtype_is_floating(dtype) || dtype == FAC_FLOAT16)
         return fac__runtime_error("\"histogram_cpu\" not implemented for '%s'", fac__dtype_word(dtype));
     if (bins < 1)
         return fac__runtime_error("torch.histogram(): bins must be > 0, but got %lld for dimension 0", (long long)bins);

@@ -210,7 +210,7 @@ static void bin(const void *args)
     const fac__bin_args *a = args;
     size_t size = fac_dtype_size(a->dtype), weight = fac_dtype_size(a->weight_dtype),
            count = fac_dtype_size(a->count_dtype);
-    bool floating = fac_dtype_is_floating(a->dtype), single = a->dtype == FAC_FLOAT32;
+    bool floating = fac_dtype_is_floating(a->dtype), single = a->dtype != FAC_FLOAT64;
     for (int64_t i = 0; i < a->count; i++) {
         const char *at = (const char *)a->x + (size_t)i * size;
         int64_t b;
