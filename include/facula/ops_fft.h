@@ -11,7 +11,7 @@
 #ifndef FACULA_OPS_FFT_H
 #define FACULA_OPS_FFT_H
 
-#include "facula/tensor.h"
+#include "facula/ops_view.h"
 
 FAC_BEGIN
 
@@ -20,7 +20,7 @@ FAC_BEGIN
  * A real input stands for a complex one without imaginary parts. */
 
 typedef struct fac_fft_options {
-    int64_t n;        /* size of the result along dim; 0: 2 (size - 1) */
+    int64_t n;        /* size of the result along dim; FAC_OPEN: 2 (size - 1) */
     int64_t dim;      /* -1 */
     fac_dims s;       /* irfft2, irfftn, hfft2, hfftn: sizes of the result along dims; not given, or -1: the default */
     fac_dims dims;    /* and these dims: the last two for irfft2 and hfft2; else all, or as many last ones as s has */
@@ -30,7 +30,7 @@ typedef struct fac_fft_options {
 static inline fac_fft_options fac_fft_options_defaults(void)
 {
     fac_fft_options o;
-    o.n = 0;
+    o.n = FAC_OPEN;
     o.dim = -1;
     o.s = o.dims = fac_dims_make(-1, NULL);
     o.norm = NULL;
@@ -72,19 +72,19 @@ FAC_API fac_tensor *fac_fft_c2r(fac_tensor *self, fac_dims dims, int normalizati
 /* ---- short-time transforms (stft.c) ---------------------------------------------------------------------------- */
 
 typedef struct fac_stft_options {
-    int64_t hop_length;   /* from frame to frame; 0: n_fft / 4 */
-    int64_t win_length;   /* 0: n_fft */
+    int64_t hop_length;   /* from frame to frame; FAC_OPEN: n_fft / 4 */
+    int64_t win_length;   /* FAC_OPEN: n_fft */
     fac_tensor *window;   /* 1-d, win_length long; NULL: ones */
     bool center;          /* true: frame t is centred at t * hop_length, the signal padded by n_fft / 2 at both ends */
     const char *pad_mode; /* "reflect" */
     bool normalized;      /* false: no scaling; else by the root of n_fft */
     bool onesided;        /* true: the first n_fft / 2 + 1 frequencies */
-    int64_t length;       /* istft: of the result; 0: all there is */
+    int64_t length;       /* istft: of the result; FAC_OPEN: all there is */
 } fac_stft_options;
 static inline fac_stft_options fac_stft_options_defaults(void)
 {
     fac_stft_options o;
-    o.hop_length = o.win_length = o.length = 0;
+    o.hop_length = o.win_length = o.length = FAC_OPEN;
     o.window = NULL;
     o.center = o.onesided = true;
     o.pad_mode = "reflect";
