@@ -87,8 +87,7 @@ fac_tensor *fac_empty_strided_with(fac_dims size, fac_dims stride, fac_create_op
     bool fits = true;
     for (int d = 0; d < size.n; d++) {
         int64_t reach = 0;
-        fits = fits && stride.d[d] >= 0 &&
-               !(size.d[d] && __builtin_mul_overflow(size.d[d] - 1, stride.d[d], &reach)) &&
+        fits = fits && stride.d[d] >= 0 && !(size.d[d] && __builtin_mul_overflow(size.d[d] - 1, stride.d[d], &reach)) &&
                !__builtin_add_overflow(room, reach, &room);
     }
     for (int d = 0; d < size.n; d++)
