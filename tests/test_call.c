@@ -47,11 +47,30 @@ static void test_missing_arguments(void **state)
     }
 }
 
+/* Second names of operations stand for all their overloads. */
+static void test_aliases(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_value two = fac_value_scalar(fac_scalar_int(2)), results[2];
+        fac_value pair[] = {fac_value_tensor(fac_literal("[[1, 2, 3], [4, 5, 6]]")), two};
+        assert_int_equal(fac_call("torch.multiply", pair, 2, NULL, 0, results, 2), 1);
+        check_values(results[0].v.tensor, "[[2, 4, 6], [8, 10, 12]]");
+        assert_int_equal(fac_call("subtract.Scalar", pair, 2, NULL, 0, results, 2), 1);
+        assert_int_equal(fac_call("subtract_", pair, 2, NULL, 0, results, 2), 1);
+        assert_ptr_equal(results[0].v.tensor, pair[0].v.tensor);
+        assert_true(fac_op_exists("fft.irfft") && fac_op_exists("Tensor.arccos_") && fac_op_exists("clip.Tensor"));
+        assert_false(fac_op_exists("multiply__") || fac_op_exists("multiply.none") || fac_op_exists("irfft"));
+        expect_error(call("multipli", two), "there is no operation 'multipli'");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unsound_values),
         cmocka_unit_test(test_missing_arguments),
+        cmocka_unit_test(test_aliases),
     };
     fac_set_error_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

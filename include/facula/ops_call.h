@@ -42,7 +42,7 @@ struct fac_value {
 /* A call of an operation by its name.
  *
  * name: PyTorch's, with or without overload and namespace: "add", "add.Tensor", "nn.functional.relu", "linalg.vector_norm",
- * "aten.mm". Among overloads the first that the arguments fit is taken. Arguments are given by position, then by keyword;
+ * "aten.mm"; torch's second names ("multiply", "arccos") too. Among overloads the first that the arguments fit is taken. Arguments are given by position, then by keyword;
  * defaults are filled in from the schema. Numbers keep their kind: 2 and 2.0 promote differently. */
 typedef struct fac_keyword {
     const char *name;
