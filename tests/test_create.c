@@ -338,6 +338,41 @@ static void test_random_errors(void **state)
     expect_error(fac_uniform_(NULL, 0, 1), "must not be NULL");
 }
 
+/* Values are PyTorch 1.13's. */
+static void test_windows(void **state)
+{
+    (void)state;
+    fac_scope {
+        check_values(fac_hann_window(4), "[0, 0.5, 1, 0.5]");
+        check_values(fac_hamming_window(5), "[0.08, 0.3978521824, 0.9121478796, 0.9121478796, 0.3978521824]");
+        check_values(fac_hamming_window(3, .periodic = false, .alpha = 0.5, .beta = 0.25), "[0.25, 0.75, 0.25]");
+        check_values(fac_blackman_window(4), "[0, 0.34, 1, 0.34]");
+        check_values(fac_bartlett_window(5, .periodic = false), "[0, 0.5, 1, 0.5, 0]");
+        check_values(fac_kaiser_window(5), "[5.2773e-05, 0.1017197147, 0.7929394245, 0.7929394245, 0.1017197147]");
+        check_values(fac_kaiser_window(5, .periodic = false, .beta = 3),
+                     "[0.2048847377, 0.7269254923, 1, 0.7269254923, 0.2048847377]");
+        check_values(fac_hann_window(1, .dtype = FAC_FLOAT64), "[1]");
+        assert_int_equal(fac_numel(fac_kaiser_window(0)), 0);
+        expect_error(fac_hann_window(-1), "requires non-negative window_length, got window_length=-1");
+        expect_error(fac_hann_window(3, .dtype = FAC_INT64), "hann_window expects floating point dtypes");
+    }
+}
+
+static void test_strided(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = fac_empty_strided(FAC_SHAPE(2, 3), FAC_DIMS(1, 4));
+        assert_int_equal(fac_strides(x).d[1], 4);
+        fac_fill_(x, 2);
+        check_values(x, "[[2, 2, 2], [2, 2, 2]]");
+        assert_int_equal(fac_numel(fac_empty_strided(FAC_SHAPE(2, 0), FAC_DIMS(INT64_MAX, 1))), 0);
+        expect_error(fac_empty_strided(FAC_SHAPE(2, 3), FAC_DIMS(1)), "must match dimensionality of strides (1)");
+        expect_error(fac_empty_strided(FAC_SHAPE(2, 3), FAC_DIMS(-1, 2)), "Storage size calculation overflowed");
+        expect_error(fac_empty_strided(FAC_SHAPE(3, 3), FAC_DIMS(INT64_MAX, 2)), "Storage size calculation overflowed");
+    }
+}
+
 int main(void)
 {
     fac_set_error_handler(NULL);
@@ -347,7 +382,8 @@ int main(void)
         cmocka_unit_test(test_ranges),          cmocka_unit_test(test_range_errors),
         cmocka_unit_test(test_recorded_random), cmocka_unit_test(test_generators),
         cmocka_unit_test(test_roundings),       cmocka_unit_test(test_random_gradients),
-        cmocka_unit_test(test_random_errors),
+        cmocka_unit_test(test_random_errors),   cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_strided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

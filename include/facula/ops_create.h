@@ -90,6 +90,36 @@ FAC_API fac_tensor *fac_triu_indices_with(int64_t row, int64_t col, int64_t offs
 #define fac_triu_indices(row, col, offset, ...)                                                                        \
     fac_triu_indices_with(row, col, offset, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 
+/* ---- windows of signals (signal_windows.c) ---------------------------------------------------------------------- */
+
+typedef struct fac_window_options {
+    bool periodic;      /* true: the window is a period of its continuation; false: symmetric */
+    double alpha, beta; /* hamming: alpha - beta cos, 0.54 and 0.46; kaiser: beta 12 */
+    fac_dtype dtype;    /* floating; NONE: the default one */
+    bool requires_grad;
+} fac_window_options;
+static inline fac_window_options fac_window_options_defaults(void)
+{
+    fac_window_options o;
+    o.periodic = true;
+    o.alpha = o.beta = -1; /* the function's own */
+    o.dtype = FAC_DTYPE_NONE;
+    o.requires_grad = false;
+    return o;
+}
+/* The usual bells of that length: 1-d, at most 1. F. J. Harris, On the use of windows for harmonic analysis with the
+ * discrete Fourier transform, Proc. IEEE 66, 1978. */
+FAC_API fac_tensor *fac_bartlett_window_with(int64_t window_length, fac_window_options options);
+FAC_API fac_tensor *fac_blackman_window_with(int64_t window_length, fac_window_options options);
+FAC_API fac_tensor *fac_hamming_window_with(int64_t window_length, fac_window_options options);
+FAC_API fac_tensor *fac_hann_window_with(int64_t window_length, fac_window_options options);
+FAC_API fac_tensor *fac_kaiser_window_with(int64_t window_length, fac_window_options options);
+#define fac_bartlett_window(n, ...) fac_bartlett_window_with(n, FAC_OPTIONS(fac_window_options, __VA_ARGS__))
+#define fac_blackman_window(n, ...) fac_blackman_window_with(n, FAC_OPTIONS(fac_window_options, __VA_ARGS__))
+#define fac_hamming_window(n, ...) fac_hamming_window_with(n, FAC_OPTIONS(fac_window_options, __VA_ARGS__))
+#define fac_hann_window(n, ...) fac_hann_window_with(n, FAC_OPTIONS(fac_window_options, __VA_ARGS__))
+#define fac_kaiser_window(n, ...) fac_kaiser_window_with(n, FAC_OPTIONS(fac_window_options, __VA_ARGS__))
+
 /* ---- C arrays ----------------------------------------------------------------------------------------------- */
 
 /* A copy of an array of that dtype's elements, row-major: fac_from_array(data, FAC_FLOAT32, FAC_SHAPE(2, 3)). */
