@@ -358,6 +358,28 @@ static void test_windows(void **state)
     }
 }
 
+/* What PyTorch 1.13 draws after manual_seed(7). */
+static void test_multinomial(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *w = fac_literal("[[0.1, 3, 0, 2, 1], [5, 1, 1, 0, 0.5]]");
+        fac_manual_seed(7);
+        fac_tensor *few = fac_multinomial(w, 3, false), *one = fac_multinomial(w, 1, false);
+        fac_tensor *many = fac_multinomial(w, 8, true);
+        fac_tensor *vector = fac_multinomial(fac_to(fac_select(w, 0, 0), FAC_FLOAT64), 12, true);
+        check_values(few, "[[1, 3, 4], [1, 0, 2]]");
+        check_values(one, "[[3], [1]]");
+        check_values(many, "[[4, 4, 3, 1, 4, 3, 4, 4], [0, 4, 0, 0, 0, 1, 0, 0]]");
+        check_values(vector, "[1, 1, 3, 1, 1, 4, 1, 1, 1, 1, 3, 1]");
+        expect_error(fac_multinomial(w, 6, false), "without replacement");
+        expect_error(fac_multinomial(fac_neg(w), 1, false), "probability tensor contains either");
+        expect_error(fac_multinomial(fac_zeros(FAC_SHAPE(3)), 2, true), "sum of probabilities <= 0");
+        expect_error(fac_multinomial(fac_zeros(FAC_SHAPE()), 2, true), "prob_dist must be 1 or 2 dim");
+        assert_int_equal(fac_numel(fac_multinomial(fac_zeros(FAC_SHAPE(0, 3)), 2, false)), 0);
+    }
+}
+
 static void test_strided(void **state)
 {
     (void)state;
@@ -383,7 +405,7 @@ int main(void)
         cmocka_unit_test(test_recorded_random), cmocka_unit_test(test_generators),
         cmocka_unit_test(test_roundings),       cmocka_unit_test(test_random_gradients),
         cmocka_unit_test(test_random_errors),   cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_strided),
+        cmocka_unit_test(test_strided),         cmocka_unit_test(test_multinomial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,6 +171,13 @@ FAC_API fac_tensor *fac_normal_tensor_with(fac_tensor *mean, fac_tensor *std, fa
 #define fac_normal_tensor(mean, std, ...)                                                                              \
     fac_normal_tensor_with(mean, std, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 
+/* num_samples numbers of categories, int64, drawn by the weights (not negative, and not all 0) in a vector or in each row
+ * of a matrix; without replacement each at most once. Keyword generator. */
+FAC_API fac_tensor *fac_multinomial_with(fac_tensor *self, int64_t num_samples, bool replacement,
+                                         fac_create_options options);
+#define fac_multinomial(x, num_samples, replacement, ...)                                                              \
+    fac_multinomial_with(x, num_samples, replacement, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
+
 /* Filled anew in place; they return self. Of the keywords only generator counts. A tensor whose elements do not lie
  * in a row draws in the order of memory, as PyTorch does. */
 FAC_API fac_tensor *fac_uniform_with_(fac_tensor *self, double from, double to, fac_create_options options);
