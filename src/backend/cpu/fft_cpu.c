@@ -25,31 +25,47 @@ static inline pair times(pair a, pair b)
 
 /* ---- mixed radix --------------------------------------------------------------------------------------------- */
 
-/* The transforms of size p of x[0], x[m], … x[(p - 1) m], for each of m neighbours, after x[r m + k] is turned by the
- * k r-th root of p m; roots are those of p m, `step` apart. */
-static void butterflies(pair *x, int p, int64_t m, const pair *roots, int64_t step)
+/* The transforms of size p of x[k], x[m + k], … x[(p - 1) m + k], for each k < m, after x[r m + k] is turned by the k r-th
+ * root of p m; roots are those of p m, `step` apart. */
+static void twos(pair *x, int64_t m, const pair *roots, int64_t step)
 {
-    pair t[FAC__FFT_LARGEST_FACTOR];
+    for (int64_t k = 0; k < m; k++) {
+        pair a = x[k], b = times(x[m + k], roots[k * step]);
+        x[k] = plus(a, b);
+        x[m + k] = minus(a, b);
+    }
+}
+
+static void fours(pair *x, int64_t m, const pair *roots, int64_t step)
+{
+    for (int64_t k = 0; k < m; k++) {
+        pair t0 = x[k], t1 = times(x[m + k], roots[k * step]), t2 = times(x[2 * m + k], roots[2 * k * step]);
+        pair t3 = times(x[3 * m + k], roots[3 * k * step]);
+        pair a = plus(t0, t2), b = minus(t0, t2), c = plus(t1, t3), d = minus(t1, t3);
+        pair turned = {d.im, -d.re};
+        x[k] = plus(a, c);
+        x[m + k] = plus(b, turned);
+        x[2 * m + k] = minus(a, c);
+        x[3 * m + k] = minus(b, turned);
+    }
+}
+
+static void any_number(pair *x, int p, int64_t m, const pair *roots, int64_t step)
+{
+    pair t[FAC__FFT_LARGEST_FACTOR], small[FAC__FFT_LARGEST_FACTOR]; /* the roots of p */
+    for (int r = 0; r < p; r++)
+        small[r] = roots[r * m * step];
     for (int64_t k = 0; k < m; k++) {
         for (int r = 0; r < p; r++)
-            t[r] = r && k ? times(x[r * m + k], roots[r * k * step]) : x[r * m + k];
-        if (p == 2) {
-            x[k] = plus(t[0], t[1]);
-            x[m + k] = minus(t[0], t[1]);
-        } else if (p == 4) {
-            pair a = plus(t[0], t[2]), b = minus(t[0], t[2]), c = plus(t[1], t[3]), d = minus(t[1], t[3]);
-            pair turned = {d.im, -d.re};
-            x[k] = plus(a, c);
-            x[m + k] = plus(b, turned);
-            x[2 * m + k] = minus(a, c);
-            x[3 * m + k] = minus(b, turned);
-        } else {
-            for (int q = 0; q < p; q++) {
-                pair sum = t[0];
-                for (int r = 1; r < p; r++)
-                    sum = plus(sum, times(t[r], roots[(int64_t)(q * r % p) * m * step]));
-                x[q * m + k] = sum;
+            t[r] = times(x[r * m + k], roots[r * k * step]);
+        for (int q = 0; q < p; q++) {
+            pair sum = t[0];
+            for (int r = 1, at = q; r < p; r++) {
+                sum = plus(sum, times(t[r], small[at]));
+                at += q;
+                if (at >= p) at -= p;
             }
+            x[q * m + k] = sum;
         }
     }
 }
@@ -65,7 +81,13 @@ static void mixed_radix(const fac__fft_plan *plan, int factor, int64_t n, const 
     int64_t m = n / p;
     for (int r = 0; r < p; r++)
         mixed_radix(plan, factor + 1, m, in + r * stride, stride * p, out + r * m);
-    butterflies(out, p, m, (const pair *)plan->roots, stride);
+    const pair *roots = (const pair *)plan->roots;
+    if (p == 4)
+        fours(out, m, roots, stride);
+    else if (p == 2)
+        twos(out, m, roots, stride);
+    else
+        any_number(out, p, m, roots, stride);
 }
 
 /* x and y have the plan's n places; the result, in the first `size` of one of them, is returned. */
@@ -104,12 +126,17 @@ static inline void store(fac_dtype dtype, void *p, int64_t i, double v)
         ((float *)p)[i] = (float)v;
 }
 
-/* Element k of a line, conjugated for the way back. */
-static pair element(const fac__fft_args *a, int64_t line, int64_t k)
+/* Where line's first element is in an array whose lines have that size. */
+static int64_t first(const fac__fft_args *a, int64_t line, int64_t size)
+{
+    return line / a->inner * size * a->inner + line % a->inner;
+}
+
+/* Element k of the line that begins there, conjugated for the way back. */
+static pair element(const fac__fft_args *a, int64_t begin, int64_t k)
 {
     bool mirrored = a->kind == FAC__FFT_C2R && k >= a->in_size;
-    int64_t from = mirrored ? a->size - k : k;
-    int64_t at = (line / a->inner * a->in_size + from) * a->inner + line % a->inner;
+    int64_t at = begin + (mirrored ? a->size - k : k) * a->inner;
     if (a->kind == FAC__FFT_R2C) return (pair){load(a->dtype, a->in, at), 0};
     pair x = {load(a->dtype, a->in, 2 * at), load(a->dtype, a->in, 2 * at + 1)};
     if (a->kind == FAC__FFT_C2R && (k == 0 || 2 * k == a->size)) x.im = 0;
@@ -117,9 +144,9 @@ static pair element(const fac__fft_args *a, int64_t line, int64_t k)
     return x;
 }
 
-static void put(const fac__fft_args *a, int64_t line, int64_t k, pair y)
+static void put(const fac__fft_args *a, int64_t begin, int64_t k, pair y)
 {
-    int64_t at = (line / a->inner * a->out_size + k) * a->inner + line % a->inner;
+    int64_t at = begin + k * a->inner;
     if (a->kind == FAC__FFT_C2R) {
         store(a->dtype, a->out, at, y.re * a->scale);
     } else {
@@ -129,15 +156,15 @@ static void put(const fac__fft_args *a, int64_t line, int64_t k, pair y)
 }
 
 /* By the definition, where there is no memory to do better. */
-static void slow_line(const fac__fft_args *a, int64_t line)
+static void slow_line(const fac__fft_args *a, int64_t from, int64_t to)
 {
     for (int64_t k = 0; k < a->out_size; k++) {
         pair sum = {0, 0};
         for (int64_t j = 0; j < a->size; j++) {
             double angle = -2 * 3.14159265358979323846 * (double)(j * k % a->size) / (double)a->size;
-            sum = plus(sum, times(element(a, line, j), (pair){cos(angle), sin(angle)}));
+            sum = plus(sum, times(element(a, from, j), (pair){cos(angle), sin(angle)}));
         }
-        put(a, line, k, sum);
+        put(a, to, k, sum);
     }
 }
 
@@ -146,15 +173,16 @@ static void lines(void *context, int64_t begin, int64_t end)
     const fac__fft_args *a = context;
     pair *room = fac__scratch(FAC__SCRATCH_FFT, 2 * (size_t)a->plan.n * sizeof(pair));
     for (int64_t line = begin; line < end; line++) {
+        int64_t from = first(a, line, a->in_size), to = first(a, line, a->out_size);
         if (!room) {
-            slow_line(a, line);
+            slow_line(a, from, to);
             continue;
         }
         for (int64_t k = 0; k < a->size; k++)
-            room[k] = element(a, line, k);
+            room[k] = element(a, from, k);
         const pair *y = transform(&a->plan, a->size, room, room + a->plan.n);
         for (int64_t k = 0; k < a->out_size; k++)
-            put(a, line, k, y[k]);
+            put(a, to, k, y[k]);
     }
 }
 
