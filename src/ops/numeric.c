@@ -130,12 +130,13 @@ static fac__arg either(const fac_value *v)
     return v->kind == FAC_VALUE_TENSOR ? fac__tensor_arg(v->v.tensor) : fac__scalar_arg(v->v.scalar);
 }
 
-static fac_tensor *gelu_named(fac_tensor *x, const char *approximate)
+static fac_tensor *gelu_named(fac_tensor *x, const char *approximate, bool inplace)
 {
-    if (approximate && !strcmp(approximate, "tanh")) return fac_gelu_tanh(x);
-    if (approximate && strcmp(approximate, "none"))
+    bool tanh = approximate && !strcmp(approximate, "tanh");
+    if (!tanh && approximate && strcmp(approximate, "none"))
         return fac__runtime_error("approximate argument must be either none or tanh.");
-    return fac_gelu(x);
+    if (inplace) return tanh ? fac_gelu_tanh_(x) : fac_gelu_(x);
+    return tanh ? fac_gelu_tanh(x) : fac_gelu(x);
 }
 
 static fac_close_options close_options(fac_scalar rtol, fac_scalar atol, bool equal_nan)
@@ -153,7 +154,8 @@ static fac_nan_to_num_options replacements(const fac_value *v)
 }
 
 FAC__CALL(round_decimals, R(fac_round_decimals(T(0), (int)I(1))))
-FAC__CALL(gelu_approximate, R(gelu_named(T(0), STR(1))))
+FAC__CALL(gelu, R(gelu_named(T(0), STR(1), false)))
+FAC__CALL(gelu_, R(gelu_named(T(0), STR(1), true)))
 FAC__CALL(nan_to_num, R(fac_nan_to_num_with(T(0), replacements(args + 1))))
 FAC__CALL(isclose, R(fac_isclose_with(T(0), T(1), close_options(S(2), S(3), B(4)))))
 FAC__CALL(allclose, RS(fac_scalar_bool(fac_allclose_with(T(0), T(1), close_options(S(2), S(3), B(4))))))
@@ -163,7 +165,8 @@ FAC__CALL(float_power_any, R(float_power(either(&args[0]), either(&args[1]))))
 /* clang-format off */
 const fac__op fac__ops_numeric[] = {
     {"round.decimals(Tensor self, *, int decimals) -> Tensor", round_decimals, "Rounded to so many decimals, to even."},
-    {"gelu.approximate(Tensor self, *, str approximate='none') -> Tensor", gelu_approximate, "self times the normal distribution's share below it."},
+    {"gelu(Tensor self, *, str approximate='none') -> Tensor", gelu, "self times the normal distribution's share below it."},
+    {"gelu_(Tensor(a!) self, *, str approximate='none') -> Tensor(a!)", gelu_, "self times the normal distribution's share below it."},
     {"nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor", nan_to_num, "NaN and infinities replaced by numbers."},
     {"isclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> Tensor", isclose, "Where |self - other| <= atol + rtol * |other|."},
     {"allclose(Tensor self, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False) -> bool", allclose, "True if isclose holds everywhere."},
