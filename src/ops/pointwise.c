@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "derivative.h"
+#include "facula/ops_create.h"
+#include "facula/ops_view.h"
 #include "op.h"
 
 /* ---- running programs --------------------------------------------------------------------------------------- */
@@ -405,17 +407,39 @@ static fac_tensor *three(fac__row row, fac_tensor *a, fac_tensor *b, fac_tensor 
 
 /* ---- by name -------------------------------------------------------------------------------------------------- */
 
+/* The overloads .out: y into out, which gets y's shape and keeps its dtype. Returns out. */
+static fac_tensor *into(fac_tensor *out, fac_tensor *y, const char *name)
+{
+    FAC__OP(name);
+    if (!y) return NULL;
+    FAC__NEED(out);
+    if (fac_is_grad_enabled() && (fac_requires_grad(out) || fac_requires_grad(y)))
+        return fac__runtime_error("%s(): functions with out=... arguments don't support automatic differentiation, "
+                                  "but one of the arguments requires grad.",
+                                  name);
+    if (!fac__can_cast((fac_dtype)y->dtype, (fac_dtype)out->dtype))
+        return fac__runtime_error("result type %s can't be cast to the desired output type %s",
+                                  fac__dtype_word((fac_dtype)y->dtype), fac__dtype_word((fac_dtype)out->dtype));
+    if (!fac__same_shape(out, y) && !fac_resize_(out, fac_shape(y))) return NULL;
+    return fac_copy_(out, y);
+}
+
+#define FAC_UNARY_KEYED(name, rule, expr, da, doc)
 #define FAC_UNARY(name, rule, expr, da, doc)                                                                              \
     FAC__CALL(call_##name, R(fac_##name(T(0))))                                                                           \
-    FAC__CALL(call_##name##_, R(fac_##name##_(T(0))))
+    FAC__CALL(call_##name##_, R(fac_##name##_(T(0))))                                                                     \
+    FAC__CALL(call_##name##_out, R(into(T(1), fac_##name(T(0)), #name)))
 #define FAC_UNARY_P(name, rule, params, n, expr, da, doc)                                                                 \
     FAC__CALL(call_##name, R(with_params(FAC__ROW_##name, T(0), F(1), n > 1 ? F(2) : 0, n > 2 ? F(3) : 0, false)))        \
     FAC__CALL(call_##name##_, R(with_params(FAC__ROW_##name, T(0), F(1), n > 1 ? F(2) : 0, n > 2 ? F(3) : 0, true)))
-#define FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                       \
+#define TWO(name)                                                                                                         \
     FAC__CALL(call_##name, R(fac_##name(T(0), T(1))))                                                                     \
     FAC__CALL(call_##name##_, R(fac_##name##_(T(0), T(1))))
+#define FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                       \
+    TWO(name)                                                                                                             \
+    FAC__CALL(call_##name##_out, R(into(T(2), fac_##name(T(0), T(1)), #name)))
 #define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
-    FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                           \
+    TWO(name)                                                                                                             \
     FAC__CALL(call_##name##_scalar, R((fac_##name##_scalar)(T(0), S(1))))                                                 \
     FAC__CALL(call_##name##_scalar_, R((fac_##name##_scalar_)(T(0), S(1))))
 #define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc)                                                            \
@@ -425,17 +449,21 @@ static fac_tensor *three(fac__row row, fac_tensor *a, fac_tensor *b, fac_tensor 
 #include "facula/pointwise.def"
 
 const fac__op fac__ops_pointwise[] = {
+#define FAC_UNARY_KEYED(name, rule, expr, da, doc)
 #define FAC_UNARY(name, rule, expr, da, doc)                                                                              \
-    {#name "(Tensor self) -> Tensor", call_##name, doc}, {#name "_(Tensor(a!) self) -> Tensor(a!)", call_##name##_, doc},
+    {#name "(Tensor self) -> Tensor", call_##name, doc}, {#name "_(Tensor(a!) self) -> Tensor(a!)", call_##name##_, doc}, \
+    {#name ".out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)", call_##name##_out, doc},
 #define FAC_UNARY_P(name, rule, params, n, expr, da, doc)                                                                 \
     {#name "(Tensor self, " params ") -> Tensor", call_##name, doc},                                                      \
     {#name "_(Tensor(a!) self, " params ") -> Tensor(a!)", call_##name##_, doc},
-#define TWO(name, overload, doc)                                                                                          \
+#define ROWS(name, overload, doc)                                                                                         \
     {#name overload "(Tensor self, Tensor other) -> Tensor", call_##name, doc},                                           \
     {#name "_" overload "(Tensor(a!) self, Tensor other) -> Tensor(a!)", call_##name##_, doc},
-#define FAC_BINARY_T(name, rule, expr, da, db, doc) TWO(name, "", doc)
+#define FAC_BINARY_T(name, rule, expr, da, db, doc)                                                                       \
+    ROWS(name, "", doc)                                                                                                   \
+    {#name ".out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)", call_##name##_out, doc},
 #define FAC_BINARY(name, rule, expr, da, db, doc)                                                                         \
-    TWO(name, ".Tensor", doc)                                                                                             \
+    ROWS(name, ".Tensor", doc)                                                                                            \
     {#name ".Scalar(Tensor self, Scalar other) -> Tensor", call_##name##_scalar, doc},                                    \
     {#name "_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)", call_##name##_scalar_, doc},
 #define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc)                                                            \
