@@ -327,6 +327,22 @@ static void *unknown(const char *name)
     return fac__type_error("there is no operation '%s'%s", name, near);
 }
 
+/* The overload that the arguments fit, bound to them in b; NULL if there is none. */
+static const entry *choose(const char *name, const char *plain, const fac_value *args, int n_args,
+                           const fac_keyword *keywords, int n_keywords, binding *b)
+{
+    /* ATen's bare name is the overload that has no other; torch's functions of that name may come before it. */
+    int own = strncmp(name, "aten", 4) ? 0 : find(plain, 0);
+    while (own && entries[own - 1].signature.full_length != (int)strlen(plain))
+        own = find(plain, own);
+    for (int loose = 0; loose < 2; loose++) {
+        if (own && bind(&entries[own - 1], args, n_args, keywords, n_keywords, loose, b)) return &entries[own - 1];
+        for (int i = find(plain, 0); i; i = find(plain, i))
+            if (bind(&entries[i - 1], args, n_args, keywords, n_keywords, loose, b)) return &entries[i - 1];
+    }
+    return NULL;
+}
+
 int fac_call(const char *name, const fac_value *args, int n_args, const fac_keyword *keywords, int n_keywords,
              fac_value *results, int max)
 {
@@ -338,16 +354,13 @@ int fac_call(const char *name, const fac_value *args, int n_args, const fac_keyw
     char plain[128];
     if (!resolve(name, plain, sizeof plain)) return unknown(name), -1;
     binding b;
-    for (int loose = 0; loose < 2; loose++)
-        for (int i = find(plain, 0); i; i = find(plain, i)) {
-            if (!bind(&entries[i - 1], args, n_args, keywords, n_keywords, loose, &b)) continue;
-            fac_value all[FAC__MAX_RESULTS];
-            bool clean = fac_get_error_code() == FAC_OK;
-            int count = entries[i - 1].op->call(b.values, all);
-            if (clean && fac_get_error_code()) return -1;
-            for (int k = 0; k < count && k < max; k++)
-                results[k] = all[k];
-            return count;
-        }
-    return unfit(name, plain), -1;
+    const entry *e = choose(name, plain, args, n_args, keywords, n_keywords, &b);
+    if (!e) return unfit(name, plain), -1;
+    fac_value all[FAC__MAX_RESULTS];
+    bool clean = fac_get_error_code() == FAC_OK;
+    int count = e->op->call(b.values, all);
+    if (clean && fac_get_error_code()) return -1;
+    for (int k = 0; k < count && k < max; k++)
+        results[k] = all[k];
+    return count;
 }
