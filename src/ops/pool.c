@@ -495,7 +495,7 @@ FAC__CALL(adaptive3_gradient, R(adaptive_gradient(T(0), T(1), 3, "_adaptive_avg_
     name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n "] padding=0, int[" n                 \
          "] dilation=1, bool ceil_mode=False) -> " result
 #define AVG_SCHEMA(name, n)                                                                                            \
-    name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n                                       \
+    name "(Tensor self, int[" n "] kernel_size, int[" n "] stride=[], int[" n                                          \
          "] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor"
 
 const fac__op fac__ops_pool[] = {
@@ -505,7 +505,7 @@ const fac__op fac__ops_pool[] = {
     {MAX_SCHEMA("max_pool1d_with_indices", "1", "(Tensor, Tensor)"), max1_indices, "The same, and where it is."},
     {MAX_SCHEMA("max_pool2d_with_indices", "2", "(Tensor, Tensor)"), max2_indices, "The same, and where it is."},
     {MAX_SCHEMA("max_pool3d_with_indices", "3", "(Tensor, Tensor)"), max3_indices, "The same, and where it is."},
-    {"avg_pool1d(Tensor self, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool ceil_mode=False, bool "
+    {"avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=0, bool ceil_mode=False, bool "
      "count_include_pad=True) -> Tensor",
      avg1, "Average of each window of one dimension."},
     {AVG_SCHEMA("avg_pool2d", "2"), avg2, "Average of each window of two dimensions."},

@@ -478,7 +478,7 @@ FAC__CALL(random_, R(fac_random_full_with_(T(0), NO_OPTIONS)))
 
 #define KEYWORDS "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 #define KEYWORDS_LIKE KEYWORDS ", MemoryFormat? memory_format=None"
-#define KEYWORDS_INT "ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None"
+#define KEYWORDS_INT "ScalarType? dtype=long, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 
 const fac__op fac__ops_random_ops[] = {
     {"rand(int[] size, *, " KEYWORDS ") -> Tensor", rand_call, "Evenly distributed in [0, 1)."},

@@ -76,6 +76,8 @@ static const char *parse_param(const char *s, fac__param *p)
         if (*s == ']' || *s == ')') depth--;
     }
     p->default_length = (int)(s - p->default_text);
+    /* torch's functions take None for a list that is empty by default: amax(x, dim=None) */
+    if (list && !strncmp(p->default_text, "[]", 2)) p->optional = true;
     return s;
 }
 
@@ -115,6 +117,7 @@ bool fac__default_value(const fac__param *p, fac_value *v, int64_t *ints, char *
     if (p->type == FAC__P_IGNORED || IS("None")) return true;
     if (IS("True") || IS("False")) return *v = fac_value_scalar(fac_scalar_bool(*s == 'T')), true;
     if (IS("Mean")) return *v = fac_value_scalar(fac_scalar_int(1)), true;
+    if (IS("long")) return v->kind = FAC_VALUE_DTYPE, v->v.dtype = FAC_INT64, true;
     if (IS("inf")) return *v = fac_value_scalar(fac_scalar_float(strtod("inf", NULL))), true;
     if (*s == '\'' || *s == '"') {
         if ((size_t)n - 1 > room) return false;
