@@ -20,13 +20,13 @@ FAC_BEGIN
 #define FAC_ALL_DIMS INT64_MIN
 
 typedef struct fac_reduce_options {
-    int64_t dim;        /* one dimension */
-    fac_dims dims;      /* or several; an empty list means all, as in PyTorch */
-    bool keepdim;       /* reduced dimensions stay, with size 1 */
-    fac_dtype dtype;    /* of the result and of the arithmetic; NONE: by the rule of the operation */
-    bool unbiased;      /* var and std: false is correction 0 */
-    int64_t correction; /* var and std divide by (count - correction): 1 */
-    double p;           /* norm: the order; 2. INFINITY and -INFINITY are max and min, 0 counts what is not 0 */
+    int64_t dim;       /* one dimension */
+    fac_dims dims;     /* or several; an empty list means all, as in PyTorch */
+    bool keepdim;      /* reduced dimensions stay, with size 1 */
+    fac_dtype dtype;   /* of the result and of the arithmetic; NONE: by the rule of the operation */
+    bool unbiased;     /* var and std: false is correction 0 */
+    double correction; /* var and std divide by (count - correction): 1 */
+    double p;          /* norm: the order; 2. INFINITY and -INFINITY are max and min, 0 counts what is not 0 */
 } fac_reduce_options;
 static inline fac_reduce_options fac_reduce_options_defaults(void)
 {

@@ -25,7 +25,7 @@ static fac_dims mask_dims(const fac__reduction *r)
 
 typedef struct spread {
     fac__reduction r;
-    int64_t correction;
+    double correction;
     bool root; /* std */
 } spread;
 
@@ -35,7 +35,7 @@ static fac_tensor *var_gradient(const spread *s, fac_tensor *x, fac_tensor *y, f
     if (s->root) g = zero_where(fac_eq_scalar(y, 0), fac_div(g, fac_mul_scalar(y, 2)));
     if (!g) return NULL;
     fac_tensor *mean = x->ndim ? fac_mean(x, .dims = mask_dims(&s->r), .keepdim = true) : x;
-    fac_tensor *scaled = fac_mul_scalar(fac__unreduce(&s->r, g), 2.0 / (double)(s->r.reduced - s->correction));
+    fac_tensor *scaled = fac_mul_scalar(fac__unreduce(&s->r, g), 2.0 / ((double)s->r.reduced - s->correction));
     return mean && scaled ? fac_mul(scaled, fac_sub(x, mean)) : NULL;
 }
 
@@ -55,8 +55,8 @@ static bool finish(fac_tensor *y, fac_tensor *squares, const spread *s)
 {
     static const fac__program divide = {1, 1, 1, 1, {2}, {{FAC__ROW_div, {0, 1}}}};
     static const fac__program divide_root = {1, 1, 2, 1, {3}, {{FAC__ROW_div, {0, 1}}, {FAC__ROW_sqrt, {2}}}};
-    int64_t left = s->r.reduced - s->correction;
-    fac_scalar by = fac_scalar_float(left > 0 ? (double)left : 0);
+    double left = (double)s->r.reduced - s->correction;
+    fac_scalar by = fac_scalar_float(left > 0 ? left : 0);
     return fac__run_program(s->root ? &divide_root : &divide, FAC_FLOAT64, y->ndim, y->shape, &squares, &by, &y);
 }
 
@@ -250,13 +250,13 @@ fac_tensor *fac_dist(fac_tensor *self, fac_tensor *other, double p)
 static const fac_dims no_dims = {.n = -1};
 
 /* unbiased and correction: at most one is given; None is 1. */
-static fac_reduce_options spread_keywords(fac_dims dims, int64_t correction, bool keepdim)
+static fac_reduce_options spread_keywords(fac_dims dims, double correction, bool keepdim)
 {
     fac_reduce_options o = fac__reduce_over(dims, keepdim, FAC_DTYPE_NONE);
     o.correction = correction;
     return o;
 }
-#define CORRECTION(i) (GIVEN(i) ? I(i) : 1)
+#define CORRECTION(i) (GIVEN(i) ? F(i) : 1)
 #define PAIR(call)                                                                                                     \
     fac_tensor *mean = NULL;                                                                                           \
     R(call);                                                                                                           \
@@ -294,7 +294,7 @@ FAC__CALL(dist, R(fac_dist(T(0), T(1), F(2))))
 /* clang-format off */
 #define ALL "bool unbiased=True) -> "
 #define DIM "int[1]? dim, bool unbiased=True, bool keepdim=False) -> "
-#define CORRECTED "int[1]? dim=None, *, int? correction=None, bool keepdim=False) -> "
+#define CORRECTED "int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> "
 #define SPREAD_ROWS(name, what)                                                                                        \
     {#name "(Tensor self, " ALL "Tensor", name, what " of all elements."},                                             \
     {#name ".dim(Tensor self, " DIM "Tensor", name##_dim, what " over dimensions."},                                   \
