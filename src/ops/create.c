@@ -421,7 +421,7 @@ FAC__CALL(resize_as_, R(fac_resize_as_(T(0), T(1))))
 
 #define KEYWORDS "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 #define KEYWORDS_LIKE KEYWORDS ", MemoryFormat? memory_format=None"
-#define KEYWORDS_INT "ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None"
+#define KEYWORDS_INT "ScalarType? dtype=long, Layout? layout=None, Device? device=None, bool? pin_memory=None"
 
 const fac__op fac__ops_create[] = {
     {"empty.memory_format(int[] size, *, " KEYWORDS_LIKE ") -> Tensor", empty, "Undefined contents."},
