@@ -114,6 +114,25 @@ fac_tensor *fac_dropout3d_with(fac_tensor *input, fac_dropout_options options)
     return drop_channels(input, options, input->ndim == 4 ? 5 : input->ndim);
 }
 
+/* ---- with the mask that was drawn ----------------------------------------------------------------------------- */
+
+static fac_tensor *native_dropout(fac_tensor *x, double p, bool training, fac_tensor **mask)
+{
+    FAC__OP("native_dropout");
+    FAC__NEED(x);
+    if (!training) {
+        *mask = fac_ones_like(x, .dtype = FAC_BOOL);
+        return fac_clone(x);
+    }
+    if (!fac_dtype_is_floating((fac_dtype)x->dtype) && x->numel)
+        return fac__runtime_error("result type Float can't be cast to the desired output type %s",
+                                  fac__dtype_word((fac_dtype)x->dtype));
+    *mask = x->numel ? fac_empty_like(x, .dtype = FAC_BOOL) : fac_empty_like(x);
+    fac_no_grad
+        *mask = fac_bernoulli_(*mask, 1 - p);
+    return *mask ? fac_mul_scalar(fac_mul(x, *mask), p == 1 ? 0 : 1 / (1 - p)) : NULL;
+}
+
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
 #define OPTIONS FAC_OPTIONS(fac_dropout_options, .p = F(1), .training = B(2))
@@ -128,6 +147,13 @@ FORM(feature_alpha_dropout)
 FAC__CALL(dropout1d, R(fac_dropout1d_with(T(0), OPTIONS_INPLACE)))
 FAC__CALL(dropout2d, R(fac_dropout2d_with(T(0), OPTIONS_INPLACE)))
 FAC__CALL(dropout3d, R(fac_dropout3d_with(T(0), OPTIONS_INPLACE)))
+
+FAC__CALL(native, {
+    fac_tensor *mask = NULL;
+    R(native_dropout(T(0), F(1), !GIVEN(2) || B(2), &mask));
+    R(mask);
+})
+FAC__CALL(native_backward, R(fac_mul_scalar(fac_mul(T(0), T(1)), F(2))))
 
 #define ATEN(name, doc)                                                                                                \
     {                                                                                                                  \
@@ -150,5 +176,9 @@ const fac__op fac__ops_dropout[] = {
     FUNCTIONAL(dropout1d, True, dropout1d, "Channels of sequences set to 0 with probability p."),
     FUNCTIONAL(dropout2d, True, dropout2d, "Channels of images set to 0 with probability p."),
     FUNCTIONAL(dropout3d, True, dropout3d, "Channels of volumes set to 0 with probability p."),
+    {"native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)", native,
+     "dropout, and True where an element was kept."},
+    {"native_dropout_backward(Tensor grad_output, Tensor mask, float scale) -> Tensor", native_backward,
+     "The input's gradient of native_dropout."},
     {0},
 };

@@ -11,6 +11,16 @@
 
 /* ---- embedding ---------------------------------------------------------------------------------------------- */
 
+static bool check_index_dtype(const fac_tensor *index)
+{
+    if (index->dtype == FAC_INT64 || index->dtype == FAC_INT32) return true;
+    return fac__runtime_error(
+               "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
+               "but got torch.%sTensor instead (while checking arguments for embedding)",
+               fac__dtype_word((fac_dtype)index->dtype)),
+           false;
+}
+
 static bool check_indices(const fac_tensor *index, int64_t rows)
 {
     const int64_t *t = fac__data(index);
@@ -46,26 +56,27 @@ static fac_tensor *recorded_backward(const fac__embedding_args *a, fac_tensor *i
     return fac_index_add(zero, 0, fac_reshape(index, FAC_DIMS(a->count)), g, fac_scalar_int(1));
 }
 
-static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+/* Of the table, by the indices' rows of g. */
+static fac_tensor *table_gradient(fac__embedding_args a, fac_tensor *index, fac_tensor *g)
 {
-    fac__embedding_args a = *(const fac__embedding_args *)n->params;
-    fac_tensor *index = fac__saved(n, 0), *g = gy[0];
-    if (!index) return;
-    if (fac_is_grad_enabled()) {
-        gx[0] = recorded_backward(&a, index, g);
-        return;
-    }
+    if (fac__tracked(g)) return recorded_backward(&a, index, g);
     int64_t shape[] = {a.rows, a.width};
     fac_tensor *dw = fac__own(fac__new(a.dtype, 2, shape)),
                *times = a.by_frequency ? fac__own(fac__new(FAC_INT64, 1, shape)) : NULL;
     g = fac__plain(g, a.dtype);
-    if (!dw || !g || (a.by_frequency && !times)) return;
+    if (!dw || !g || (a.by_frequency && !times)) return NULL;
     a.index = fac__data(index);
     a.table = fac__data(dw);
     a.times = times ? fac__data(times) : NULL;
     a.dy = fac__data(g);
     FAC__LAUNCH(fac__k_embedding_backward, a);
-    gx[0] = dw;
+    return dw;
+}
+
+static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    fac_tensor *index = fac__saved(n, 0);
+    if (index) gx[0] = table_gradient(*(const fac__embedding_args *)n->params, index, gy[0]);
 }
 
 static bool renorm(fac__embedding_args a, fac_tensor *weight, const fac_embedding_options *o)
@@ -86,11 +97,7 @@ fac_tensor *fac_embedding_with(fac_tensor *indices, fac_tensor *weight, fac_embe
     FAC__NEED(indices);
     FAC__NEED(weight);
     if (weight->ndim != 2) return fac__runtime_error("'weight' must be 2-D");
-    if (indices->dtype != FAC_INT64 && indices->dtype != FAC_INT32)
-        return fac__runtime_error(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; "
-            "but got torch.%sTensor instead (while checking arguments for embedding)",
-            fac__dtype_word((fac_dtype)indices->dtype));
+    if (!check_index_dtype(indices)) return NULL;
     fac__embedding_args a = {
         .dtype = (fac_dtype)weight->dtype, .rows = weight->shape[0], .width = weight->shape[1], .padding = -1};
     if (options.padding_idx != FAC_NO_PADDING) {
@@ -142,6 +149,25 @@ fac_tensor *fac_one_hot(fac_tensor *self, int64_t num_classes)
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
+static fac_tensor *dense_gradient(fac_tensor *g, fac_tensor *indices, int64_t rows, int64_t padding, bool by_frequency)
+{
+    FAC__OP("embedding_dense_backward");
+    FAC__NEED(g);
+    FAC__NEED(indices);
+    if (!check_index_dtype(indices)) return NULL;
+    if (rows < 0) return fac__runtime_error("Trying to create tensor with negative dimension %lld", (long long)rows);
+    fac__embedding_args a = {.dtype = (fac_dtype)g->dtype, .rows = rows, .count = indices->numel};
+    a.padding = padding < 0 ? -1 : padding;
+    a.by_frequency = by_frequency;
+    bool fits = g->ndim == indices->ndim + 1 && fac_dtype_is_floating(a.dtype);
+    for (int i = 0; i < indices->ndim && fits; i++)
+        fits = g->shape[i] == indices->shape[i];
+    if (!fits) return fac__runtime_error("grad_output is not of the embedding's shape or dtype");
+    a.width = g->shape[g->ndim - 1];
+    fac_tensor *index = fac__plain(indices, FAC_INT64);
+    return index && check_indices(index, rows) ? table_gradient(a, index, g) : NULL;
+}
+
 /* torch.nn.functional has the indices first, ATen the weight: the dtype tells them apart. */
 static fac_tensor *look_up(fac_tensor *a, fac_tensor *b, fac_embedding_options options)
 {
@@ -155,6 +181,7 @@ FAC__CALL(embedding_functional,
           R(look_up(T(0), T(1),
                     OPTIONS(.padding_idx = GIVEN(2) ? I(2) : FAC_NO_PADDING, .max_norm = GIVEN(3) ? F(3) : NAN,
                             .norm_type = F(4), .scale_grad_by_freq = B(5)))))
+FAC__CALL(embedding_gradient, R(dense_gradient(T(0), T(1), I(2), I(3), B(4))))
 FAC__CALL(one_hot, R(fac_one_hot(T(0), I(1))))
 
 /* clang-format off */
@@ -163,6 +190,8 @@ const fac__op fac__ops_embedding[] = {
      "bool scale_grad_by_freq=False, bool sparse=False) -> Tensor", embedding_functional, "Rows of weight by their numbers."},
     {"embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor",
      embedding_aten, "Rows of weight by their numbers."},
+    {"embedding_dense_backward(Tensor grad_output, Tensor indices, int num_weights, int padding_idx, bool "
+     "scale_grad_by_freq) -> Tensor", embedding_gradient, "The weight's gradient of embedding."},
     {"one_hot(Tensor self, int num_classes=-1) -> Tensor", one_hot, "A 1 at the number's place, zeros elsewhere."},
     {0},
 };
