@@ -1,26 +1,18 @@
 /* Floor 4. Normalisation by mean and variance: one kernel forward, one backward. Where the gradient is to be differentiated
  * again, it is the gradient of the same thing made of plain operations. */
+#include <math.h>
 #include <string.h>
 
-#include "backend/norm.h"
 #include "facula/ops_norm.h"
 #include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
+#include "norm_parts.h"
 #include "plain.h"
-
-typedef enum kind { BATCH, GROUP, LAYER } kind;
-
-typedef struct params {
-    kind kind;
-    fac__norm_args args; /* without pointers */
-} params;
-
-enum { X, WEIGHT, BIAS, INPUTS, MEAN = INPUTS, RSTD, SAVED };
 
 /* ---- made of plain operations ------------------------------------------------------------------------------- */
 
 /* weight or bias in a shape that broadcasts against x */
-static fac_tensor *along(const params *p, fac_tensor *affine, const fac_tensor *x)
+static fac_tensor *along(const fac__norm *p, fac_tensor *affine, const fac_tensor *x)
 {
     if (p->kind == LAYER) return affine;
     fac_dims shape = {.n = x->ndim};
@@ -29,9 +21,16 @@ static fac_tensor *along(const params *p, fac_tensor *affine, const fac_tensor *
     return fac_view(affine, shape);
 }
 
-static fac_tensor *composed(fac__node *n, fac_tensor *const *in)
+/* var + eps; an eps that is not known (NAN) is what makes it fit the statistics. */
+static fac_tensor *with_eps(const fac__norm_args *a, fac_tensor *var, fac_tensor *rstd)
 {
-    const params *p = n->params;
+    if (!isnan(a->eps) || !var) return fac_add_scalar(var, a->eps);
+    fac_tensor *sum = fac_reciprocal(fac_square(fac_view(rstd, fac_shape(var))));
+    return fac_add(var, fac_sub(sum, fac_detach(var)));
+}
+
+static fac_tensor *composed(const fac__norm *p, fac_tensor *const *in)
+{
     const fac__norm_args *a = &p->args;
     fac_tensor *x = in[X], *rows = x, *centred, *y;
     fac_dims over = FAC_DIMS(1);
@@ -40,33 +39,37 @@ static fac_tensor *composed(fac__node *n, fac_tensor *const *in)
     if (p->kind == LAYER) rows = fac_reshape(x, FAC_DIMS(a->n, a->inner));
     if (p->kind == BATCH && !a->training) {
         fac_dims column = FAC_DIMS(a->channels, 1);
-        y = fac_mul(fac_sub(rows, fac_view(fac__saved(n, MEAN), column)), fac_view(fac__saved(n, RSTD), column));
+        y = fac_mul(fac_sub(rows, fac_view(in[MEAN], column)), fac_view(in[RSTD], column));
     } else {
         centred = fac_sub(rows, fac_mean(rows, .dims = over, .keepdim = true));
         fac_tensor *var = fac_mean(fac_square(centred), .dims = over, .keepdim = true);
-        y = fac_mul(centred, fac_rsqrt(fac_add_scalar(var, a->eps)));
+        y = fac_mul(centred, fac_rsqrt(with_eps(a, var, in[RSTD])));
     }
     y = fac_reshape(y, fac_shape(x));
     if (in[WEIGHT]) y = fac_mul(y, along(p, in[WEIGHT], x));
     return in[BIAS] ? fac_add(y, along(p, in[BIAS], x)) : y;
 }
 
-static void recorded_backward(fac__node *n, fac_tensor *gy, fac_tensor **gx)
+static bool recorded_gradients(const fac__norm *p, fac_tensor *const *saved, fac_tensor *g, const bool *wants,
+                               fac_tensor **gx)
 {
-    fac_tensor *in[INPUTS] = {NULL}, *wanted[INPUTS], *grads[INPUTS];
+    fac_tensor *in[SAVED], *wanted[INPUTS], *grads[INPUTS];
     int count = 0, which[INPUTS];
-    for (int i = 0; i < INPUTS; i++) {
-        fac_tensor *t = fac__saved(n, i);
+    for (int i = 0; i < SAVED; i++) {
+        fac_tensor *t = in[i] = saved[i];
+        if (i >= INPUTS || !t) continue;
         /* A header of its own, so that the gradient stops here even where one input was made of another. */
-        if (t) in[i] = fac_view(t, fac_shape(t));
-        if (!fac__wants(n, i)) continue;
+        in[i] = fac__tracked(t) ? fac_view(t, fac_shape(t)) : fac_detach(t);
+        if (!wants[i]) continue;
+        if (!fac__tracked(t)) fac_requires_grad_(in[i], true);
         which[count] = i;
         wanted[count++] = in[i];
     }
-    fac_tensor *y = composed(n, in);
-    if (!y || !fac_autograd_grad(&y, 1, wanted, count, grads, .grad_outputs = &gy, .create_graph = true)) return;
+    fac_tensor *y = composed(p, in);
+    if (!y || !fac_autograd_grad(&y, 1, wanted, count, grads, .grad_outputs = &g, .create_graph = true)) return false;
     for (int i = 0; i < count; i++)
         gx[which[i]] = grads[i];
+    return true;
 }
 
 /* ---- backward ----------------------------------------------------------------------------------------------- */
@@ -76,7 +79,7 @@ static void *data_of(fac_tensor *t)
     return t ? fac__data(t) : NULL;
 }
 
-static void launch(kind k, fac__norm_args *a, bool backward)
+static void launch(fac__norm_kind k, fac__norm_args *a, bool backward)
 {
     if (k == BATCH && backward)
         FAC__LAUNCH(fac__k_batch_norm_backward, *a);
@@ -92,31 +95,25 @@ static void launch(kind k, fac__norm_args *a, bool backward)
         FAC__LAUNCH(fac__k_layer_norm, *a);
 }
 
-static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+bool fac__norm_gradients(const fac__norm *p, fac_tensor *const *saved, fac_tensor *gy, const bool *wants, bool recorded,
+                         fac_tensor **gx)
 {
-    const params *p = n->params;
-    fac_tensor *x = fac__saved(n, X), *weight = fac__saved(n, WEIGHT), *bias = fac__saved(n, BIAS);
-    if (!x || fac_get_error_code()) return;
-    if (fac_is_grad_enabled()) {
-        recorded_backward(n, gy[0], gx);
-        return;
-    }
+    if (recorded) return recorded_gradients(p, saved, gy, wants, gx);
     fac__norm_args a = p->args;
     fac_dtype dtype = a.dtype;
-    fac_tensor *plain = fac__plain(x, dtype), *w = fac__plain(weight, dtype), *g = fac__plain(gy[0], dtype),
+    fac_tensor *plain = fac__plain(saved[X], dtype), *w = fac__plain(saved[WEIGHT], dtype), *g = fac__plain(gy, dtype),
                *work = NULL;
-    const fac_tensor *like[INPUTS] = {x, weight, bias};
     fac_tensor *made[INPUTS] = {NULL};
-    bool good = plain && g && (w || !weight);
+    bool good = plain && g && (w || !saved[WEIGHT]);
     for (int i = 0; i < INPUTS && good; i++)
-        if (fac__wants(n, i)) good = (made[i] = fac__own(fac__new_like(like[i], dtype))) != NULL;
+        if (wants[i]) good = (made[i] = fac__own(fac__new_like(saved[i], dtype))) != NULL;
     int64_t size = 2 * a.n * a.channels;
     if (good && p->kind == GROUP) good = (work = fac__own(fac__new(FAC_FLOAT64, 1, &size))) != NULL;
-    if (!good) return;
+    if (!good) return false;
     a.x = fac__data(plain);
     a.weight = data_of(w);
-    a.mean = fac__data(fac__saved(n, MEAN));
-    a.rstd = fac__data(fac__saved(n, RSTD));
+    a.mean = fac__data(saved[MEAN]);
+    a.rstd = fac__data(saved[RSTD]);
     a.dy = fac__data(g);
     a.dx = data_of(made[X]);
     a.dweight = data_of(made[WEIGHT]);
@@ -124,6 +121,19 @@ static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
     a.work = data_of(work);
     launch(p->kind, &a, true);
     memcpy(gx, made, sizeof made);
+    return true;
+}
+
+static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+{
+    fac_tensor *saved[SAVED];
+    bool wants[INPUTS];
+    for (int i = 0; i < SAVED; i++)
+        saved[i] = fac__saved(n, i);
+    for (int i = 0; i < INPUTS; i++)
+        wants[i] = fac__wants(n, i);
+    if (!saved[X] || fac_get_error_code()) return;
+    fac__norm_gradients(n->params, saved, gy[0], wants, fac_is_grad_enabled(), gx);
 }
 
 /* ---- forward ------------------------------------------------------------------------------------------------ */
@@ -150,10 +160,10 @@ static fac_tensor *cast(fac_tensor *t, fac_dtype dtype)
 
 /* x of the computation's dtype. Takes the sizes; statistics are new tensors of that shape, and go to stats[2], too, if it is
  * not NULL. */
-static fac_tensor *normalise(kind k, const char *name, fac__norm_args a, fac_tensor *x, fac_tensor *weight,
+static fac_tensor *normalise(fac__norm_kind k, const char *name, fac__norm_args a, fac_tensor *x, fac_tensor *weight,
                              fac_tensor *bias, fac_dims shape, fac_tensor **stats)
 {
-    params kept = {k, a};
+    fac__norm kept = {k, a};
     if (!x) return NULL;
     fac_tensor *plain = fac__plain(x, a.dtype), *w = fac__plain(weight, a.dtype), *b = fac__plain(bias, a.dtype);
     fac_tensor *mean = fac__own(fac__new(a.dtype, shape.n, shape.d)),
@@ -169,8 +179,8 @@ static fac_tensor *normalise(kind k, const char *name, fac__norm_args a, fac_ten
     a.mean = fac__data(mean);
     a.rstd = fac__data(rstd);
     if (x->numel) launch(k, &a, false);
-    fac__node *n = fac__record(name, backward, 1, SAVED, sizeof(params), x, weight, bias);
-    if (n && !n->failed) *(params *)n->params = kept;
+    fac__node *n = fac__record(name, backward, 1, SAVED, sizeof(fac__norm), x, weight, bias);
+    if (n && !n->failed) *(fac__norm *)n->params = kept;
     fac__save(n, X, x);
     fac__save(n, WEIGHT, weight);
     fac__save(n, BIAS, bias);
@@ -204,33 +214,37 @@ static bool give_back(fac_tensor *running, fac_tensor *used)
     return running == used || fac__copy_into(running, used);
 }
 
-static fac_tensor *batch_norm(fac_tensor *input, fac_tensor *running_mean, fac_tensor *running_var,
-                              const fac_norm_options *o, fac_tensor **stats)
+/* The checks and the sizes of each kind. */
+bool fac__batch_sizes(const fac_tensor *input, const fac_tensor *running_mean, const fac_tensor *running_var,
+                      const fac_norm_options *o, fac__norm_args *a)
 {
-    FAC__NEED(input);
     int64_t channels = input->ndim < 2 ? 0 : input->shape[1], inner = product(input, 2); /* PyTorch takes [0], too */
-    if (o->training && input->ndim && input->shape[0] * inner == 1)
-        return fac__value_error("Expected more than 1 value per channel when training, got input size torch.Size(%s)",
-                                fac__shape_text(input->ndim, input->shape));
     if (!o->training && !running_mean) return fac__runtime_error("running_mean must be defined in evaluation mode");
     if (!o->training && !running_var) return fac__runtime_error("running_var must be defined in evaluation mode");
     if (!check_channels("running_mean", running_mean, channels) ||
         !check_channels("running_var", running_var, channels) || !check_channels("weight", o->weight, channels) ||
         !check_channels("bias", o->bias, channels))
-        return NULL;
+        return false;
     if (input->ndim < 2 && input->numel)
         return fac__index_error("Dimension out of range (expected to be in range of [-1, 0], but got 1)");
-    fac__norm_args a = {.n = input->shape[0], .channels = channels, .inner = inner, .groups = 1, .eps = o->eps};
-    a.dtype = check_dtypes("batch_norm", input, o->weight, o->bias);
-    if (!a.dtype) return NULL;
-    a.training = o->training;
-    a.momentum = o->momentum;
+    *a = (fac__norm_args){.n = input->shape[0], .channels = channels, .inner = inner, .groups = 1, .eps = o->eps};
+    a->training = o->training;
+    a->momentum = o->momentum;
+    return (a->dtype = check_dtypes("batch_norm", input, o->weight, o->bias)) != FAC_DTYPE_NONE;
+}
+
+fac_tensor *fac__batch_norm(fac_tensor *input, fac_tensor *running_mean, fac_tensor *running_var,
+                            const fac_norm_options *o, fac_tensor **stats)
+{
+    FAC__NEED(input);
+    fac__norm_args a;
+    if (!fac__batch_sizes(input, running_mean, running_var, o, &a)) return NULL;
     fac_tensor *mean = fac__plain(running_mean, a.dtype), *var = fac__plain(running_var, a.dtype);
     if ((running_mean && !mean) || (running_var && !var)) return NULL;
     a.running_mean = data_of(mean);
     a.running_var = data_of(var);
     fac_tensor *y = normalise(BATCH, "NativeBatchNormBackward0", a, fac_to(input, a.dtype), cast(o->weight, a.dtype),
-                              cast(o->bias, a.dtype), FAC_DIMS(channels), stats);
+                              cast(o->bias, a.dtype), FAC_DIMS(a.channels), stats);
     if (y && o->training && !(give_back(running_mean, mean) && give_back(running_var, var))) return NULL;
     return cast(y, (fac_dtype)input->dtype);
 }
@@ -239,13 +253,14 @@ fac_tensor *fac_batch_norm_with(fac_tensor *input, fac_tensor *running_mean, fac
                                 fac_norm_options options)
 {
     FAC__OP("batch_norm");
-    return batch_norm(input, running_mean, running_var, &options, NULL);
+    if (options.training && input && input->ndim && input->shape[0] * product(input, 2) == 1)
+        return fac__value_error("Expected more than 1 value per channel when training, got input size torch.Size(%s)",
+                                fac__shape_text(input->ndim, input->shape));
+    return fac__batch_norm(input, running_mean, running_var, &options, NULL);
 }
 
-static fac_tensor *layer_norm(fac_tensor *input, fac_dims normalized_shape, const fac_norm_options *o,
-                              fac_tensor **stats)
+bool fac__layer_sizes(const fac_tensor *input, fac_dims normalized_shape, const fac_norm_options *o, fac__norm_args *a)
 {
-    FAC__NEED(input);
     int n = normalized_shape.n, lead = input->ndim - n;
     if (n < 1)
         return fac__runtime_error(
@@ -266,14 +281,20 @@ static fac_tensor *layer_norm(fac_tensor *input, fac_dims normalized_shape, cons
             "Given normalized_shape=%s, expected input with shape [*, %s, but got input of size%s", shape, shape + 1,
             fac__shape_text(input->ndim, input->shape));
     }
-    fac__norm_args a = {.n = 1, .channels = 1, .inner = product(input, lead), .groups = 1, .eps = o->eps};
-    a.dtype = check_dtypes("LayerNormKernelImpl", input, o->weight, o->bias);
-    if (!a.dtype) return NULL;
-    fac_dims shape = {.n = input->ndim};
-    for (int i = 0; i < input->ndim; i++)
-        shape.d[i] = i < lead ? input->shape[i] : 1;
+    *a = (fac__norm_args){.n = 1, .channels = 1, .inner = product(input, lead), .groups = 1, .eps = o->eps};
     for (int i = 0; i < lead; i++)
-        a.n *= input->shape[i];
+        a->n *= input->shape[i];
+    return (a->dtype = check_dtypes("LayerNormKernelImpl", input, o->weight, o->bias)) != FAC_DTYPE_NONE;
+}
+
+fac_tensor *fac__layer_norm(fac_tensor *input, fac_dims normalized_shape, const fac_norm_options *o, fac_tensor **stats)
+{
+    FAC__NEED(input);
+    fac__norm_args a;
+    if (!fac__layer_sizes(input, normalized_shape, o, &a)) return NULL;
+    fac_dims shape = fac_shape(input);
+    for (int i = input->ndim - normalized_shape.n; i < input->ndim; i++)
+        shape.d[i] = 1;
     fac_tensor *y = normalise(LAYER, "NativeLayerNormBackward0", a, fac_to(input, a.dtype), cast(o->weight, a.dtype),
                               cast(o->bias, a.dtype), shape, stats);
     return cast(y, (fac_dtype)input->dtype);
@@ -282,12 +303,11 @@ static fac_tensor *layer_norm(fac_tensor *input, fac_dims normalized_shape, cons
 fac_tensor *fac_layer_norm_with(fac_tensor *input, fac_dims normalized_shape, fac_norm_options options)
 {
     FAC__OP("layer_norm");
-    return layer_norm(input, normalized_shape, &options, NULL);
+    return fac__layer_norm(input, normalized_shape, &options, NULL);
 }
 
-static fac_tensor *group_norm(fac_tensor *input, int64_t num_groups, const fac_norm_options *o, fac_tensor **stats)
+bool fac__group_sizes(const fac_tensor *input, int64_t num_groups, const fac_norm_options *o, fac__norm_args *a)
 {
-    FAC__NEED(input);
     if (input->ndim < 2)
         return fac__runtime_error("Expected at least 2 dimensions for input tensor but received %d", input->ndim);
     int64_t channels = input->shape[1], inner = product(input, 2);
@@ -306,13 +326,19 @@ static fac_tensor *group_norm(fac_tensor *input, int64_t num_groups, const fac_n
                 "of shape %s and input of shape %s",
                 i ? "bias" : "weight", i ? "bias" : "weight", fac__shape_text(affine[i]->ndim, affine[i]->shape),
                 fac__shape_text(input->ndim, input->shape));
-    if (channels / num_groups * inner * input->shape[0] == 1)
+    *a = (fac__norm_args){
+        .n = input->shape[0], .channels = channels, .inner = inner, .groups = num_groups, .eps = o->eps};
+    return (a->dtype = check_dtypes("GroupNormKernelImpl", input, o->weight, o->bias)) != FAC_DTYPE_NONE;
+}
+
+fac_tensor *fac__group_norm(fac_tensor *input, int64_t num_groups, const fac_norm_options *o, fac_tensor **stats)
+{
+    FAC__NEED(input);
+    fac__norm_args a;
+    if (!fac__group_sizes(input, num_groups, o, &a)) return NULL;
+    if (!stats && a.channels / a.groups * a.inner * a.n == 1)
         return fac__value_error("Expected more than 1 value per channel when training, got input size %s",
                                 fac__shape_text(input->ndim, input->shape));
-    fac__norm_args a = {
-        .n = input->shape[0], .channels = channels, .inner = inner, .groups = num_groups, .eps = o->eps};
-    a.dtype = check_dtypes("GroupNormKernelImpl", input, o->weight, o->bias);
-    if (!a.dtype) return NULL;
     fac_tensor *y = normalise(GROUP, "NativeGroupNormBackward0", a, fac_to(input, a.dtype), cast(o->weight, a.dtype),
                               cast(o->bias, a.dtype), FAC_DIMS(a.n, a.groups), stats);
     return cast(y, (fac_dtype)input->dtype);
@@ -321,7 +347,7 @@ static fac_tensor *group_norm(fac_tensor *input, int64_t num_groups, const fac_n
 fac_tensor *fac_group_norm_with(fac_tensor *input, int64_t num_groups, fac_norm_options options)
 {
     FAC__OP("group_norm");
-    return group_norm(input, num_groups, &options, NULL);
+    return fac__group_norm(input, num_groups, &options, NULL);
 }
 
 /* As PyTorch does: a batch norm of one sample with N * C channels, and the running statistics' means over the samples. */
@@ -381,34 +407,6 @@ FAC__CALL(instance, R(fac_instance_norm_with(T(0), OPTIONS(.running_mean = T(1),
                                                            .bias = T(4), .use_input_stats = B(5), .momentum = F(6),
                                                            .eps = F(7)))))
 
-/* With mean and 1 / standard deviation, which batch_norm without training does not have. */
-#define STATS                                                                                                          \
-    (fac_tensor *[2])                                                                                                  \
-    {                                                                                                                  \
-        NULL, NULL                                                                                                     \
-    }
-FAC__CALL(native_batch, {
-    fac_tensor **stats = STATS, *none = fac__own(fac__new(FAC_FLOAT32, 1, (int64_t[]){0}));
-    fac_norm_options o = OPTIONS(.weight = T(1), .bias = T(2), .training = B(5), .momentum = F(6), .eps = F(7));
-    R(batch_norm(T(0), T(3), T(4), &o, stats));
-    R(o.training ? stats[0] : none);
-    R(o.training ? stats[1] : none);
-})
-FAC__CALL(native_layer, {
-    fac_tensor **stats = STATS;
-    fac_norm_options o = OPTIONS(.weight = T(2), .bias = T(3), .eps = F(4));
-    R(layer_norm(T(0), L(1), &o, stats));
-    R(stats[0]);
-    R(stats[1]);
-})
-FAC__CALL(native_group, {
-    fac_tensor **stats = STATS;
-    fac_norm_options o = OPTIONS(.weight = T(1), .bias = T(2), .eps = F(7));
-    R(group_norm(T(0), I(6), &o, stats));
-    R(stats[0]);
-    R(stats[1]);
-})
-
 /* clang-format off */
 const fac__op fac__ops_norm_layers[] = {
     {"batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, "
@@ -425,12 +423,6 @@ const fac__op fac__ops_norm_layers[] = {
     {"instance_norm.functional(Tensor input, Tensor? running_mean=None, Tensor? running_var=None, Tensor? weight=None, "
      "Tensor? bias=None, bool use_input_stats=True, float momentum=0.1, float eps=1e-05) -> Tensor",
      instance, "Mean 0 and variance 1 for each channel of each sample."},
-    {"native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, "
-     "float momentum, float eps) -> (Tensor, Tensor, Tensor)", native_batch, "batch_norm with its statistics."},
-    {"native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) "
-     "-> (Tensor, Tensor, Tensor)", native_layer, "layer_norm with its statistics."},
-    {"native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) "
-     "-> (Tensor, Tensor, Tensor)", native_group, "group_norm with its statistics."},
     {0},
 };
 /* clang-format on */
