@@ -2,10 +2,13 @@
 #ifndef FACULA_OP_CALLS_H
 #define FACULA_OP_CALLS_H
 
-#include "ops/schema.h"
-#include "testing.h"
+#include <facula/facula.h>
+#include <stdio.h>
+#include <string.h>
 
-enum { SHAPES = 5, DTYPES = 5 };
+#include "ops/schema.h"
+
+enum { SHAPES = 5, MORE_SHAPES = 11, DTYPES = 5 }; /* the grid uses the first shapes */
 
 /* How the arguments of one call are made. */
 typedef struct variant {
@@ -23,7 +26,13 @@ static fac_dims shape_of(int i)
     case 1: return FAC_SHAPE();
     case 2: return FAC_SHAPE(0, 3);
     case 3: return FAC_SHAPE(2, 1, 2, 1, 1, 2, 1, 3);
-    default: return FAC_SHAPE(2, 3, 4, 4);
+    case 4: return FAC_SHAPE(2, 3, 4, 4);
+    case 5: return FAC_SHAPE(3);
+    case 6: return FAC_SHAPE(3, 3);
+    case 7: return FAC_SHAPE(2, 2, 2);
+    case 8: return FAC_SHAPE(1, 1, 4);
+    case 9: return FAC_SHAPE(1, 1, 4, 4);
+    default: return FAC_SHAPE(1, 1, 2, 2, 2);
     }
 }
 
@@ -44,7 +53,16 @@ static fac_tensor *tensor_for(const fac__param *p, const variant *v)
     return t;
 }
 
-static const int64_t some_ints[] = {1, 1};
+static const int64_t some_ints[] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+/* Of int[3] 3, of int[] 2. */
+static int list_length(const fac__param *p)
+{
+    const char *s = p->name;
+    while (p->sized && *s != '[')
+        s--;
+    return p->sized && s[1] > '0' && s[1] <= '9' ? s[1] - '0' : 2;
+}
 
 /* A value for the parameter; the call is made with all that have no default. */
 static fac_value value_for(const fac__param *p, const variant *v, fac_tensor **list)
@@ -65,7 +83,7 @@ static fac_value value_for(const fac__param *p, const variant *v, fac_tensor **l
     case FAC__P_INTS:
         x.kind = FAC_VALUE_INTS;
         x.v.ints.items = some_ints;
-        x.v.ints.count = starts(p, "dim") ? 1 : 2;
+        x.v.ints.count = starts(p, "dim") ? 1 : list_length(p);
         return x;
     case FAC__P_STRING: return fac_value_string("mean");
     case FAC__P_DTYPE:

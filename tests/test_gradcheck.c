@@ -1,5 +1,7 @@
 /* Derivatives of every operation against differences, in float64: the gradient of a weighted sum of the result, and then
  * the gradient of that gradient. Calls are made from the schemas, so a new operation is checked without being named here. */
+#include "testing.h"
+
 #include "op_calls.h"
 
 /* What cannot be checked so: results that are random; and writes to one place several times, as the grid's indices ask
