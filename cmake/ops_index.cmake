@@ -1,5 +1,5 @@
-# Writes OUT, a C file that lists the operator tables, fac__ops_X of each file OPS/X.c that has one, and the second names
-# that ALIASES, facula/aliases.h, defines.
+# Writes OUT, a C file that lists the operator tables, fac__ops_X of each file OPS/X.c that has one, with its X, and the
+# second names that ALIASES, facula/aliases.h, defines.
 file(GLOB files RELATIVE ${OPS} ${OPS}/*.c)
 list(SORT files)
 foreach(name ${files})
@@ -9,6 +9,7 @@ foreach(name ${files})
   if(at GREATER_EQUAL 0)
     string(APPEND declarations "extern const fac__op fac__ops_${name}[];\n")
     string(APPEND list "    fac__ops_${name},\n")
+    string(APPEND names "    \"${name}\",\n")
   endif()
 endforeach()
 file(STRINGS ${ALIASES} lines REGEX "^#define fac_.* fac_")
@@ -22,6 +23,10 @@ file(WRITE ${OUT} "/* Floor 4. Every operator table and every second name. Writt
 ${declarations}
 const fac__op *const fac__op_tables[] = {
 ${list}    0,
+};
+
+const char *const fac__op_families[] = {
+${names}    0,
 };
 
 const char *const fac__aliases[][2] = {

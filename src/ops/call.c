@@ -140,9 +140,9 @@ static bool replace_alias(char *name, size_t room)
     return false;
 }
 
-/* The name under which the table has it, in out; false if it has none. */
-static bool resolve(const char *name, char *out, size_t room)
+bool fac__op_resolve(const char *name, char *out, size_t room)
 {
+    if (!ready()) return false;
     for (int glue = 1; glue >= 0; glue--) {
         plain_name(name, out, room, glue);
         if (find(out, 0) || (replace_alias(out, room) && find(out, 0))) return true;
@@ -153,7 +153,7 @@ static bool resolve(const char *name, char *out, size_t room)
 bool fac_op_exists(const char *name)
 {
     char plain[128];
-    return name && ready() && resolve(name, plain, sizeof plain);
+    return name && fac__op_resolve(name, plain, sizeof plain);
 }
 
 /* ---- binding arguments to parameters -------------------------------------------------------------------------- */
@@ -352,7 +352,7 @@ int fac_call(const char *name, const fac_value *args, int n_args, const fac_keyw
     if (max) FAC__NEED_OR(results, -1);
     if (!ready()) return -1;
     char plain[128];
-    if (!resolve(name, plain, sizeof plain)) return unknown(name), -1;
+    if (!fac__op_resolve(name, plain, sizeof plain)) return unknown(name), -1;
     binding b;
     const entry *e = choose(name, plain, args, n_args, keywords, n_keywords, &b);
     if (!e) return unfit(name, plain), -1;
