@@ -56,7 +56,7 @@ static void test_large(void **state)
                 fac_tensor *x = kind == 0   ? fac_randn(FAC_SHAPE(sizes[s]))
                                 : kind == 1 ? fac_randint(-5, 5, FAC_SHAPE(sizes[s]))
                                             : fac_to(fac_randn(FAC_SHAPE(sizes[s])), FAC_FLOAT64);
-                fac_tensor *indices, *y = fac_sort(x, .indices = &indices, .descending = kind == 2);
+                fac_tensor *indices, *y = fac_sort(x, .indices = &indices, .stable = true, .descending = kind == 2);
                 check_close(y, fac_gather(x, 0, indices), 0);
                 double *v = malloc((size_t)sizes[s] * sizeof *v);
                 assert_true(fac_to_array(y, FAC_FLOAT64, v, sizes[s]));
@@ -68,6 +68,28 @@ static void test_large(void **state)
                 free(v);
                 check_close(fac_sort(indices), fac_arange(0, sizes[s], 1), 0);
             }
+}
+
+/* Of equal elements PyTorch's CPU kernels come to these. */
+static void test_ties(void **state)
+{
+    fac_scope {
+        fac_tensor *x = fac_remainder_scalar(fac_arange(0, 20, 1), 3), *indices;
+        fac_sort(x, .indices = &indices);
+        check_values(indices, "[18, 3, 15, 6, 12, 9, 0, 10, 19, 16, 13, 7, 4, 1, 11, 8, 14, 5, 17, 2]");
+        check_values(fac_argsort(x, .descending = true),
+                     "[2, 17, 5, 14, 8, 11, 10, 19, 16, 13, 7, 4, 1, 0, 9, 12, 6, 15, 3, 18]");
+        fac_topk(x, 5, .indices = &indices);
+        check_values(indices, "[5, 11, 8, 14, 17]");
+        fac_kthvalue(x, 9, 0, false, &indices);
+        check_values(indices, "7");
+        fac_mode(x, 0, false, &indices);
+        check_values(indices, "0");
+        fac_median_dim(x, 0, false, &indices);
+        check_values(indices, "7");
+        fac_topk(fac_remainder_scalar(fac_arange(0, 200, 1), 7), 3, .indices = &indices);
+        check_values(indices, "[20, 13, 6]");
+    }
 }
 
 /* Many rows at once are the rows one by one. */
@@ -124,8 +146,8 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded), cmocka_unit_test(test_calls),  cmocka_unit_test(test_large),
-        cmocka_unit_test(test_rows),     cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_recorded), cmocka_unit_test(test_calls), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_ties),     cmocka_unit_test(test_rows),  cmocka_unit_test(test_errors),
     };
     fac_set_error_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

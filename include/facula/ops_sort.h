@@ -1,7 +1,8 @@
 /* Floor 4: order: sorting, selecting by rank, unique values, searching, counting.
  *
- * NaN is larger than every number. Sorting is always stable: equal elements keep their order (where PyTorch's own
- * order of equal elements is not defined, the indices here may be others). Values carry gradients, indices (int64) do
+ * NaN is larger than every number. Equal elements keep their order if .stable is asked for; without, and where one of
+ * several equal elements is chosen, the indices are those of PyTorch 1.13 on the CPU (but for sort and mode of more than
+ * 16384 elements along dim, which are always stable). Values carry gradients, indices (int64) do
  * not. Results are new tensors of the innermost scope; NULL after an error. Pointers for second results may be NULL. */
 #ifndef FACULA_OPS_SORT_H
 #define FACULA_OPS_SORT_H
@@ -13,8 +14,8 @@ FAC_BEGIN
 typedef struct fac_sort_options {
     int64_t dim;          /* -1 */
     bool descending;      /* false */
-    bool stable;          /* makes no difference but to the node's name */
-    bool largest, sorted; /* topk: true, true; it always sorts */
+    bool stable;          /* false */
+    bool largest, sorted; /* topk: true, true */
     fac_tensor **indices; /* gets where each value stood along dim */
 } fac_sort_options;
 static inline fac_sort_options fac_sort_options_defaults(void)
@@ -37,7 +38,7 @@ FAC_API fac_tensor *fac_argsort_with(fac_tensor *self, fac_sort_options options)
 #define fac_argsort(x, ...) fac_argsort_with(x, FAC_OPTIONS(fac_sort_options, __VA_ARGS__))
 /* Along the first dimension. */
 FAC_API fac_tensor *fac_msort(fac_tensor *self);
-/* The k largest (or smallest) along dim, in order. Keywords dim, largest, indices. */
+/* The k largest (or smallest) along dim, in order if .sorted. Keywords dim, largest, sorted, indices. */
 FAC_API fac_tensor *fac_topk_with(fac_tensor *self, int64_t k, fac_sort_options options);
 #define fac_topk(x, k, ...) fac_topk_with(x, k, FAC_OPTIONS(fac_sort_options, __VA_ARGS__))
 

@@ -4,14 +4,20 @@
 
 #include "kernel.h"
 
+/* Which of equal elements is taken, or comes first: the one that PyTorch's kernels come to (backend/cpu/pairs.h), but
+ * for long rows in PICK_SORT and PICK_MODE the order is stable. */
 typedef enum fac__sort_pick {
-    FAC__PICK_RANGE,     /* positions first .. first + k of each sorted row */
-    FAC__PICK_MEDIAN,    /* one element a row: the lower median, or the first NaN if there is one */
+    FAC__PICK_STABLE,       /* positions first .. first + k of each row, sorted stably */
+    FAC__PICK_SORT,         /* … not stably */
+    FAC__PICK_TOP,          /* the first k */
+    FAC__PICK_TOP_UNSORTED, /* … in any order */
+    FAC__PICK_KTH,          /* position `first` */
+    FAC__PICK_MEDIAN,    /* one element a row: the lower median in a stable order, or the first NaN if there is one */
     FAC__PICK_NANMEDIAN, /* … of what is not NaN */
-    FAC__PICK_MODE       /* the most frequent value, the smallest of several; its last index */
+    FAC__PICK_MODE       /* the most frequent value, the smallest of several */
 } fac__sort_pick;
 
-/* x is rows * n elements in a row; values and indices (either may be NULL) are rows * k. Stable. */
+/* x is rows * n elements in a row; values and indices (either may be NULL) are rows * k; k and n are not 0. */
 typedef struct fac__sort_args {
     fac_dtype dtype;
     fac__sort_pick pick;
@@ -27,7 +33,7 @@ extern const fac__kernel fac__k_sort;
 
 static inline int64_t fac__sort_scratch(int64_t n)
 {
-    return 32 * (n > 0 ? n : 1);
+    return 48 * (n > 0 ? n : 1);
 }
 
 /* For each of rows * m values the place in its sorted row of n elements where it would go: before equal elements, or

@@ -115,7 +115,7 @@ fac_tensor *fac_isin(fac_tensor *elements, fac_tensor *test_elements, bool inver
                 fac__result_type(2, (fac__arg[]){fac__tensor_arg(elements), fac__tensor_arg(test_elements)});
             fac_tensor *tests = fac_reshape(fac_to(test_elements, common), fac_dims_one(test_elements->numel)), *sorted;
             fac_tensor *values = fac_to(elements, common);
-            if (tests && values && fac__rank(tests, 0, FAC__PICK_RANGE, false, 0, tests->numel, &sorted, NULL)) {
+            if (tests && values && fac__rank(tests, 0, FAC__PICK_STABLE, false, 0, tests->numel, &sorted, NULL)) {
                 y = search(fac__own(sorted), values, NULL, false, FAC_BOOL);
                 if (invert && y) y = fac_eq_scalar(y, false);
             }

@@ -113,14 +113,19 @@ static int64_t length(const fac_tensor *x, int dim)
     return x->ndim ? x->shape[dim] : 1;
 }
 
+static fac__sort_pick order_of(fac_sort_options options)
+{
+    return options.stable ? FAC__PICK_STABLE : FAC__PICK_SORT;
+}
+
 fac_tensor *fac_sort_with(fac_tensor *self, fac_sort_options options)
 {
     FAC__OP("sort");
     FAC__NEED(self);
     int dim = fac__wrap_dim(options.dim, self->ndim);
     if (dim < 0) return NULL;
-    return ranked(self, options.stable ? "SortBackward1" : "SortBackward0", dim, FAC__PICK_RANGE, options.descending, 0,
-                  length(self, dim), true, options.indices);
+    return ranked(self, options.stable ? "SortBackward1" : "SortBackward0", dim, order_of(options), options.descending,
+                  0, length(self, dim), true, options.indices);
 }
 
 fac_tensor *fac_argsort_with(fac_tensor *self, fac_sort_options options)
@@ -130,7 +135,7 @@ fac_tensor *fac_argsort_with(fac_tensor *self, fac_sort_options options)
     fac_tensor *indices;
     int dim = fac__wrap_dim(options.dim, self->ndim);
     if (dim < 0) return NULL;
-    if (!fac__rank(self, dim, FAC__PICK_RANGE, options.descending, 0, length(self, dim), NULL, &indices)) return NULL;
+    if (!fac__rank(self, dim, order_of(options), options.descending, 0, length(self, dim), NULL, &indices)) return NULL;
     return fac__own(indices);
 }
 
@@ -146,7 +151,8 @@ fac_tensor *fac_topk_with(fac_tensor *self, int64_t k, fac_sort_options options)
     int dim = fac__wrap_dim(options.dim, self->ndim);
     if (dim < 0) return NULL;
     if (k < 0 || k > length(self, dim)) return fac__runtime_error("selected index k out of range");
-    return ranked(self, "TopkBackward0", dim, FAC__PICK_RANGE, options.largest, 0, k, true, options.indices);
+    fac__sort_pick pick = options.sorted ? FAC__PICK_TOP : FAC__PICK_TOP_UNSORTED;
+    return ranked(self, "TopkBackward0", dim, pick, options.largest, 0, k, true, options.indices);
 }
 
 /* ---- one element by its rank ------------------------------------------------------------------------------------ */
@@ -165,7 +171,7 @@ fac_tensor *fac_kthvalue(fac_tensor *self, int64_t k, int64_t dim, bool keepdim,
     if (d < 0 || !not_empty(self, d, "kthvalue")) return NULL;
     if (k < 1 || k > length(self, d))
         return fac__runtime_error("kthvalue(): selected number k out of range for dimension %d", d);
-    return ranked(self, "KthvalueBackward0", d, FAC__PICK_RANGE, false, k - 1, 1, keepdim, indices);
+    return ranked(self, "KthvalueBackward0", d, FAC__PICK_KTH, false, k - 1, 1, keepdim, indices);
 }
 
 #define PICK_DIM(name, node, pick)                                                                                     \
@@ -218,13 +224,12 @@ fac_tensor *fac_nanmedian(fac_tensor *self)
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_sort_options keywords(int64_t dim, bool descending, bool stable, bool largest, fac_tensor **indices)
+static fac_sort_options keywords(int64_t dim, bool descending, bool stable, fac_tensor **indices)
 {
     fac_sort_options o = fac_sort_options_defaults();
     o.dim = dim;
     o.descending = descending;
     o.stable = stable;
-    o.largest = largest;
     o.indices = indices;
     return o;
 }
@@ -233,12 +238,12 @@ static fac_sort_options keywords(int64_t dim, bool descending, bool stable, bool
     R(call);                                                                                                           \
     R(indices)
 
-FAC__CALL(sort, PAIR(fac_sort_with(T(0), keywords(I(1), B(2), false, true, &indices))))
-FAC__CALL(sort_stable, PAIR(fac_sort_with(T(0), keywords(I(2), B(3), true, true, &indices))))
-FAC__CALL(argsort, R(fac_argsort_with(T(0), keywords(I(1), B(2), false, true, NULL))))
-FAC__CALL(argsort_stable, R(fac_argsort_with(T(0), keywords(I(2), B(3), true, true, NULL))))
+FAC__CALL(sort, PAIR(fac_sort_with(T(0), keywords(I(1), B(2), false, &indices))))
+FAC__CALL(sort_stable, PAIR(fac_sort_with(T(0), keywords(I(2), B(3), B(1), &indices))))
+FAC__CALL(argsort, R(fac_argsort_with(T(0), keywords(I(1), B(2), false, NULL))))
+FAC__CALL(argsort_stable, R(fac_argsort_with(T(0), keywords(I(2), B(3), true, NULL))))
 FAC__CALL(msort, R(fac_msort(T(0))))
-FAC__CALL(topk, PAIR(fac_topk_with(T(0), I(1), keywords(I(2), false, false, B(3), &indices))))
+FAC__CALL(topk, PAIR(fac_topk(T(0), I(1), .dim = I(2), .largest = B(3), .sorted = B(4), .indices = &indices)))
 FAC__CALL(kthvalue, PAIR(fac_kthvalue(T(0), I(1), I(2), B(3), &indices)))
 FAC__CALL(median, R(fac_median(T(0))))
 FAC__CALL(nanmedian, R(fac_nanmedian(T(0))))

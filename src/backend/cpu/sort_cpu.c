@@ -1,15 +1,12 @@
 /* Floor 1. Sorting on the CPU: values become unsigned keys in the same order, and keys with their positions are
- * sorted by a stable radix sort, a byte at a time, leaving out bytes that are the same in all. Rows are shared out
- * among threads. */
+ * sorted. Rows are shared out among threads. */
 #include <string.h>
 
 #include "backend/sort.h"
 #include "core/half.h"
+#include "pairs.h"
 
-typedef struct pair {
-    uint64_t key;
-    int64_t index;
-} pair;
+typedef fac__pair pair;
 
 /* ---- keys ---------------------------------------------------------------------------------------------------- */
 
@@ -37,15 +34,17 @@ static uint64_t nan_key(fac_dtype d)
 
 #define KEYS(type, expression)                                                                                         \
     for (int64_t i = 0; i < n; i++) {                                                                                  \
-        type v = ((const type *)x)[i];                                                                                 \
-        p[i] = (pair){expression, i};                                                                                  \
+        type v = ((const type *)x)[begin + i];                                                                         \
+        p[i] = (pair){(expression) ^ turn, begin + i};                                                                 \
     }                                                                                                                  \
     break
 
-static void make_keys(fac_dtype dtype, const void *x, int64_t n, pair *p)
+/* Pairs of n elements of a row from `begin` on; small keys come first. */
+static void make_keys(const fac__sort_args *a, const void *x, int64_t begin, int64_t n, pair *p)
 {
+    const uint64_t turn = a->descending ? UINT64_MAX : 0;
     const uint64_t sign = UINT64_C(1) << 63;
-    switch (dtype) {
+    switch (a->dtype) {
     case FAC_BOOL:
     case FAC_UINT8: KEYS(uint8_t, v);
     case FAC_INT8: KEYS(int8_t, (uint64_t)(int64_t)v ^ sign);
@@ -62,37 +61,24 @@ static void make_keys(fac_dtype dtype, const void *x, int64_t n, pair *p)
 
 /* ---- the sort ------------------------------------------------------------------------------------------------- */
 
-static void insertion_sort(pair *p, int64_t n)
-{
-    for (int64_t i = 1; i < n; i++) {
-        pair v = p[i];
-        int64_t j = i;
-        for (; j > 0 && p[j - 1].key > v.key; j--)
-            p[j] = p[j - 1];
-        p[j] = v;
-    }
-}
+/* Above this length of a row the order of equal elements is the stable one even where PyTorch's is another: to find
+ * that out could cost several times as much as the sort. */
+enum { FOLLOWED = 1 << 14 };
 
-/* Sorts p, with room for as many in q; returns the one of the two that holds the result. */
-static pair *radix_sort(pair *p, pair *q, int64_t n)
+/* The k first by heap, as std::partial_sort does it: the rest needs to be seen only once. */
+static pair *first_by_heap(const fac__sort_args *a, const void *x, pair *p)
 {
-    if (n <= 48) return insertion_sort(p, n), p;
-    uint64_t any = 0;
-    for (int64_t i = 1; i < n; i++)
-        any |= p[i].key ^ p[0].key;
-    for (int shift = 0; shift < 64; shift += 8) {
-        if (!(any >> shift & 255)) continue;
-        int64_t start[257] = {0};
-        for (int64_t i = 0; i < n; i++)
-            start[(p[i].key >> shift & 255) + 1]++;
-        for (int b = 0; b < 256; b++)
-            start[b + 1] += start[b];
-        for (int64_t i = 0; i < n; i++)
-            q[start[p[i].key >> shift & 255]++] = p[i];
-        pair *swap = p;
-        p = q;
-        q = swap;
+    enum { BLOCK = 256 };
+    make_keys(a, x, 0, a->k, p);
+    fac__pairs_heap(p, a->k);
+    for (int64_t i = a->k; i < a->n; i += BLOCK) {
+        int64_t count = a->n - i < BLOCK ? a->n - i : BLOCK;
+        pair *others = p + a->k;
+        make_keys(a, x, i, count, others);
+        for (int64_t j = 0; j < count; j++)
+            fac__pairs_heap_offer(p, a->k, &others[j]);
     }
+    fac__pairs_heap_sort(p, a->k);
     return p;
 }
 
@@ -107,33 +93,51 @@ static int64_t most_frequent(const pair *p, int64_t n)
     return best;
 }
 
-static int64_t picked(const fac__sort_args *a, const pair *p)
+/* The first NaN's position for the median, else the middle of what is not NaN. */
+static int64_t median(const fac__sort_args *a, const pair *sorted)
 {
-    if (a->pick == FAC__PICK_RANGE) return a->first;
-    if (a->pick == FAC__PICK_MODE) return most_frequent(p, a->n);
-    int64_t numbers = a->n; /* which is not NaN */
-    while (fac_dtype_is_floating(a->dtype) && numbers && p[numbers - 1].key == nan_key(a->dtype))
+    int64_t numbers = a->n;
+    while (fac_dtype_is_floating(a->dtype) && numbers && sorted[numbers - 1].key == nan_key(a->dtype))
         numbers--;
     if (a->pick == FAC__PICK_MEDIAN && numbers < a->n) return numbers;
     return numbers ? (numbers - 1) / 2 : 0;
+}
+
+/* The k pairs that are asked for, with scratch for 3 n of them. */
+static const pair *picked(const fac__sort_args *a, const void *x, pair *p)
+{
+    int64_t n = a->n;
+    pair *q = p + n, *r = q + n;
+    bool top = a->pick == FAC__PICK_TOP || a->pick == FAC__PICK_TOP_UNSORTED;
+    if (top && a->k <= n / 64) return first_by_heap(a, x, p);
+    make_keys(a, x, 0, n, p);
+    switch (a->pick) {
+    case FAC__PICK_TOP_UNSORTED: fac__pairs_select(p, a->k - 1, n); return p;
+    case FAC__PICK_TOP: /* the last of them is in its place then */
+        fac__pairs_select(p, a->k - 1, n);
+        q[a->k - 1] = p[a->k - 1];
+        return fac__pairs_sort(p, q, r, a->k - 1);
+    case FAC__PICK_KTH: fac__pairs_quickselect(p, a->first, n); return p + a->first;
+    case FAC__PICK_SORT:
+    case FAC__PICK_MODE: p = n <= FOLLOWED ? fac__pairs_sort(p, q, r, n) : fac__pairs_radix_sort(p, q, n); break;
+    default: p = fac__pairs_radix_sort(p, q, n);
+    }
+    if (a->pick == FAC__PICK_MODE) return p + most_frequent(p, n);
+    return p + (a->pick == FAC__PICK_SORT || a->pick == FAC__PICK_STABLE ? a->first : median(a, p));
 }
 
 static void sort_rows(void *context, int64_t begin, int64_t end)
 {
     const fac__sort_args *a = context;
     size_t size = fac_dtype_size(a->dtype);
-    pair *p = (pair *)(void *)((char *)a->scratch + fac__thread_index() * fac__sort_scratch(a->n)), *q = p + a->n;
+    pair *p = (pair *)(void *)((char *)a->scratch + fac__thread_index() * fac__sort_scratch(a->n));
     for (int64_t row = begin; row < end; row++) {
         const char *x = (const char *)a->x + (size_t)(row * a->n) * size;
-        make_keys(a->dtype, x, a->n, p);
-        for (int64_t i = 0; i < a->n && a->descending; i++)
-            p[i].key = ~p[i].key;
-        const pair *sorted = radix_sort(p, q, a->n);
-        sorted += picked(a, sorted);
+        const pair *result = picked(a, x, p);
         for (int64_t i = 0; i < a->k; i++) {
-            if (a->indices) a->indices[row * a->k + i] = sorted[i].index;
+            if (a->indices) a->indices[row * a->k + i] = result[i].index;
             if (a->values)
-                memcpy((char *)a->values + (size_t)(row * a->k + i) * size, x + (size_t)sorted[i].index * size, size);
+                memcpy((char *)a->values + (size_t)(row * a->k + i) * size, x + (size_t)result[i].index * size, size);
         }
     }
 }
