@@ -290,8 +290,8 @@ static fac_tensor *einsum(const char *equation, fac_tensor_list ops)
     }
     fac_tensor *y = ok ? spread[0] : NULL;
     fac_dims alone = {.n = 0};
-    for (int d = p.result_dims; d < p.dims; d++)
-        if (y && p.last[d] == 0 && y->shape[d] != 1) alone.d[alone.n++] = d;
+    for (int d = p.result_dims; d < p.dims; d++) /* integers that are summed become int64, a lone operand's always */
+        if (y && p.last[d] == 0 && (y->shape[d] != 1 || ops.count == 1)) alone.d[alone.n++] = d;
     y = sum_over(y, alone);
     for (int i = 1; i < (int)ops.count && y; i++) {
         bool summed[FAC_MAX_DIMS] = {false};
