@@ -9,13 +9,13 @@
 
 #define OPTIONS(...) FAC_OPTIONS(fac_norm_options, __VA_ARGS__)
 
-/* y and its statistics, which are of the weight's dtype, else the input's. */
-static int with_statistics(fac_tensor *x, fac_tensor *weight, fac_tensor *y, fac_tensor *const *stats,
+/* y and its statistics, which are of the parameters' dtype, else the input's. */
+static int with_statistics(fac_tensor *x, fac_tensor *parameter, fac_tensor *y, fac_tensor *const *stats,
                            fac_value *results)
 {
     results[0] = fac__value_tensor(y);
     for (int i = 0; i < 2; i++)
-        results[1 + i] = fac__value_tensor(y ? fac_to(stats[i], fac_dtype_of(weight ? weight : x)) : NULL);
+        results[1 + i] = fac__value_tensor(y ? fac_to(stats[i], fac_dtype_of(parameter ? parameter : x)) : NULL);
     return 3;
 }
 
@@ -26,7 +26,7 @@ static int batch(fac_tensor *x, fac_tensor *running_mean, fac_tensor *running_va
     fac_tensor *stats[2] = {NULL}, *y = fac__batch_norm(x, running_mean, running_var, &o, stats);
     if (y && !o.training) /* without training it has none */
         stats[0] = stats[1] = fac_empty(FAC_DIMS(0), .dtype = fac_dtype_of(x));
-    return with_statistics(x, o.weight, y, stats, results);
+    return with_statistics(x, o.weight ? o.weight : o.bias ? o.bias : running_mean, y, stats, results);
 }
 #define BATCH_OPTIONS(train, at)                                                                                       \
     OPTIONS(.weight = T(1), .bias = T(2), .training = train, .momentum = F(at), .eps = F(at + 1))
@@ -38,13 +38,13 @@ FAC__CALL(native_layer, {
     FAC__OP("native_layer_norm");
     fac_norm_options o = OPTIONS(.weight = T(2), .bias = T(3), .eps = F(4));
     fac_tensor *stats[2] = {NULL}, *y = fac__layer_norm(T(0), L(1), &o, stats);
-    return with_statistics(T(0), T(2), y, stats, results);
+    return with_statistics(T(0), T(2) ? T(2) : T(3), y, stats, results);
 })
 FAC__CALL(native_group, {
     FAC__OP("native_group_norm");
     fac_norm_options o = OPTIONS(.weight = T(1), .bias = T(2), .eps = F(7));
     fac_tensor *stats[2] = {NULL}, *y = fac__group_norm(T(0), I(6), &o, stats);
-    return with_statistics(T(0), T(1), y, stats, results);
+    return with_statistics(T(0), T(1) ? T(1) : T(2), y, stats, results);
 })
 
 /* ---- gradients ---------------------------------------------------------------------------------------------- */
