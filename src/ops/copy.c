@@ -151,30 +151,16 @@ static fac_tensor *to_copy(fac_tensor *x, fac_dtype dtype)
 }
 #define TO(dtype, copy) R(copy ? to_copy(T(0), dtype) : fac_to(T(0), dtype))
 
-/* The number in a tensor of one element, of the dtype's kind. */
-static fac_scalar number_in(fac_tensor *x)
-{
-    FAC__OP("_local_scalar_dense");
-    fac_dtype dtype = x ? (fac_dtype)x->dtype : FAC_DTYPE_NONE;
-    if (fac_dtype_is_floating(dtype)) return fac_scalar_float(fac_item(x));
-    int64_t value = fac_item_int(x);
-    return dtype == FAC_BOOL ? fac_scalar_bool(value != 0) : fac_scalar_int(value);
-}
-
 FAC__CALL(clone, R(fac_clone(T(0))))
 FAC__CALL(contiguous, R(fac_contiguous(T(0))))
 FAC__CALL(to_dtype, TO(DT(1), B(3)))
 FAC__CALL(to_device, TO(DT(2), B(4)))
 FAC__CALL(to_other, TO(fac_dtype_of(T(1)), B(3)))
 FAC__CALL(to_copy_call, R(to_copy(T(0), DT(1))))
-FAC__CALL(copy, R(fac_copy_(fac_clone(T(0)), T(1))))
 FAC__CALL(copy_, R(fac_copy_(T(0), T(1))))
 FAC__CALL(fill_scalar, R((fac_fill_)(T(0), S(1))))
-FAC__CALL(fill_copy, R((fac_fill_)(fac_clone(T(0)), S(1))))
-FAC__CALL(fill_copy_tensor, R(fill_with(fac_clone(T(0)), T(1))))
 FAC__CALL(fill_tensor, R(fill_with(T(0), T(1))))
 FAC__CALL(zero_, R(fac_zero_(T(0))))
-FAC__CALL(local_scalar, RS(number_in(T(0))))
 FAC__CALL(detach, R(fac_detach(T(0))))
 
 const fac__op fac__ops_copy[] = {
@@ -193,18 +179,12 @@ const fac__op fac__ops_copy[] = {
     {"_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? "
      "pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor",
      to_copy_call, "A copy of self, cast to dtype."},
-    {"copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor", copy, "src, broadcast and cast as self is."},
     {"copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)", copy_,
      "src, broadcast and cast, into self."},
     {"fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)", fill_scalar, "value into all elements of self."},
     {"fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)", fill_tensor,
      "a 0-d tensor's value into all elements of self."},
-    {"fill.Scalar(Tensor self, Scalar value) -> Tensor", fill_copy, "value in self's shape and dtype."},
-    {"fill.Tensor(Tensor self, Tensor value) -> Tensor", fill_copy_tensor,
-     "a 0-d tensor's value in self's shape and dtype."},
     {"zero_(Tensor(a!) self) -> Tensor(a!)", zero_, "0 into all elements of self."},
-    {"_local_scalar_dense(Tensor self) -> Scalar", local_scalar, "The number in a tensor of one element."},
-    {"item(Tensor self) -> Scalar", local_scalar, "The number in a tensor of one element."},
     {"detach(Tensor(a) self) -> Tensor(a)", detach, "The same storage without history."},
     {0},
 };
