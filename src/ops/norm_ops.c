@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "facula/autograd.h"
+#include "facula/ops_spectral.h"
 #include "facula/ops_view.h"
 #include "reduction.h"
 
@@ -284,7 +285,14 @@ FAC__CALL(norm_dim_dtype, R(fac_norm_with(T(0), norm_keywords(S(1), L(2), B(3), 
 FAC__CALL(norm_dtype, R(fac_norm_with(T(0), norm_keywords(S(1), no_dims, false, DT(2)))))
 static fac_tensor *named_norm(fac_tensor *x, const char *p, fac_reduce_options o)
 {
-    if (strcmp(p, "fro")) return fac__value_error("norm(): the order must be a number or \"fro\", but got \"%s\"", p);
+    FAC__OP("norm");
+    bool nuc = !strcmp(p, "nuc");
+    if (!nuc && strcmp(p, "fro"))
+        return fac__runtime_error("only valid string values are 'fro' and 'nuc', found %s", p);
+    if (o.dtype) return fac__value_error("dtype argument is not supported in %s norm", nuc ? "nuclear" : "frobenius");
+    if (nuc) return fac_nuclear_norm(x, o.dims, o.keepdim);
+    if (o.dims.n > 2)
+        return fac__runtime_error("Expected at most 2 dimensions, but got %d dimensions instead.", o.dims.n);
     return fac_norm_with(x, o);
 }
 FAC__CALL(norm_named, R(named_norm(T(0), STR(1), norm_keywords(fac_scalar_none(), L(2), B(3), DT(4)))))
@@ -315,8 +323,8 @@ const fac__op fac__ops_norm_ops[] = {
      norm_dim_dtype, "Norm over dimensions, in another dtype."},
     {"norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", norm_dtype,
      "Norm in another dtype."},
-    {"norm.named(Tensor self, str p, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-     norm_named, "The Frobenius norm, that of all elements."},
+    {"norm.named(Tensor self, str p='fro', int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+     norm_named, "The Frobenius norm, the root of the sum of squares, or the nuclear norm."},
     {"linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) "
      "-> Tensor",
      vector_norm, "(sum |x|^p)^(1/p)"},
