@@ -184,11 +184,20 @@ static void adapt(run *r, call *k)
 {
     static const char *const variadic[] = {"block_diag", "broadcast_tensors", "cartesian_prod", "meshgrid", NULL};
     static const char *const sized[] = {"sum_to_size", NULL};
+    static const char *const of_product[] = {"svd_lowrank", "pca_lowrank", NULL};
     static const char *const on_copy[] = {"fill", "zero_", "resize_", "resize_as_", NULL};
     if (!strcmp(k->op, "where") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
     if (!strcmp(k->op, "einsum") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
     if (!strcmp(k->op, "nn.functional.embedding") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
     if (!strcmp(k->op, "nn.functional.embedding_bag") && k->n_args > 1) swap(&k->args[0], &k->args[1]);
+    const char *variant = json_string_value(json_object_get(r->c, "variant"));
+    bool product = !strcmp(k->op, "linalg.pinv") ? variant && !strcmp(variant, "singular")
+                                                 : is_one_of(k->op, of_product);
+    if (product && k->n_args > 1 && k->args[1].kind == FAC_VALUE_TENSOR) { /* of a b^T */
+        k->args[0] = fac_value_tensor(fac_matmul(k->args[0].v.tensor, fac_mT(k->args[1].v.tensor)));
+        k->n_args--;
+        memmove(k->args + 1, k->args + 2, (size_t)(k->n_args - 1) * sizeof *k->args);
+    }
     if (is_one_of(k->op, variadic)) pack(r, k, 0);
     if (is_one_of(k->op, sized)) pack(r, k, 1);
     if (is_one_of(k->op, on_copy) && k->n_args) k->args[0] = fac_value_tensor(fac_clone(k->args[0].v.tensor));
