@@ -234,20 +234,28 @@ static void triangularise(const tools *t, double *w, int64_t k, int64_t p, doubl
 /* Makes the rows of r orthogonal by rotating pairs of them; the rows of turn, if not NULL, turn along. Hestenes' one-sided
  * Jacobi method (Golub and Van Loan, section 8.6.3), which is accurate for small singular values too; on a triangular
  * factor with pivoting it needs few sweeps (Drmac and Veselic, New fast and accurate Jacobi SVD algorithm, 2008). */
-static bool orthogonalise(const tools *t, double *r, int64_t k, double *turn)
+static bool orthogonalise(const tools *t, double *r, int64_t k, double *turn, double *squares)
 {
-    double within = DBL_EPSILON * sqrt((double)k), g[3];
+    double within = DBL_EPSILON * sqrt((double)k);
     for (int sweep = 0; sweep < SWEEPS; sweep++) {
         bool all = true;
+        for (int64_t i = 0; i < k; i++)
+            squares[i] = t->rows->dot(r + i * k, r + i * k, k);
         for (int64_t i = 0; i + 1 < k; i++)
             for (int64_t j = i + 1; j < k; j++) {
-                t->rows->gram(r + i * k, r + j * k, k, g);
-                if (g[0] < tiny || g[1] < tiny || fabs(g[2]) <= within * sqrt(g[0]) * sqrt(g[1])) continue;
+                double *a = r + i * k, *b = r + j * k, aa = squares[i], bb = squares[j];
+                if (aa < tiny || bb < tiny) continue;
+                double ab = t->rows->dot(a, b, k);
+                if (fabs(ab) <= within * sqrt(aa) * sqrt(bb)) continue;
                 all = false;
-                double zeta = (g[1] - g[0]) / (2 * g[2]), x = copysign(1, zeta) / (fabs(zeta) + hypot(1, zeta));
+                double zeta = (bb - aa) / (2 * ab), x = copysign(1, zeta) / (fabs(zeta) + hypot(1, zeta));
                 double c = 1 / sqrt(1 + x * x), s = c * x;
-                t->rows->rotate(r + i * k, r + j * k, c, s, k);
+                t->rows->rotate(a, b, c, s, k);
                 if (turn) t->rows->rotate(turn + i * k, turn + j * k, c, s, k);
+                squares[i] = aa - x * ab;
+                squares[j] = bb + x * ab;
+                if (squares[i] < aa / 8) squares[i] = t->rows->dot(a, a, k); /* digits were lost */
+                if (squares[j] < bb / 8) squares[j] = t->rows->dot(b, b, k);
             }
         if (all) return true;
     }
@@ -315,7 +323,7 @@ static void svd_one(const fac__svd_args *args, const tools *t, int64_t b, double
         if (turn) memset(turn, 0, (size_t)(k * k) * sizeof *turn);
         for (int64_t i = 0; i < k && turn; i++)
             turn[i * k + i] = 1;
-        args->info[b] = orthogonalise(t, r, k, turn) ? FAC__SPECTRAL_DONE : FAC__SPECTRAL_NOT_CONVERGED;
+        args->info[b] = orthogonalise(t, r, k, turn, s) ? FAC__SPECTRAL_DONE : FAC__SPECTRAL_NOT_CONVERGED;
     }
     if (args->info[b] != FAC__SPECTRAL_DONE) {
         store_all(t, at(t, args->s, b * k), NAN, k);

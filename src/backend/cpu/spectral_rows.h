@@ -6,9 +6,8 @@
 
 typedef struct fac__spectral_rows {
     double (*dot)(const double *a, const double *b, int64_t n);
-    void (*add_scaled)(double *a, const double *b, double by, int64_t n);            /* a += by * b */
-    void (*gram)(const double *a, const double *b, int64_t n, double *restrict out); /* a.a, b.b, a.b */
-    void (*rotate)(double *a, double *b, double c, double s, int64_t n);             /* a, b = c a - s b, s a + c b */
+    void (*add_scaled)(double *a, const double *b, double by, int64_t n); /* a += by * b */
+    void (*rotate)(double *a, double *b, double c, double s, int64_t n);  /* a, b = c a - s b, s a + c b */
 } fac__spectral_rows;
 
 FAC__ISA_DECLARE(extern const fac__spectral_rows, fac__spectral_rows, );

@@ -8,9 +8,10 @@ enum { BLOCK = 256 }; /* elements of a gradient at once */
 #define SIMD _Pragma("omp simd")
 #define SIMD_REDUCE(how) _Pragma(SIMD_TEXT(omp simd reduction(how)))
 #define SIMD_TEXT(...) #__VA_ARGS__
+#define LARGER(a, b) ((a) > (b) ? (a) : (b))
 #define EACH for (int64_t k = 0; k < n; k++)
 
-/* What is common to a pair of rows in the gradient: it is times[0] * (what each element adds by p). 0 where they are equal. */
+/* What is common to a pair of rows in the gradient: what the slope of each element is multiplied by. */
 static double pair_factor(double p, double g, double distance)
 {
     if (distance == 0 || p == 0) return 0;
@@ -29,11 +30,10 @@ static double pair_factor(double p, double g, double distance)
             SIMD_REDUCE(+ : y) EACH y += ((double)a[k] - (double)b[k]) * ((double)a[k] - (double)b[k]);                \
             y = sqrt(y);                                                                                               \
         } else if (isinf(p)) {                                                                                         \
-            EACH                                                                                                       \
-            {                                                                                                          \
-                double d = fabs((double)a[k] - (double)b[k]);                                                          \
-                y = d > y || isnan(d) ? d : y;                                                                         \
-            }                                                                                                          \
+            int64_t nans = 0;                                                                                          \
+            SIMD_REDUCE(max : y) EACH y = LARGER(fabs((double)a[k] - (double)b[k]), y);                                \
+            SIMD_REDUCE(+ : nans) EACH nans += a[k] - b[k] != a[k] - b[k];                                             \
+            if (nans) y = NAN;                                                                                         \
         } else {                                                                                                       \
             EACH y += pow(fabs((double)a[k] - (double)b[k]), p);                                                       \
             y = pow(y, 1 / p);                                                                                         \

@@ -18,20 +18,6 @@ static void add_scaled(double *restrict a, const double *restrict b, double by, 
     SIMD EACH a[i] += by * b[i];
 }
 
-static void gram(const double *a, const double *b, int64_t n, double *restrict out)
-{
-    double aa = 0, bb = 0, ab = 0;
-    SIMD_SUM(aa, bb, ab) EACH
-    {
-        aa += a[i] * a[i];
-        bb += b[i] * b[i];
-        ab += a[i] * b[i];
-    }
-    out[0] = aa;
-    out[1] = bb;
-    out[2] = ab;
-}
-
 static void rotate(double *restrict a, double *restrict b, double c, double s, int64_t n)
 {
     SIMD EACH
@@ -42,4 +28,4 @@ static void rotate(double *restrict a, double *restrict b, double c, double s, i
     }
 }
 
-const fac__spectral_rows FAC__ISA(fac__spectral_rows) = {dot, add_scaled, gram, rotate};
+const fac__spectral_rows FAC__ISA(fac__spectral_rows) = {dot, add_scaled, rotate};
