@@ -7,31 +7,18 @@
 #include "facula/ops_create.h"
 #include "facula/ops_index.h"
 #include "facula/ops_matmul.h"
-#include "facula/ops_reduce.h"
 #include "facula/ops_spectral.h"
 #include "facula/ops_view.h"
-#include "op.h"
+#include "reduction.h"
 
 /* ---- matrix_norm ------------------------------------------------------------------------------------------------ */
 
-static bool dtype_fits(const fac_tensor *x, fac_dtype dtype, bool low_precision)
+static bool is_single_or_double(const fac_tensor *x)
 {
-    static const char op[] = "linalg.matrix_norm";
-    fac_dtype own = (fac_dtype)x->dtype;
-    const char *is = fac__dtype_word(own), *wanted = fac__dtype_word(dtype);
-    if (!fac_dtype_is_floating(own))
-        return fac__runtime_error("%s: Expected a floating point or complex tensor as input. Got %s", op, is), false;
-    if (!low_precision && own != FAC_FLOAT32 && own != FAC_FLOAT64)
-        return fac__runtime_error("%s: Low precision dtypes not supported. Got %s", op, is), false;
-    if (!dtype) return true;
-    if (!fac_dtype_is_floating(dtype))
-        return fac__runtime_error("%s: dtype should be floating point or complex, but got %s", op, wanted), false;
-    if (fac_promote_types(own, dtype) != dtype)
-        return fac__runtime_error("%s: the dtype of the input (%s) should be convertible without narrowing to the "
-                                  "specified dtype (%s)",
-                                  op, is, wanted),
-               false;
-    return true;
+    if (x->dtype == FAC_FLOAT32 || x->dtype == FAC_FLOAT64) return true;
+    return fac__runtime_error("linalg.matrix_norm: Low precision dtypes not supported. Got %s",
+                              fac__dtype_word((fac_dtype)x->dtype)),
+           false;
 }
 
 /* Two dimensions of x that differ, counted from the front. */
@@ -79,7 +66,8 @@ fac_tensor *fac_linalg_matrix_norm_with(fac_tensor *self, fac_linalg_norm_option
         return fac__runtime_error("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.");
     int d[2];
     bool spectral = nuc || (!fro && size == 2);
-    if (!two_dims(self, o.dim.n < 0 ? FAC_DIMS(-2, -1) : o.dim, d) || !dtype_fits(self, o.dtype, !spectral))
+    if (!fac__norm_dtype_fits(self, o.dtype, "linalg.matrix_norm") || (spectral && !is_single_or_double(self)) ||
+        !two_dims(self, o.dim.n < 0 ? FAC_DIMS(-2, -1) : o.dim, d))
         return NULL;
     if (fro) return fac_vector_norm(self, .dims = FAC_DIMS(d[0], d[1]), .keepdim = o.keepdim, .dtype = o.dtype);
     if (spectral) {

@@ -194,6 +194,21 @@ static bool has_norm(const norm *m)
            false;
 }
 
+bool fac__norm_dtype_fits(const fac_tensor *x, fac_dtype dtype, const char *op)
+{
+    const char *is = fac__dtype_word((fac_dtype)x->dtype), *wanted = fac__dtype_word(dtype);
+    if (!fac_dtype_is_floating((fac_dtype)x->dtype))
+        return fac__runtime_error("%s: Expected a floating point or complex tensor as input. Got %s", op, is), false;
+    if (dtype && !fac_dtype_is_floating(dtype))
+        return fac__runtime_error("%s: dtype should be floating point or complex, but got %s", op, wanted), false;
+    if (dtype && fac_promote_types((fac_dtype)x->dtype, dtype) != dtype)
+        return fac__runtime_error("%s: the dtype of the input (%s) should be convertible without narrowing to the "
+                                  "specified dtype (%s)",
+                                  op, is, wanted),
+               false;
+    return true;
+}
+
 static fac_tensor *norm_of(fac_tensor *self, const char *op, const char *name, const fac_reduce_options *o)
 {
     FAC__OP(op);
@@ -202,11 +217,10 @@ static fac_tensor *norm_of(fac_tensor *self, const char *op, const char *name, c
     if (!fac__reduction_of(self, o, &m.r)) return NULL;
     fac_dtype dtype = o->dtype ? o->dtype : (fac_dtype)self->dtype;
     bool vector = !strcmp(op, "linalg.vector_norm");
-    if (!fac_dtype_is_floating(dtype) || (o->dtype && !fac_dtype_is_floating((fac_dtype)self->dtype)))
-        return fac__runtime_error(vector ? "%s: Expected a floating point or complex tensor as input. Got %s"
-                                         : "%s(): input dtype should be either floating point or complex. Got %s "
-                                           "instead.",
-                                  op, fac__dtype_word((fac_dtype)self->dtype));
+    if (vector && !fac__norm_dtype_fits(self, o->dtype, op)) return NULL;
+    if (!fac_dtype_is_floating(dtype) || !fac_dtype_is_floating((fac_dtype)self->dtype))
+        return fac__runtime_error("%s(): input dtype should be either floating point or complex. Got %s instead.", op,
+                                  fac__dtype_word((fac_dtype)self->dtype));
     if (vector && !m.r.reduced && (m.p < 0 || isinf(m.p)) && !has_norm(&m)) return NULL;
     fac__node *n = fac__record(name, norm_backward, 1, 2, sizeof m, self);
     fac_tensor *y = NULL;

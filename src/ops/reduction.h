@@ -34,6 +34,9 @@ fac_tensor *fac__unreduce_expand(const fac__reduction *r, fac_tensor *t);
 /* False, with PyTorch's error, when what op reduces has no elements. */
 bool fac__reduction_not_empty(const fac_tensor *x, const fac__reduction *r, const char *op);
 
+/* Whether torch.linalg's norms take x, and the dtype (NONE: x's own) in place of its; if not, an error. */
+bool fac__norm_dtype_fits(const fac_tensor *x, fac_dtype dtype, const char *op);
+
 /* A reduction to one of the elements: all that are equal to the result share its gradient (extremes.c). */
 fac__node *fac__shared_record(const char *name, fac_tensor *x, const fac__reduction *r);
 fac_tensor *fac__shared_result(fac__node *n, fac_tensor *x, fac_tensor *y);
