@@ -143,6 +143,14 @@ static bool replace_alias(char *name, size_t room)
 bool fac__op_resolve(const char *name, char *out, size_t room)
 {
     if (!ready()) return false;
+    /* nn.functional.X is the overload X.functional where there is one, and no other: some of its functions share no more than
+     * the name with ATen's. */
+    plain_name(name, out, room, false);
+    size_t n = strlen(out);
+    if (strstr(name, "nn.functional.") && !strchr(out, '.')) {
+        snprintf(out + n, room - n, ".functional");
+        if (find(out, 0)) return true;
+    }
     for (int glue = 1; glue >= 0; glue--) {
         plain_name(name, out, room, glue);
         if (find(out, 0) || (replace_alias(out, room) && find(out, 0))) return true;
