@@ -416,18 +416,31 @@ static fac_dims sizes_of(const fac_value *v)
     }
     return sizes;
 }
-#define OPTIONAL_CALLS(spatial)                                                                                        \
-    FAC__CALL(optional_avg##spatial, R((fac_adaptive_avg_pool##spatial##d)(T(0), sizes_of(&args[1]))))                 \
-    FAC__CALL(optional_max##spatial,                                                                                   \
-              WITH_INDICES((fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))
-OPTIONAL_CALLS(2)
-OPTIONAL_CALLS(3)
-#define OPTIONAL_ROWS(spatial)                                                                                         \
-    {"adaptive_avg_pool" #spatial "d.optional(Tensor self, any[" #spatial "] output_size) -> Tensor",                  \
-     optional_avg##spatial, "The same where None keeps the input's size."},                                            \
+#define IF_ASKED(asked, call)                                                                                          \
+    fac_tensor *indices = NULL;                                                                                        \
+    R(call);                                                                                                           \
+    if (asked) R(indices)
+#define FUNCTIONAL_CALLS(spatial)                                                                                      \
+    FAC__CALL(functional_max##spatial,                                                                                 \
+              IF_ASKED(B(6), fac_max_pool##spatial##d_with(T(0), L(1), MAX_KEYWORDS(&indices))))                       \
+    FAC__CALL(sized_avg##spatial, R((fac_adaptive_avg_pool##spatial##d)(T(0), sizes_of(&args[1]))))                    \
+    FAC__CALL(sized_max##spatial,                                                                                      \
+              IF_ASKED(B(2), (fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))
+FUNCTIONAL_CALLS(1)
+FUNCTIONAL_CALLS(2)
+FUNCTIONAL_CALLS(3)
+/* torch.nn.functional's: sizes may be None, indices come where they are asked for. */
+#define FUNCTIONAL_ROWS(spatial)                                                                                       \
+    {"max_pool" #spatial "d.functional(Tensor input, int[" #spatial "] kernel_size, int[" #spatial                     \
+     "]? stride=None, int[" #spatial "] padding=0, int[" #spatial                                                      \
+     "] dilation=1, bool ceil_mode=False, bool return_indices=False) -> (Tensor, Tensor)",                             \
+     functional_max##spatial, "Maximum of each window, and where it is."},                                             \
+        {"adaptive_avg_pool" #spatial "d.functional(Tensor input, any[" #spatial "] output_size) -> Tensor",           \
+         sized_avg##spatial, "Averages to a given size; None keeps the input's."},                                     \
     {                                                                                                                  \
-        "adaptive_max_pool" #spatial "d.optional(Tensor self, any[" #spatial "] output_size) -> (Tensor, Tensor)",     \
-            optional_max##spatial, "The same where None keeps the input's size."                                       \
+        "adaptive_max_pool" #spatial "d.functional(Tensor input, any[" #spatial                                        \
+        "] output_size, bool return_indices=False) -> (Tensor, Tensor)",                                               \
+            sized_max##spatial, "Maxima to a given size, and where they are; None keeps the input's size."             \
     }
 
 /* Gradients as operators of their own: g must be of the pooling's shape. */
@@ -531,7 +544,8 @@ const fac__op fac__ops_pool[] = {
      "Maxima to a given size."},
     {"adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)", adaptive_max3,
      "Maxima to a given size."},
-    OPTIONAL_ROWS(2),
-    OPTIONAL_ROWS(3),
+    FUNCTIONAL_ROWS(1),
+    FUNCTIONAL_ROWS(2),
+    FUNCTIONAL_ROWS(3),
     {0},
 };
