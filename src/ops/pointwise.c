@@ -207,6 +207,17 @@ static bool refuse(fac__row row, fac_dtype d)
     return false;
 }
 
+/* The number of a row that does not take every one. */
+static bool check_number(fac__row row, const fac__arg *args)
+{
+    double b = args[1].t ? 1 : fac_scalar_to_double(args[1].s);
+    if (row == FAC__ROW_celu && b == 0)
+        return fac__runtime_error("ZeroDivisionError: alpha cannot be 0 for CELU"), false;
+    if (row == FAC__ROW_softshrink && !(b >= 0))
+        return fac__runtime_error("lambda must be greater or equal to 0, but found to be %g.", b), false;
+    return true;
+}
+
 /* An input that shares memory with the output without being it: read from a copy. */
 static bool apart(fac__arg *arg, const fac_tensor *out)
 {
@@ -335,6 +346,7 @@ fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace)
         break;
     case FAC__FLOATS:
         if (!floating) return refuse(row, common), NULL;
+        if (info->arity > info->n_tensors && !check_number(row, args)) return NULL;
         break;
     case FAC__COMPARE: return fac__pointwise_as(row, args, common, FAC_BOOL, inplace, NULL);
     case FAC__BITS:
