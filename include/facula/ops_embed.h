@@ -30,6 +30,32 @@ static inline fac_embedding_options fac_embedding_options_defaults(void)
 FAC_API fac_tensor *fac_embedding_with(fac_tensor *indices, fac_tensor *weight, fac_embedding_options options);
 #define fac_embedding(indices, weight, ...)                                                                            \
     fac_embedding_with(indices, weight, FAC_OPTIONS(fac_embedding_options, __VA_ARGS__))
+
+typedef struct fac_bag_options {
+    fac_tensor *offsets;            /* where each bag begins in 1-d indices; NULL where indices are 2-d, a bag a row */
+    fac_tensor *per_sample_weights; /* of "sum": a factor for each index, of the indices' shape; NULL */
+    const char *mode;               /* "mean" (the default), "sum" or "max" */
+    bool include_last_offset;       /* the last offset is the end of the last bag: false */
+    int64_t padding_idx;        /* a row that counts nothing; FAC_NO_PADDING: none. Negative ones count from the end */
+    double max_norm, norm_type; /* as fac_embedding's */
+    bool scale_grad_by_freq;    /* as fac_embedding's */
+} fac_bag_options;
+static inline fac_bag_options fac_bag_options_defaults(void)
+{
+    fac_bag_options o;
+    o.offsets = o.per_sample_weights = NULL;
+    o.mode = "mean";
+    o.include_last_offset = o.scale_grad_by_freq = false;
+    o.padding_idx = FAC_NO_PADDING;
+    o.max_norm = __builtin_nan("");
+    o.norm_type = 2;
+    return o;
+}
+/* Rows of weight [V, D] by their indices (int64 or int32), summed, averaged or maximised over each bag: [bags, D]. An empty
+ * bag gives zeros. */
+FAC_API fac_tensor *fac_embedding_bag_with(fac_tensor *indices, fac_tensor *weight, fac_bag_options options);
+#define fac_embedding_bag(indices, weight, ...)                                                                        \
+    fac_embedding_bag_with(indices, weight, FAC_OPTIONS(fac_bag_options, __VA_ARGS__))
 /* int64 class numbers of any shape to [..., num_classes] with a 1 at the class, int64; num_classes -1: the largest + 1. */
 FAC_API fac_tensor *fac_one_hot(fac_tensor *self, int64_t num_classes);
 

@@ -30,6 +30,8 @@ typedef struct fac_loss_options {
     double beta, delta;                     /* 1, 1 */
     double margin, p, eps;                  /* NAN: the loss's own default */
     bool log_target, log_input, full, swap; /* false, true, false, false */
+    int64_t blank;                          /* 0 */
+    bool zero_infinity;                     /* false */
 } fac_loss_options;
 static inline fac_loss_options fac_loss_options_defaults(void)
 {
@@ -42,6 +44,8 @@ static inline fac_loss_options fac_loss_options_defaults(void)
     o.margin = o.p = o.eps = __builtin_nan("");
     o.log_target = o.full = o.swap = false;
     o.log_input = true;
+    o.blank = 0;
+    o.zero_infinity = false;
     return o;
 }
 
@@ -139,6 +143,18 @@ FAC_API fac_tensor *fac_nll_loss_with(fac_tensor *input, fac_tensor *target, fac
  * own shape and of floating dtype holds class probabilities. Keywords weight, ignore_index, label_smoothing. */
 FAC_API fac_tensor *fac_cross_entropy_with(fac_tensor *input, fac_tensor *target, fac_loss_options options);
 #define fac_cross_entropy(x, y, ...) fac_cross_entropy_with(x, y, FAC_OPTIONS(fac_loss_options, __VA_ARGS__))
+
+/* ---- of sequences (ctc.c) ----------------------------------------------------------------------------------- */
+
+/* Connectionist temporal classification: minus the log probability that log_probs [T, N, C] (or [T, C]), logarithms over C
+ * classes, of which .blank says nothing, spell targets: [N, S], or all in a row [sum of target_lengths]. Lengths are integer
+ * tensors [N]. FAC_MEAN divides each loss by its target's length first. zero_infinity: losses of targets that do not fit, and
+ * their gradients, are 0. Losses are [N] (or []) with FAC_NONE. Differentiable once, in log_probs; the gradient takes them as
+ * log_softmax's results, as PyTorch's does. Graves et al., Connectionist Temporal Classification, ICML 2006. */
+FAC_API fac_tensor *fac_ctc_loss_with(fac_tensor *log_probs, fac_tensor *targets, fac_tensor *input_lengths,
+                                      fac_tensor *target_lengths, fac_loss_options options);
+#define fac_ctc_loss(log_probs, targets, input_lengths, target_lengths, ...)                                           \
+    fac_ctc_loss_with(log_probs, targets, input_lengths, target_lengths, FAC_OPTIONS(fac_loss_options, __VA_ARGS__))
 
 FAC_END
 #endif
