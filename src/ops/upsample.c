@@ -114,11 +114,12 @@ static fac_tensor *functional(const fac_value *args, const char *mode, const fac
     double factors[3];
     int64_t n = numbers_of(&args[2], factors);
     o.size = L(1);
+    int64_t listed = args[1].kind == FAC_VALUE_INTS ? args[1].v.ints.count : n; /* a list of one is no number */
+    if (T(0) && listed >= 0 && listed != T(0)->ndim - 2)
+        return fac__value_error("Input and %s must have the same number of spatial dimensions, but got input with %d "
+                                "spatial dimensions and a list of %lld.",
+                                n >= 0 ? "scale_factor" : "output", T(0)->ndim - 2, (long long)listed);
     if (n >= 0) {
-        if (T(0) && n != T(0)->ndim - 2)
-            return fac__value_error("Input and scale_factor must have the same number of spatial dimensions, but got "
-                                    "input with %d spatial dimensions and %lld factors.",
-                                    T(0)->ndim - 2, (long long)n);
         o.scale_factors = factors;
     } else if (GIVEN(2)) {
         if (args[2].kind != FAC_VALUE_SCALAR) return fac__type_error("scale_factor must be a number or several");
@@ -150,7 +151,7 @@ static fac_tensor *aten(const fac_value *args, fac__resample_kind kind, int spat
     FAC__NEED(x);
     fac__resampling r = {.kind = kind, .spatial = spatial, .antialias = antialias};
     int at = 2;
-    if (kind >= FAC__LINEAR) r.align_corners = B(at++);
+    if (kind >= FAC__LINEAR) r.align_corners = B(at), at++;
     fac_dims size = L(1);
     double factors[3] = {0};
     int64_t n = listed ? numbers_of(&args[at], factors) : spatial;
