@@ -1,0 +1,51 @@
+/* Floor 1. Grid sampling on the CPU. Along each axis a place becomes up to four taps: an element, its weight, and how the
+ * weight changes with the grid's number. What a place takes is then a product over the axes, in all modes alike. Places go in
+ * blocks: their taps are made once and used for all channels.
+ *
+ * How numbers become places is PyTorch's (aten/src/ATen/native/GridSamplerUtils.h). */
+#include <math.h>
+#include <string.h>
+
+#include "backend/grid.h"
+
+enum { BLOCK = 32, MOST = 16 }; /* places, taps of all axes together: 4 x 4, or 2 x 2 x 2 */
+
+typedef struct block {
+    int taps, count;
+    bool inside;             /* all of them */
+    int64_t at[MOST][BLOCK]; /* within a channel; -1: outside, where there are zeros */
+    double weight[MOST][BLOCK], change[3][MOST][BLOCK];
+} block;
+/* Along one axis. */
+typedef struct taps {
+    int count;
+    int64_t at[4];
+    double weight[4], change[4];
+} taps;
+
+#define T float
+#define NAME(x) x##_float
+#include "grid_body.h"
+#undef T
+#undef NAME
+#define T double
+#define NAME(x) x##_double
+#include "grid_body.h"
+
+static void grid(const void *args)
+{
+    const fac__grid_args *a = args;
+    int64_t blocks = (a->points + BLOCK - 1) / BLOCK;
+    fac__parallel(a->n * blocks, 1 + (1 << 10) / (a->c + 8), a->dtype == FAC_FLOAT32 ? forward_float : forward_double,
+                  (void *)a);
+}
+
+static void grid_backward(const void *args)
+{
+    const fac__grid_args *a = args;
+    fac__parallel(a->n, 1 + (1 << 15) / ((a->c + 8) * a->points + 1),
+                  a->dtype == FAC_FLOAT32 ? backward_float : backward_double, (void *)a);
+}
+
+const fac__kernel fac__k_grid = {"grid", {grid}};
+const fac__kernel fac__k_grid_backward = {"grid_backward", {grid_backward}};
