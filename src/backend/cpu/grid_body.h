@@ -104,7 +104,7 @@ static void NAME(sample)(const fac__grid_args *a, const block *b, const T *x, T 
                     sum[p] += x[b->at[k][p]] * (T)b->weight[k][p];
             else
                 for (int p = 0; p < b->count; p++)
-                    if (b->at[k][p] >= 0) sum[p] += x[b->at[k][p]] * (T)b->weight[k][p];
+                    sum[p] += (b->at[k][p] >= 0 ? x[b->at[k][p]] : 0) * (T)b->weight[k][p]; /* NaN from nowhere too */
         memcpy(y, sum, (size_t)b->count * sizeof *y);
     }
 }
