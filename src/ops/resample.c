@@ -4,7 +4,7 @@
  * input with weights. The tables of places and weights are made anew for each call, in the dtype that is computed in, as
  * PyTorch makes them: it decides which elements are nearest. The way back goes through the same tables, and is in turn
  * differentiated by the way there. */
-#include "resample.h"
+#include "resampling.h"
 
 #include <math.h>
 #include <stdio.h>

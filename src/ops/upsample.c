@@ -4,7 +4,7 @@
 
 #include "facula/ops_conv.h"
 #include "facula/ops_image.h"
-#include "resample.h"
+#include "resampling.h"
 
 /* ---- torch.nn.functional ------------------------------------------------------------------------------------------ */
 
