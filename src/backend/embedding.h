@@ -21,7 +21,7 @@ extern const fac__kernel fac__k_embedding_backward; /* table = 0; table[index] +
 extern const fac__kernel fac__k_embedding_renorm;   /* shortens the rows named to max_norm */
 
 /* Of each bag, count[b] indices from begin[b] on, which row has the largest element of each column: the first of them; 0 for
- * an empty bag. The op has checked the indices. */
+ * an empty bag. float32 and float64. The op has checked the indices. */
 typedef struct fac__bag_max_args {
     fac_dtype dtype;
     int64_t bags, width;

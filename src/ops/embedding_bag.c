@@ -104,9 +104,9 @@ static fac_tensor *added(const bags *b, fac_tensor *weight, const fac_bag_option
 static fac_tensor *largest(const bags *b, fac_tensor *weight, fac_tensor **rows)
 {
     *rows = fac_zeros(FAC_DIMS(b->count, weight->shape[1]), .dtype = FAC_INT64);
-    fac_tensor *table = fac__plain(weight, (fac_dtype)weight->dtype);
+    fac_tensor *table = fac__plain(weight, fac__compute_type((fac_dtype)weight->dtype));
     if (!*rows || !table) return NULL;
-    fac__bag_max_args a = {.dtype = (fac_dtype)weight->dtype,
+    fac__bag_max_args a = {.dtype = (fac_dtype)table->dtype,
                            .bags = b->count,
                            .width = weight->shape[1],
                            .index = fac__data(b->index),

@@ -187,10 +187,8 @@ static fac_tensor *along_all(const fac__resampling *r, fac_tensor *x, bool back)
 {
     fac_dtype dtype = (fac_dtype)x->dtype;
     fac_tensor *y = fac__plain(x, fac__compute_type(dtype));
-    for (int i = 0; i < 3 && y; i++) {
-        int d = back ? 2 - i : i;
+    for (int d = 0; d < 3 && y; d++) /* the last axis last, which goes element by element: often fewer rows are left */
         if (!stays(r, d)) y = along(r, d, y, back);
-    }
     y = fac__plain(y, dtype);
     return y == x ? fac_clone(fac_detach(x)) : y;
 }

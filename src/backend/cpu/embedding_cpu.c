@@ -112,31 +112,30 @@ static void embedding_renorm(const void *args)
     }
 }
 
-static void largest(void *context, int64_t begin, int64_t end)
-{
-    const fac__bag_max_args *a = context;
-    size_t size = fac_dtype_size(a->dtype);
-    for (int64_t b = begin; b < end; b++) {
-        int64_t *row = a->row + b * a->width;
-        const int64_t *index = a->index + a->begin[b];
-        for (int64_t k = 0; k < a->width; k++) {
-            double best = 0;
-            row[k] = 0;
-            for (int64_t i = 0; i < a->count[b]; i++) {
-                double v =
-                    fac__load_double(a->dtype, (const char *)a->table + (size_t)(index[i] * a->width + k) * size);
-                if (i && !(v > best)) continue;
-                best = v;
-                row[k] = index[i];
-            }
-        }
+#define LARGEST(T)                                                                                                     \
+    static void largest_##T(void *context, int64_t begin, int64_t end)                                                 \
+    {                                                                                                                  \
+        const fac__bag_max_args *a = context;                                                                          \
+        const T *table = a->table;                                                                                     \
+        int64_t width = a->width;                                                                                      \
+        for (int64_t b = begin; b < end; b++) {                                                                        \
+            int64_t *row = a->row + b * width;                                                                         \
+            const int64_t *index = a->index + a->begin[b];                                                             \
+            for (int64_t k = 0; k < width; k++)                                                                        \
+                row[k] = a->count[b] ? index[0] : 0;                                                                   \
+            for (int64_t i = 1; i < a->count[b]; i++)                                                                  \
+                for (int64_t k = 0; k < width; k++)                                                                    \
+                    if (table[index[i] * width + k] > table[row[k] * width + k]) row[k] = index[i];                    \
+        }                                                                                                              \
     }
-}
+LARGEST(float)
+LARGEST(double)
 
 static void bag_max(const void *args)
 {
     const fac__bag_max_args *a = args;
-    fac__parallel(a->bags, 1 + (1 << 13) / (a->width + 1), largest, (void *)a);
+    fac__parallel(a->bags, 1 + (1 << 13) / (a->width + 1), a->dtype == FAC_FLOAT32 ? largest_float : largest_double,
+                  (void *)a);
 }
 
 const fac__kernel fac__k_bag_max = {"bag_max", {bag_max}};

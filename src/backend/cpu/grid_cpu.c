@@ -3,25 +3,12 @@
  * blocks: their taps are made once and used for all channels.
  *
  * How numbers become places is PyTorch's (aten/src/ATen/native/GridSamplerUtils.h). */
-#include <math.h>
 #include <string.h>
+#include <tgmath.h>
 
 #include "backend/grid.h"
 
 enum { BLOCK = 32, MOST = 16 }; /* places, taps of all axes together: 4 x 4, or 2 x 2 x 2 */
-
-typedef struct block {
-    int taps, count;
-    bool inside;             /* all of them */
-    int64_t at[MOST][BLOCK]; /* within a channel; -1: outside, where there are zeros */
-    double weight[MOST][BLOCK], change[3][MOST][BLOCK];
-} block;
-/* Along one axis. */
-typedef struct taps {
-    int count;
-    int64_t at[4];
-    double weight[4], change[4];
-} taps;
 
 #define T float
 #define NAME(x) x##_float
