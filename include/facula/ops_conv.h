@@ -111,6 +111,16 @@ FAC_API fac_tensor *fac_adaptive_max_pool1d(fac_tensor *input, fac_dims output_s
 FAC_API fac_tensor *fac_adaptive_max_pool2d(fac_tensor *input, fac_dims output_size, fac_tensor **indices);
 FAC_API fac_tensor *fac_adaptive_max_pool3d(fac_tensor *input, fac_dims output_size, fac_tensor **indices);
 
+/* The p-norm of each window, up to the sign: (sum of x^p)^(1 / p). norm_type is p. Keywords stride, ceil_mode. */
+FAC_API fac_tensor *fac_lp_pool1d_with(fac_tensor *input, fac_scalar norm_type, fac_dims kernel,
+                                       fac_pool_options options);
+FAC_API fac_tensor *fac_lp_pool2d_with(fac_tensor *input, fac_scalar norm_type, fac_dims kernel,
+                                       fac_pool_options options);
+#define fac_lp_pool1d(x, p, kernel, ...)                                                                               \
+    fac_lp_pool1d_with(x, FAC_SCALAR(p), FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_pool_options, __VA_ARGS__))
+#define fac_lp_pool2d(x, p, kernel, ...)                                                                               \
+    fac_lp_pool2d_with(x, FAC_SCALAR(p), FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_pool_options, __VA_ARGS__))
+
 /* Values [N, C, ...] to where indices (of a max pooling, of the same shape) say, zeros elsewhere. The spatial size is
  * .output_size, with or without the dimensions in front, or by default (in - 1) stride - 2 padding + kernel. */
 typedef struct fac_unpool_options {

@@ -424,6 +424,8 @@ static fac_dims sizes_of(const fac_value *v)
     FAC__CALL(functional_max##spatial,                                                                                 \
               IF_ASKED(B(6), fac_max_pool##spatial##d_with(T(0), L(1), MAX_KEYWORDS(&indices))))                       \
     FAC__CALL(sized_avg##spatial, R((fac_adaptive_avg_pool##spatial##d)(T(0), sizes_of(&args[1]))))                    \
+    FAC__CALL(sized_both##spatial,                                                                                     \
+              WITH_INDICES((fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))                   \
     FAC__CALL(sized_max##spatial,                                                                                      \
               IF_ASKED(B(2), (fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))
 FUNCTIONAL_CALLS(1)
@@ -437,6 +439,9 @@ FUNCTIONAL_CALLS(3)
      functional_max##spatial, "Maximum of each window, and where it is."},                                             \
         {"adaptive_avg_pool" #spatial "d.functional(Tensor input, any[" #spatial "] output_size) -> Tensor",           \
          sized_avg##spatial, "Averages to a given size; None keeps the input's."},                                     \
+        {"adaptive_max_pool" #spatial "d_with_indices(Tensor input, any[" #spatial                                     \
+         "] output_size, bool return_indices=False) -> (Tensor, Tensor)",                                              \
+         sized_both##spatial, "Maxima to a given size, and where they are."},                                          \
     {                                                                                                                  \
         "adaptive_max_pool" #spatial "d.functional(Tensor input, any[" #spatial                                        \
         "] output_size, bool return_indices=False) -> (Tensor, Tensor)",                                               \
