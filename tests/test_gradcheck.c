@@ -12,6 +12,7 @@ static const char *const left_out[] = {
     "feature_dropout",
     "alpha_dropout",
     "feature_alpha_dropout",
+    "gumbel_softmax",
     "rrelu",
     "bernoulli",
     "normal",

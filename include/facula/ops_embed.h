@@ -103,6 +103,9 @@ FAC_API fac_tensor *fac_glu(fac_tensor *self, int64_t dim);
 FAC_API fac_tensor *fac_prelu(fac_tensor *self, fac_tensor *weight);
 /* x where x > 0, else x * r; r is drawn evenly from [lower, upper) for each such x when training, else their mean. */
 FAC_API fac_tensor *fac_rrelu(fac_tensor *self, double lower, double upper, bool training);
+/* softmax((logits + noise) / tau) along dim, the noise drawn from Gumbel's distribution; hard: the largest as 1, the rest as
+ * 0, with the soft one's gradient. Jang et al., Categorical reparameterization with Gumbel-Softmax, 2016. */
+FAC_API fac_tensor *fac_gumbel_softmax(fac_tensor *logits, double tau, bool hard, int64_t dim);
 
 FAC_END
 #endif

@@ -1,6 +1,8 @@
 /* Floor 4. Activations that are no plain row of pointwise.def: they have a parameter, a dimension or random numbers. */
 #include "facula/ops_create.h"
 #include "facula/ops_embed.h"
+#include "facula/ops_index.h"
+#include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
 #include "facula/random.h"
 #include "plain.h"
@@ -86,14 +88,32 @@ fac_tensor *fac_rrelu(fac_tensor *self, double lower, double upper, bool trainin
     return named(y, "RreluWithNoiseBackward0");
 }
 
+fac_tensor *fac_gumbel_softmax(fac_tensor *logits, double tau, bool hard, int64_t dim)
+{
+    FAC__OP("gumbel_softmax");
+    FAC__NEED(logits);
+    if (!fac_dtype_is_floating((fac_dtype)logits->dtype))
+        return fac__runtime_error("\"exponential_\" not implemented for '%s'",
+                                  fac__dtype_word((fac_dtype)logits->dtype));
+    fac_tensor *draws = fac_empty_like(fac_detach(logits));
+    fac_tensor *noise = draws ? fac_neg(fac_log(fac_exponential_(draws, 1))) : NULL;
+    fac_tensor *y = fac_softmax(fac_div_scalar(fac_add(logits, noise), tau), dim, FAC_DTYPE_NONE), *index = NULL;
+    if (!hard || !y) return y;
+    if (!fac_max_dim(y, (int)dim, true, &index)) return NULL;
+    return fac_add(fac_sub(fac_scatter_scalar(fac_zeros_like(y), (int)dim, index, 1), fac_detach(y)), y);
+}
+
 FAC__CALL(logsigmoid, R(fac_log_sigmoid(T(0))))
 FAC__CALL(glu, R(fac_glu(T(0), I(1))))
 FAC__CALL(prelu, R(fac_prelu(T(0), T(1))))
+FAC__CALL(gumbel, R(fac_gumbel_softmax(T(0), F(1), B(2), I(4))))
 FAC__CALL(rrelu, R(fac_rrelu(T(0), F(1), F(2), B(3))))
 
 const fac__op fac__ops_gates[] = {
     {"glu(Tensor self, int dim=-1) -> Tensor", glu, "The first half along dim times the sigmoid of the second."},
     {"logsigmoid(Tensor input) -> Tensor", logsigmoid, "log(sigmoid(input)); ATen's name is log_sigmoid."},
+    {"gumbel_softmax(Tensor logits, float tau=1, bool hard=False, float eps=1e-10, int dim=-1) -> Tensor", gumbel,
+     "softmax of logits and Gumbel noise."},
     {"prelu(Tensor self, Tensor weight) -> Tensor", prelu, "self where it is positive, else self * weight."},
     {"rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.3333333333333333, bool training=False, Generator? "
      "generator=None) "
