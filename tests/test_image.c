@@ -189,6 +189,40 @@ static void test_refused(void **state)
     }
 }
 
+/* As PyTorch prints them; and what they do is what the functions do. */
+static void test_modules(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = fac_rand(FAC_SHAPE(1, 4, 4, 4));
+        const struct {
+            fac_module *m;
+            const char *text;
+            fac_tensor *y;
+        } rows[] = {
+            {fac_nn_upsample(.scale_factor = 2), "Upsample(scale_factor=2.0, mode=nearest)",
+             fac_interpolate(x, .scale_factor = 2)},
+            {fac_nn_upsample(.size = FAC_DIMS(3, 5), .mode = "bilinear", .align_corners = true),
+             "Upsample(size=(3, 5), mode=bilinear)",
+             fac_interpolate(x, .size = FAC_DIMS(3, 5), .mode = "bilinear", .align_corners = true)},
+            {fac_nn_pixel_shuffle(2), "PixelShuffle(upscale_factor=2)", fac_pixel_shuffle(x, 2)},
+            {fac_nn_pixel_unshuffle(2), "PixelUnshuffle(downscale_factor=2)", fac_pixel_unshuffle(x, 2)},
+            {fac_nn_channel_shuffle(2), "ChannelShuffle(groups=2)", fac_channel_shuffle(x, 2)},
+            {fac_nn_unfold(FAC_DIMS(3, 2), .padding = 1), "Unfold(kernel_size=(3, 2), dilation=1, padding=1, stride=1)",
+             fac_im2col(x, FAC_DIMS(3, 2), .padding = 1)},
+            {fac_nn_sequential(fac_nn_unfold(2), fac_nn_fold(FAC_DIMS(4, 4), 2)), NULL,
+             fac_col2im(fac_im2col(x, 2), FAC_DIMS(4, 4), 2)},
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            char *text = fac_module_to_string(rows[i].m);
+            if (rows[i].text) assert_string_equal(text, rows[i].text);
+            free(text);
+            check_close(fac_forward(rows[i].m, x), rows[i].y, 0);
+            fac_module_free(rows[i].m);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_refused_second_derivatives),
         cmocka_unit_test(test_failed_allocations),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_modules),
     };
     fac_set_error_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

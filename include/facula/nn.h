@@ -14,6 +14,7 @@
 #include "facula/module.h"
 #include "facula/ops_conv.h"
 #include "facula/ops_embed.h"
+#include "facula/ops_image.h"
 #include "facula/ops_norm.h"
 
 FAC_BEGIN
@@ -186,6 +187,23 @@ FAC_API fac_module *fac_nn_adaptive_avg_pool3d(fac_dims output_size);
 FAC_API fac_module *fac_nn_adaptive_max_pool1d(fac_dims output_size);
 FAC_API fac_module *fac_nn_adaptive_max_pool2d(fac_dims output_size);
 FAC_API fac_module *fac_nn_adaptive_max_pool3d(fac_dims output_size);
+
+/* ---- images ------------------------------------------------------------------------------------------------- */
+
+/* fac_interpolate (facula/ops_image.h), with its keywords but scale_factors. */
+FAC_API fac_module *fac_nn_upsample_with(fac_interpolate_options options);
+#define fac_nn_upsample(...) fac_nn_upsample_with(FAC_OPTIONS(fac_interpolate_options, __VA_ARGS__))
+FAC_API fac_module *fac_nn_pixel_shuffle(int64_t upscale_factor);
+FAC_API fac_module *fac_nn_pixel_unshuffle(int64_t downscale_factor);
+FAC_API fac_module *fac_nn_channel_shuffle(int64_t groups);
+/* fac_im2col and fac_col2im (facula/ops_conv.h). Keywords stride, padding, dilation. */
+FAC_API fac_module *fac_nn_unfold_with(fac_dims kernel, fac_conv_options options);
+FAC_API fac_module *fac_nn_fold_with(fac_dims output_size, fac_dims kernel, fac_conv_options options);
+#define fac__nn_unfold(kernel, ...) fac_nn_unfold_with(FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
+#define fac_nn_unfold(...) fac__nn_unfold(__VA_ARGS__)
+#define fac__nn_fold(output_size, kernel, ...)                                                                         \
+    fac_nn_fold_with(FAC_AS_DIMS(output_size), FAC_AS_DIMS(kernel), FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
+#define fac_nn_fold(...) fac__nn_fold(__VA_ARGS__)
 
 /* ---- normalisation ------------------------------------------------------------------------------------------ */
 
