@@ -19,7 +19,7 @@ static fac_tensor *aligned(fac_tensor *const *in)
 }
 static fac_tensor *nearest(fac_tensor *const *in)
 {
-    return fac_interpolate(in[0], .scale_factors = ((double[]){2, 0.5}));
+    return fac_interpolate(in[0], .scale_h = 2, .scale_w = 0.5);
 }
 static fac_tensor *sampled(fac_tensor *const *in)
 {
@@ -202,6 +202,8 @@ static void test_modules(void **state)
         } rows[] = {
             {fac_nn_upsample(.scale_factor = 2), "Upsample(scale_factor=2.0, mode=nearest)",
              fac_interpolate(x, .scale_factor = 2)},
+            {fac_nn_upsample(.scale_h = 2, .scale_w = 1.5), "Upsample(scale_factor=(2.0, 1.5), mode=nearest)",
+             fac_interpolate(x, .size = FAC_DIMS(8, 6))},
             {fac_nn_upsample(.size = FAC_DIMS(3, 5), .mode = "bilinear", .align_corners = true),
              "Upsample(size=(3, 5), mode=bilinear)",
              fac_interpolate(x, .size = FAC_DIMS(3, 5), .mode = "bilinear", .align_corners = true)},

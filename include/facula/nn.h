@@ -190,7 +190,7 @@ FAC_API fac_module *fac_nn_adaptive_max_pool3d(fac_dims output_size);
 
 /* ---- images ------------------------------------------------------------------------------------------------- */
 
-/* fac_interpolate (facula/ops_image.h), with its keywords but scale_factors. */
+/* fac_interpolate (facula/ops_image.h), with its keywords. */
 FAC_API fac_module *fac_nn_upsample_with(fac_interpolate_options options);
 #define fac_nn_upsample(...) fac_nn_upsample_with(FAC_OPTIONS(fac_interpolate_options, __VA_ARGS__))
 FAC_API fac_module *fac_nn_pixel_shuffle(int64_t upscale_factor);

@@ -14,9 +14,9 @@ FAC_BEGIN
 typedef struct fac_interpolate_options {
     fac_dims size;       /* a number, or one for each spatial dimension: the result's; n < 0: from the factors */
     double scale_factor; /* how many times as large; 0: not given */
-    const double *scale_factors; /* one for each spatial dimension, in its place; NULL */
-    const char
-        *mode; /* "nearest" (the default), "nearest-exact", "linear", "bilinear", "bicubic", "trilinear", "area" */
+    double scale_d, scale_h, scale_w; /* the same for one dimension, the last being w; 0: as scale_factor says */
+    /* "nearest" (the default), "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area" */
+    const char *mode;
     bool align_corners;          /* the outermost elements' middles stay where they are, not their edges: false */
     bool recompute_scale_factor; /* take the factors from the sizes as they came out, rounded: false */
     bool antialias; /* of bilinear and bicubic, when made smaller: average over all that is covered: false */
@@ -25,13 +25,12 @@ static inline fac_interpolate_options fac_interpolate_options_defaults(void)
 {
     fac_interpolate_options o;
     o.size = fac_dims_make(-1, NULL);
-    o.scale_factor = 0;
-    o.scale_factors = NULL;
+    o.scale_factor = o.scale_d = o.scale_h = o.scale_w = 0;
     o.mode = "nearest";
     o.align_corners = o.recompute_scale_factor = o.antialias = false;
     return o;
 }
-/* The input at another spatial size, one of size and scale_factor(s). "nearest" takes uint8 too. Cubic is Keys's convolution
+/* The input at another spatial size, one of size and factors. "nearest" takes uint8 too. Cubic is Keys's convolution
  * with a = -0.75, or -0.5 with antialias. Differentiable any number of times. */
 FAC_API fac_tensor *fac_interpolate_with(fac_tensor *input, fac_interpolate_options options);
 #define fac_interpolate(x, ...) fac_interpolate_with(x, FAC_OPTIONS(fac_interpolate_options, __VA_ARGS__))

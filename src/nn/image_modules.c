@@ -32,10 +32,14 @@ static fac_tensor *upsample_forward(fac_module *self, fac_tensor *x)
 static int upsample_repr(const fac_module *self, char *text, size_t size)
 {
     const upsample *m = (const upsample *)self;
-    char sizes[FAC__TUPLE_ROOM], factor[32];
-    if (m->options.scale_factor != 0)
-        return snprintf(text, size, "scale_factor=%s, mode=%s", fac__python_float(m->options.scale_factor, factor),
-                        m->mode);
+    const fac_interpolate_options *o = &m->options;
+    char sizes[FAC__TUPLE_ROOM], d[32], h[32], w[32];
+    fac__python_float(o->scale_d ? o->scale_d : o->scale_factor, d);
+    fac__python_float(o->scale_h ? o->scale_h : o->scale_factor, h);
+    fac__python_float(o->scale_w ? o->scale_w : o->scale_factor, w);
+    if (o->scale_d != 0) return snprintf(text, size, "scale_factor=(%s, %s, %s), mode=%s", d, h, w, m->mode);
+    if (o->scale_h != 0) return snprintf(text, size, "scale_factor=(%s, %s), mode=%s", h, w, m->mode);
+    if (o->scale_w != 0 || o->scale_factor != 0) return snprintf(text, size, "scale_factor=%s, mode=%s", w, m->mode);
     return snprintf(text, size, "size=%s, mode=%s", one_or_tuple(m->options.size, 0, sizes), m->mode);
 }
 
@@ -46,7 +50,6 @@ fac_module *fac_nn_upsample_with(fac_interpolate_options options)
     upsample *m = fac_module_new(&type);
     if (!m) return NULL;
     m->options = options;
-    m->options.scale_factors = NULL; /* not ours to keep */
     snprintf(m->mode, sizeof m->mode, "%s", options.mode ? options.mode : "");
     return &m->base;
 }

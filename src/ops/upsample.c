@@ -41,17 +41,20 @@ static fac_tensor *interpolate(fac_tensor *x, const fac_interpolate_options *o)
     const struct mode *mode = mode_named(o->mode);
     int spatial = x->ndim - 2;
     fac_dims size = o->size;
-    double same[3] = {o->scale_factor, o->scale_factor, o->scale_factor};
-    const double *factors = o->scale_factors ? o->scale_factors : o->scale_factor != 0 ? same : NULL;
-    bool recompute = o->recompute_scale_factor;
+    double scales[3] = {o->scale_d, o->scale_h, o->scale_w};
+    bool by_factors = false, recompute = o->recompute_scale_factor;
+    for (int d = 0; d < 3; d++) {
+        if (scales[d] == 0) scales[d] = o->scale_factor;
+        by_factors = by_factors || scales[d] != 0;
+    }
     if (mode && (mode->kind < FAC__LINEAR) && o->align_corners)
         return fac__value_error(
             "align_corners option can only be set with the interpolating modes: linear | bilinear | "
             "bicubic | trilinear");
-    if ((size.n >= 0) == (factors != NULL))
-        return fac__value_error(factors ? "only one of size or scale_factor should be defined"
-                                        : "either size or scale_factor should be defined");
-    if (recompute && !factors)
+    if ((size.n >= 0) == by_factors)
+        return fac__value_error(by_factors ? "only one of size or scale_factor should be defined"
+                                           : "either size or scale_factor should be defined");
+    if (recompute && !by_factors)
         return fac__value_error("recompute_scale_factor is not meaningful with an explicit size.");
     if (!mode || spatial < 1 || spatial > 3)
         return fac__type_error(
@@ -70,6 +73,7 @@ static fac_tensor *interpolate(fac_tensor *x, const fac_interpolate_options *o)
     for (int d = 1; size.n == 1 && d < spatial; d++)
         size.d[d] = size.d[0];
     if (size.n >= 0) size.n = spatial;
+    const double *factors = by_factors ? scales + 3 - spatial : NULL;
     if (factors && (recompute || mode->kind == AREA)) {
         size.n = spatial;
         for (int d = 0; d < spatial; d++) {
@@ -119,12 +123,13 @@ static fac_tensor *functional(const fac_value *args, const char *mode, const fac
         return fac__value_error("Input and %s must have the same number of spatial dimensions, but got input with %d "
                                 "spatial dimensions and a list of %lld.",
                                 n >= 0 ? "scale_factor" : "output", T(0)->ndim - 2, (long long)listed);
-    if (n >= 0) {
-        o.scale_factors = factors;
+    if (n > 0 && n <= 3) {
+        double *const to[] = {&o.scale_d, &o.scale_h, &o.scale_w};
+        for (int64_t i = 0; i < n; i++)
+            *to[3 - n + i] = factors[i];
     } else if (GIVEN(2)) {
         if (args[2].kind != FAC_VALUE_SCALAR) return fac__type_error("scale_factor must be a number or several");
-        factors[0] = factors[1] = factors[2] = F(2);
-        o.scale_factors = factors;
+        o.scale_factor = F(2);
     }
     o.mode = mode;
     o.recompute_scale_factor = recompute;
