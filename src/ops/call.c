@@ -52,11 +52,15 @@ static bool build_index(void)
             else
                 n++;
         }
-    for (int i = n - 1; i >= 0; i--) { /* backwards, so that a chain is in the order of the tables */
-        unsigned h = hash(all[i].op->schema, all[i].signature.base_length);
-        next[i] = first[h];
-        first[h] = i + 1;
-    }
+    /* Backwards, so that a chain is in the order of the tables, with the forms of nn.functional behind all others. */
+    for (int others = 0; others < 2; others++)
+        for (int i = n - 1; i >= 0; i--) {
+            const char *overload = all[i].op->schema + all[i].signature.base_length;
+            if ((strncmp(overload, ".functional(", strlen(".functional(")) != 0) != others) continue;
+            unsigned h = hash(all[i].op->schema, all[i].signature.base_length);
+            next[i] = first[h];
+            first[h] = i + 1;
+        }
     buckets = first;
     next_entry = next;
     entry_count = n;
