@@ -278,7 +278,7 @@ void fac__done(fac__node *n)
 fac_tensor *fac__result_view(fac__node *n, fac_tensor *y, fac_tensor *x)
 {
     if (y && !(n && n->failed)) {
-        y->base = fac__retain(x->base ? x->base : x);
+        y->base = fac__retain(x->base ? fac__base(x) : x);
         y->view_version = y->storage->version;
     }
     return fac__result(n, y);
@@ -364,7 +364,7 @@ static void set_geometry(geometry *p, const fac_tensor *view)
     memcpy(p->shape, view->shape, sizeof p->shape);
     memcpy(p->strides, view->strides, sizeof p->strides);
     p->offset = view->offset;
-    remember_shape(&p->base, view->base);
+    remember_shape(&p->base, fac__base(view));
 }
 
 static void unview_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
@@ -377,9 +377,10 @@ static void unview_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx
 static bool refresh_view(fac_tensor *view)
 {
     if (view->view_version == view->storage->version) return true;
-    if (!view->base->grad_fn && !view->base->requires_grad) return true;
+    fac_tensor *base = fac__base(view);
+    if (!base->grad_fn && !base->requires_grad) return true;
     fac__node *n = node_new("AsStridedBackward0", unview_backward, 1, 0, sizeof(geometry), 1);
-    if (!n || !fac__grad_edge(view->base, &n->edges[0])) return fac__node_release(n), false;
+    if (!n || !fac__grad_edge(base, &n->edges[0])) return fac__node_release(n), false;
     set_geometry(n->params, view);
     remember_shape(&n->outputs[0], view);
     fac__set_history(view, n);
@@ -404,7 +405,8 @@ bool fac_requires_grad(const fac_tensor *t)
 {
     if (!t) return false;
     if (t->requires_grad || t->grad_fn) return true;
-    return t->base && t->view_version != t->storage->version && (t->base->requires_grad || t->base->grad_fn) &&
+    const fac_tensor *base = fac__base(t);
+    return base && t->view_version != t->storage->version && (base->requires_grad || base->grad_fn) &&
            fac_dtype_is_floating((fac_dtype)t->dtype);
 }
 
@@ -445,11 +447,12 @@ bool fac__inplace_begin(fac_tensor *t)
     if (fac__self()->no_grad) return true;
     if (t->requires_grad && !t->grad_fn)
         return fac__runtime_error("a leaf Variable that requires grad is being used in an in-place operation."), false;
-    if (t->base && t->base->requires_grad && !t->base->grad_fn)
+    const fac_tensor *base = fac__base(t);
+    if (base && base->requires_grad && !base->grad_fn)
         return fac__runtime_error(
                    "a view of a leaf Variable that requires grad is being used in an in-place operation."),
                false;
-    if (t->base && t->base->grad_fn && !t->grad_fn && t->view_version == t->storage->version)
+    if (base && base->grad_fn && !t->grad_fn && t->view_version == t->storage->version)
         return fac__runtime_error(
                    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given "
                    "that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
@@ -467,12 +470,13 @@ fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
     if (save_slot >= 0) fac__save_output(n, save_slot, t, 0);
     if (n->failed) return fac__node_release(n), NULL;
     remember_shape(&n->outputs[0], t);
-    if (!t->base) {
+    fac_tensor *base = fac__base(t);
+    if (!base) {
         fac__set_history(t, n);
         return t;
     }
     fac__node *copy = node_new("CopySlices", copy_slices, 1, 0, sizeof(geometry), n->n_in);
-    if (!copy || !fac__grad_edge(t->base, &copy->edges[0])) {
+    if (!copy || !fac__grad_edge(base, &copy->edges[0])) {
         fac__node_release(copy);
         fac__node_release(n);
         return NULL;
@@ -483,7 +487,38 @@ fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
     set_geometry(p, t);
     p->inner = n;
     copy->drop_params = drop_copy_slices;
-    remember_shape(&copy->outputs[0], t->base);
-    fac__set_history(t->base, copy);
+    remember_shape(&copy->outputs[0], base);
+    fac__set_history(base, copy);
     return refresh_view(t) ? t : NULL;
+}
+
+fac_tensor *fac__view_begin(fac_tensor *t)
+{
+    bool leaf = t->requires_grad && !t->grad_fn;
+    if (leaf || (fac__self()->no_grad && fac_requires_grad(t)))
+        return fac__runtime_error("a %s that requires grad is being used in an in-place operation%s.",
+                                  leaf ? "leaf Variable" : "tensor", leaf ? "" : " that is not recorded");
+    if (t->base) return t;
+    fac_tensor *base = fac__own(fac__new_alias(t));
+    if (base && t->grad_fn) {
+        fac__set_history(base, fac__node_retain(t->grad_fn));
+        base->output_nr = t->output_nr;
+    }
+    return base;
+}
+
+fac_tensor *fac__view_end(fac_tensor *t, fac_tensor *view)
+{
+    if (!view) return NULL;
+    if (view == t || !view->base) return t; /* it is what t was */
+    t->ndim = view->ndim;
+    memcpy(t->shape, view->shape, sizeof t->shape);
+    memcpy(t->strides, view->strides, sizeof t->strides);
+    t->offset = view->offset;
+    fac__update_layout(t);
+    if (!t->base) t->base = fac__retain(view->base);
+    t->view_version = view->view_version;
+    fac__set_history(t, fac__node_retain(view->grad_fn));
+    t->output_nr = view->output_nr;
+    return t;
 }

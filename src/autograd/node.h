@@ -108,6 +108,19 @@ fac_tensor *fac__saved(fac__node *n,
 bool fac__inplace_begin(fac_tensor *t);
 fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot);
 
+/* What t is a view of, NULL if it is none: a tensor with the storage's own layout. (A base may have become a view itself.) */
+static inline fac_tensor *fac__base(const fac_tensor *t)
+{
+    fac_tensor *base = t->base;
+    while (base && base->base)
+        base = base->base;
+    return base;
+}
+/* Views in place: fac__view_end(t, view), where view is one of what fac__view_begin(t) gave, makes t that view. It gives t
+ * if that is a view itself, else a base with the layout and history that t had. Both NULL after errors. */
+fac_tensor *fac__view_begin(fac_tensor *t);
+fac_tensor *fac__view_end(fac_tensor *t, fac_tensor *view);
+
 /* Where gradients of t go: its grad_fn (made anew for a view whose base has changed), or its accumulator; a NULL node when it
  * does not require grad. fac__grad_edge returns false when memory runs out. */
 bool fac__grad_edge(fac_tensor *t, fac__edge *edge);

@@ -52,7 +52,7 @@ static fac__node *record_pieces(const char *name, fac__backward_fn backward, fac
 static fac_tensor *piece_result(fac__node *n, fac_tensor *y, fac_tensor *x, int64_t nr)
 {
     if (y && !(n && n->failed)) {
-        y->base = fac__retain(x->base ? x->base : x);
+        y->base = fac__retain(x->base ? fac__base(x) : x);
         y->view_version = y->storage->version;
     }
     return fac__result_nr(n, y, (int)nr);
