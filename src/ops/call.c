@@ -130,6 +130,12 @@ static int find(const char *name, int after)
     return 0;
 }
 
+const fac__op *fac__op_named(const char *name)
+{
+    int i = ready() ? find(name, 0) : 0;
+    return i ? entries[i - 1].op : NULL;
+}
+
 /* Replaces a second name of an operation ("multiply_.Tensor") by its first ("mul_.Tensor"). */
 static bool replace_alias(char *name, size_t room)
 {
