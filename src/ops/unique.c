@@ -52,7 +52,8 @@ static int64_t *sorted_order(const rows *r, fac_tensor *flat)
 {
     if (r->width == 1) {
         fac_tensor *indices;
-        if (!fac__rank(flat, 0, FAC__PICK_STABLE, false, 0, r->count, NULL, &indices) || !fac__own(indices)) return NULL;
+        if (!fac__rank(flat, 0, FAC__PICK_STABLE, false, 0, r->count, NULL, &indices) || !fac__own(indices))
+            return NULL;
         return fac__data(indices);
     }
     int64_t room_size = 2 * r->count;
