@@ -226,6 +226,6 @@ const fac__op fac__ops_distance[] = {
     {"_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", cdist_int,
      "p-norms of the differences of all rows of x1 and x2."},
     {"pdist(Tensor self, float p=2.0) -> Tensor", pdist, "p-norms of the differences of all pairs of rows."},
-    {"_pdist_forward(Tensor self, float p=2.0) -> Tensor", pdist, "p-norms of the differences of all pairs of rows."},
+    {"_pdist_forward(Tensor self, float p=2) -> Tensor", pdist, "p-norms of the differences of all pairs of rows."},
     {0},
 };

@@ -241,11 +241,13 @@ static fac_conv_options keywords(fac_dims dilation, fac_dims padding, fac_dims s
 FAC__CALL(im2col_, R(fac_im2col_with(T(0), L(1), keywords(L(2), L(3), L(4)))))
 FAC__CALL(col2im_, R(fac_col2im_with(T(0), L(1), L(2), keywords(L(3), L(4), L(5)))))
 
-#define REST ", int[2] dilation=1, int[2] padding=0, int[2] stride=1) -> Tensor"
+#define REST ", int[2] dilation, int[2] padding, int[2] stride) -> Tensor"
+#define FUNCTIONAL_REST ", int[2] dilation=1, int[2] padding=0, int[2] stride=1) -> Tensor"
 const fac__op fac__ops_fold[] = {
     {"im2col(Tensor self, int[2] kernel_size" REST, im2col_, "Windows as columns: torch.nn.functional.unfold."},
-    {"unfold.functional(Tensor input, int[2] kernel_size" REST, im2col_, "Windows as columns."},
+    {"unfold.functional(Tensor input, int[2] kernel_size" FUNCTIONAL_REST, im2col_, "Windows as columns."},
     {"col2im(Tensor self, int[2] output_size, int[2] kernel_size" REST, col2im_, "Columns added up as windows: fold."},
-    {"fold(Tensor input, int[2] output_size, int[2] kernel_size" REST, col2im_, "Columns added up as windows."},
+    {"fold(Tensor input, int[2] output_size, int[2] kernel_size" FUNCTIONAL_REST, col2im_,
+     "Columns added up as windows."},
     {0},
 };

@@ -510,7 +510,7 @@ FAC__CALL(adaptive2_gradient, R(adaptive_gradient(T(0), T(1), 2, "_adaptive_avg_
 FAC__CALL(adaptive3_gradient, R(adaptive_gradient(T(0), T(1), 3, "_adaptive_avg_pool3d_backward")))
 
 #define MAX_SCHEMA(name, n, result)                                                                                    \
-    name "(Tensor self, int[" n "] kernel_size, int[" n "]? stride=None, int[" n "] padding=0, int[" n                 \
+    name "(Tensor self, int[" n "] kernel_size, int[" n "] stride=[], int[" n "] padding=0, int[" n                    \
          "] dilation=1, bool ceil_mode=False) -> " result
 #define AVG_SCHEMA(name, n)                                                                                            \
     name "(Tensor self, int[" n "] kernel_size, int[" n "] stride=[], int[" n                                          \
