@@ -83,7 +83,6 @@
 #define fac_matrix_power fac_linalg_matrix_power
 #define fac_linalg_matrix_exp fac_matrix_exp
 #define fac_orgqr fac_linalg_householder_product
-#define fac_vander fac_linalg_vander
 
 /* ---- special ------------------------------------------------------------------------------------------------------ */
 

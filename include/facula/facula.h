@@ -22,6 +22,7 @@
 #include "facula/ops_image.h"
 #include "facula/ops_index.h"
 #include "facula/ops_join.h"
+#include "facula/ops_linalg.h"
 #include "facula/ops_loss.h"
 #include "facula/ops_masked.h"
 #include "facula/ops_matmul.h"
