@@ -156,7 +156,7 @@ FAC_API fac_tensor *fac_linalg_ldl_solve(fac_tensor *LD, fac_tensor *pivots, fac
 FAC_API fac_tensor *fac_linalg_matrix_power(fac_tensor *A, int64_t n);
 /* The matrix exponential: 1 + A + A^2 / 2 + A^3 / 6 + .. */
 FAC_API fac_tensor *fac_matrix_exp(fac_tensor *A);
-/* x [..., n] -> [..., n, N], powers 0 .. N-1 of each element; N < 0: n. Integers become int64. */
+/* x [..., n] (0-d: [1]) -> [..., n, N], powers 0 .. N-1 of each element; N < 0: n. Integers become int64. */
 FAC_API fac_tensor *fac_linalg_vander(fac_tensor *x, int64_t N);
 /* x [n] -> [n, N], powers N-1 .. 0, or the other way round. */
 FAC_API fac_tensor *fac_vander(fac_tensor *x, int64_t N, bool increasing);
