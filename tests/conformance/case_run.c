@@ -362,6 +362,13 @@ static bool check_gradients(run *r, fac_tensor **outs, int n)
     return true;
 }
 
+/* FORMAT 4: of linalg.lstsq#grad_oriented only the solution is an output. */
+static bool solution_only(const call *k, json_t *c)
+{
+    const char *variant = json_string_value(json_object_get(c, "variant"));
+    return !strcmp(k->op, "linalg.lstsq") && variant && !strcmp(variant, "grad_oriented");
+}
+
 case_result case_run(const case_file *f, json_t *c, char *why, size_t room)
 {
     case_result result = CASE_FAILED;
@@ -402,6 +409,7 @@ case_result case_run(const case_file *f, json_t *c, char *why, size_t room)
             say(r, "%s", fac_error() ? fac_error() : "failed without an error");
             break;
         }
+        if (solution_only(&k, c)) n = 1;
         n = flatten(results, n, outs, MAX_TENSORS);
         if (check_outputs(r, outs, n) && check_gradients(r, outs, n)) result = CASE_PASSED;
         if (result == CASE_PASSED && fac_error()) {
