@@ -4,9 +4,11 @@
 
 #include "op_calls.h"
 
-/* What cannot be checked so: results that are random; writes to one place several times, as the grid's indices ask for, of
- * which any may win; gradients of symmetric matrices, where differences would have to go symmetrically, of parts that are
- * not determined (a full svd), and with singular values cut off (pinv with rcond): tests/test_spectral.c has those. */
+/* What cannot be checked so: results that are random; writes to one place several times, as the grid's indices ask
+ * for, of which any may win; gradients of symmetric matrices, where differences would have to go symmetrically, of
+ * parts that are not determined (a full svd), and with singular values cut off (pinv with rcond):
+ * tests/test_spectral.c has those. And cholesky's kin, of triangles and positive definite matrices
+ * (tests/test_linalg.c), logdet, NaN for what the grid asks for, and what has no derivative. */
 static const char *const left_out[] = {
     "dropout",
     "feature_dropout",
@@ -30,6 +32,12 @@ static const char *const left_out[] = {
     "linalg_svd(",
     "linalg_pinv(",
     "linalg_pinv.rcond",
+    "linalg_cholesky_ex",
+    "cholesky_solve",
+    "cholesky_inverse",
+    "logdet",
+    "linalg_ldl",
+    "geqrf",
     NULL,
 };
 
