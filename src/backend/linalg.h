@@ -52,7 +52,7 @@ typedef struct fac__trisolve_args {
 extern const fac__kernel fac__k_trisolve;
 
 /* A [m, n] = Q R by Householder's reflectors, in place: R on and above the diagonal, reflectors below, tau
- * [min(m, n)]. work: [batch, n]. */
+ * [min(m, n)]. work: [batch, fac__reflect_work(m, n, min(m, n))]. */
 typedef struct fac__qr_args {
     int64_t batch, m, n;
     double *a, *tau, *work;
@@ -60,7 +60,7 @@ typedef struct fac__qr_args {
 extern const fac__kernel fac__k_qr;
 
 /* C [m, n] = H1 .. Hk C, or (back) Hk .. H1 C, in place, with the reflectors in the columns of A [m, columns].
- * work: [batch, m + n]. */
+ * work: [batch, fac__reflect_work(m, n, k)]. */
 typedef struct fac__reflect_args {
     int64_t batch, m, n, k, columns;
     const double *a, *tau; /* tau [batch, k] */
@@ -69,6 +69,8 @@ typedef struct fac__reflect_args {
     bool back;
 } fac__reflect_args;
 extern const fac__kernel fac__k_reflect;
+/* Numbers of working memory for k reflectors on a matrix. */
+int64_t fac__reflect_work(int64_t m, int64_t n, int64_t k);
 
 /* A [n, n] symmetric = L D L^T by Bunch and Kaufman's pivoting, in place, of the lower triangle; the format is that of
  * LAPACK's sytrf. info: the first zero block of D. */

@@ -9,8 +9,10 @@
 static fac_tensor *reflectors(fac_tensor *a)
 {
     int64_t m = fac__last(a, 2), n = fac__last(a, 1), count = fac__batch_count(fac__batch_of(a));
-    fac_dims shape = fac__batch_with(fac__batch_of(a), 1, m < n ? m : n, 0);
-    fac_tensor *tau = fac__own(fac__new(FAC_FLOAT64, shape.n, shape.d)), *work = fac__wide_room(count, n);
+    int64_t k = m < n ? m : n;
+    fac_dims shape = fac__batch_with(fac__batch_of(a), 1, k, 0);
+    fac_tensor *tau = fac__own(fac__new(FAC_FLOAT64, shape.n, shape.d));
+    fac_tensor *work = fac__wide_room(count, fac__reflect_work(m, n, k));
     if (!tau || !work) return NULL;
     fac__qr_args args = {
         .batch = count, .m = m, .n = n, .a = fac__data(a), .tau = fac__data(tau), .work = fac__data(work)};
@@ -23,7 +25,7 @@ static bool reflect(const fac_tensor *a, const fac_tensor *tau, fac_tensor *c, b
 {
     int64_t m = fac__last(c, flip ? 1 : 2), n = fac__last(c, flip ? 2 : 1);
     int64_t count = fac__batch_count(fac__batch_of(c));
-    fac_tensor *work = fac__wide_room(count, m + n);
+    fac_tensor *work = fac__wide_room(count, fac__reflect_work(m, n, fac__last(tau, 1)));
     if (!work) return false;
     fac__reflect_args args = {.batch = count,
                               .m = m,

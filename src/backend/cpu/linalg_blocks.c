@@ -13,7 +13,9 @@ void fac__each_matrix(int64_t batch, double work, fac__range_body body, const vo
     fac__parallel(batch, grain < 1 ? 1 : (int64_t)grain, body, (void *)args);
 }
 
-void fac__subtract_product(int64_t m, int64_t n, int64_t k, fac__matrices a, fac__matrices b, fac__matrices c)
+/* C = alpha A B + beta C */
+static void multiply(int64_t m, int64_t n, int64_t k, double alpha, fac__matrices a, fac__matrices b, double beta,
+                     fac__matrices c)
 {
     if (!m || !n || !k) return;
     fac__gemm_args g = {.dtype = FAC_FLOAT64,
@@ -30,9 +32,14 @@ void fac__subtract_product(int64_t m, int64_t n, int64_t k, fac__matrices a, fac
                         .b_col = b.col,
                         .c_row = c.row,
                         .c_col = c.col,
-                        .alpha = -1,
-                        .beta = 1};
+                        .alpha = alpha,
+                        .beta = beta};
     fac__k_gemm.run[FAC__CPU](&g);
+}
+
+void fac__subtract_product(int64_t m, int64_t n, int64_t k, fac__matrices a, fac__matrices b, fac__matrices c)
+{
+    multiply(m, n, k, -1, a, b, 1, c);
 }
 
 /* ---- triangles ----------------------------------------------------------------------------------------------- */
@@ -183,17 +190,67 @@ void fac__apply_reflector(int64_t m, int64_t n, const double *v, int64_t step, d
     }
 }
 
+/* Few are not worth the preparation. */
+static bool in_blocks(int64_t n, int64_t k)
+{
+    return k >= 8 && n >= 16;
+}
+
+int64_t fac__reflect_work(int64_t m, int64_t n, int64_t k)
+{
+    if (!in_blocks(n, k)) return m + n;
+    if (k > FAC__REFLECTOR_BLOCK) k = FAC__REFLECTOR_BLOCK;
+    return (m + 2 * n + 2 * k) * k + m + n;
+}
+
+/* T with H1 .. Hk = I - V T V^T, from V^T V (Schreiber and Van Loan, A storage-efficient WY representation for products
+ * of Householder transformations, 1989). */
+static void triangle_of(int64_t k, const double *gram, const double *tau, double *t)
+{
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t j = 0; j < k; j++) {
+            double sum = 0;
+            for (int64_t l = j; l < i; l++)
+                sum += t[j * k + l] * gram[l * k + i];
+            t[j * k + i] = j < i ? -tau[i] * sum : j == i ? tau[i] : 0;
+        }
+}
+
+void fac__apply_reflectors(int64_t m, int64_t n, int64_t k, const double *v, int64_t step, const double *tau,
+                           fac__matrices c, bool back, double *work)
+{
+    if (!in_blocks(n, k)) {
+        for (int64_t s = 0; s < k; s++) {
+            int64_t i = back ? s : k - 1 - s;
+            fac__apply_reflector(m - i, n, v + i * (step + 1), step, tau[i], fac__part(c, i, 0), work);
+        }
+        return;
+    }
+    double *all = work, *gram = all + m * k, *t = gram + k * k, *first = t + k * k, *second = first + k * n;
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < k; j++)
+            all[i * k + j] = i > j ? v[i * step + j] : i == j;
+    fac__matrices V = fac__rows_of(all, k), T = fac__rows_of(t, k);
+    multiply(k, k, m, 1, fac__flip(V), V, 0, fac__rows_of(gram, k));
+    triangle_of(k, gram, tau, t);
+    multiply(k, n, m, 1, fac__flip(V), c, 0, fac__rows_of(first, n));
+    multiply(k, n, k, 1, back ? fac__flip(T) : T, fac__rows_of(first, n), 0, fac__rows_of(second, n));
+    multiply(m, n, k, -1, V, fac__rows_of(second, n), 1, c);
+}
+
 static void reflect_range(void *context, int64_t begin, int64_t end)
 {
     const fac__reflect_args *r = context;
+    int64_t blocks = (r->k + FAC__REFLECTOR_BLOCK - 1) / FAC__REFLECTOR_BLOCK;
     for (int64_t p = begin; p < end; p++) {
         const double *a = r->a + p * r->m * r->columns, *tau = r->tau + p * r->k;
+        double *work = r->work + p * fac__reflect_work(r->m, r->n, r->k);
         fac__matrices c = r->c;
         c.data += p * c.batch;
-        for (int64_t s = 0; s < r->k; s++) {
-            int64_t i = r->back ? s : r->k - 1 - s;
-            fac__apply_reflector(r->m - i, r->n, a + i * r->columns + i, r->columns, tau[i], fac__part(c, i, 0),
-                                 r->work + p * (r->m + r->n));
+        for (int64_t s = 0; s < blocks; s++) {
+            int64_t i = (r->back ? s : blocks - 1 - s) * FAC__REFLECTOR_BLOCK, left = r->k - i;
+            fac__apply_reflectors(r->m - i, r->n, left < FAC__REFLECTOR_BLOCK ? left : FAC__REFLECTOR_BLOCK,
+                                  a + i * (r->columns + 1), r->columns, tau + i, fac__part(c, i, 0), r->back, work);
         }
     }
 }

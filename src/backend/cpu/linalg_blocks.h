@@ -4,7 +4,10 @@
 
 #include "backend/linalg.h"
 
-enum { FAC__LINALG_BLOCK = 64 }; /* columns worked on before a matrix product does the rest */
+enum {
+    FAC__LINALG_BLOCK = 64,   /* columns worked on before a matrix product does the rest */
+    FAC__REFLECTOR_BLOCK = 32 /* reflectors that go together */
+};
 
 /* Runs body over the matrices of a batch; work: multiply-adds of one. */
 void fac__each_matrix(int64_t batch, double work, fac__range_body body, const void *args);
@@ -22,6 +25,10 @@ double fac__make_reflector(int64_t n, double *x, int64_t step);
  * stand side by side. */
 void fac__apply_reflector(int64_t m, int64_t n, const double *v, int64_t step, double tau, fac__matrices c,
                           double *work);
+/* The same for k of them, at most FAC__REFLECTOR_BLOCK, in the columns of v, the i-th from row i on: C = H1 .. Hk C, or
+ * (back) Hk .. H1 C. work: fac__reflect_work(m, n, k) numbers. */
+void fac__apply_reflectors(int64_t m, int64_t n, int64_t k, const double *v, int64_t step, const double *tau,
+                           fac__matrices c, bool back, double *work);
 
 static inline fac__matrices fac__part(fac__matrices a, int64_t i, int64_t j)
 {

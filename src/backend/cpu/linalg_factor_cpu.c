@@ -127,16 +127,27 @@ const fac__kernel fac__k_cholesky = {"cholesky", {cholesky}};
 
 /* ---- QR -------------------------------------------------------------------------------------------------------- */
 
+static void qr_one(int64_t m, int64_t n, double *a, double *tau, double *work)
+{
+    int64_t count = m < n ? m : n;
+    for (int64_t at = 0, end; at < count; at = end) {
+        end = count - at < FAC__REFLECTOR_BLOCK ? count : at + FAC__REFLECTOR_BLOCK;
+        for (int64_t i = at; i < end; i++) {
+            double *x = a + i * (n + 1);
+            tau[i] = fac__make_reflector(m - i, x, n);
+            fac__apply_reflector(m - i, end - i - 1, x, n, tau[i], fac__rows_of(x + 1, n), work);
+        }
+        fac__apply_reflectors(m - at, n - end, end - at, a + at * (n + 1), n, tau + at,
+                              fac__rows_of(a + at * n + end, n), true, work);
+    }
+}
+
 static void qr_range(void *context, int64_t begin, int64_t end)
 {
     const fac__qr_args *q = context;
-    int64_t count = q->m < q->n ? q->m : q->n;
+    int64_t count = q->m < q->n ? q->m : q->n, work = fac__reflect_work(q->m, q->n, count);
     for (int64_t p = begin; p < end; p++)
-        for (int64_t i = 0; i < count; i++) {
-            double *a = q->a + p * q->m * q->n + i * (q->n + 1), *tau = q->tau + p * count + i;
-            *tau = fac__make_reflector(q->m - i, a, q->n);
-            fac__apply_reflector(q->m - i, q->n - i - 1, a, q->n, *tau, fac__rows_of(a + 1, q->n), q->work + p * q->n);
-        }
+        qr_one(q->m, q->n, q->a + p * q->m * q->n, q->tau + p * count, q->work + p * work);
 }
 
 static void qr(const void *args)
