@@ -31,6 +31,8 @@ static const char *const left_out[] = {
     "symeig",
     "linalg_svd(",
     "linalg_pinv(",
+    "svd_lowrank",
+    "pca_lowrank",
     "linalg_pinv.rcond",
     "linalg_cholesky_ex",
     "cholesky_solve",
