@@ -1,12 +1,10 @@
 /* Floor 4. Norms of matrices, and what goes by norms (facula/ops_spectral.h). */
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "facula/autograd.h"
 #include "facula/ops_create.h"
 #include "facula/ops_index.h"
-#include "facula/ops_matmul.h"
+#include "facula/ops_linalg.h"
 #include "facula/ops_spectral.h"
 #include "facula/ops_view.h"
 #include "reduction.h"
@@ -125,19 +123,14 @@ static fac_tensor *frobenius_norm(fac_tensor *self, fac_dims dims, bool keepdim)
 
 /* ---- cond ------------------------------------------------------------------------------------------------------- */
 
-/* From the inverse, which a matrix that is singular to rounding does not have. */
+/* From the inverse; infinite where there is none. */
 static fac_tensor *cond_by_inverse(fac_tensor *self, const fac_linalg_norm_options *o)
 {
-    fac_tensor *s, *smallest, *largest, *singular = NULL;
-    fac_no_grad {
-        s = fac_linalg_svdvals(self);
-        largest = fac_amax(s, .dim = -1);
-        smallest = fac_amin(s, .dim = -1);
-        if (largest && smallest) singular = fac_le(smallest, fac_mul_scalar(largest, DBL_EPSILON / 2));
-    }
-    fac_tensor *inverse = fac_linalg_pinv(self, .atol = 0, .rtol = 0);
+    fac_tensor *info = NULL, *inverse = fac_linalg_inv_ex(self, &info), *singular = fac_gt_scalar(info, 0);
+    if (!inverse || !singular) return NULL;
     fac_tensor *y = fac_mul(fac_linalg_matrix_norm_with(self, *o), fac_linalg_matrix_norm_with(inverse, *o));
-    return singular ? fac_masked_fill(y, singular, INFINITY) : NULL;
+    return fac_masked_fill(fac_nan_to_num(y, .nan = INFINITY, .posinf = INFINITY, .neginf = -INFINITY), singular,
+                           INFINITY);
 }
 
 fac_tensor *fac_linalg_cond_with(fac_tensor *self, fac_linalg_norm_options o)
