@@ -93,11 +93,16 @@
 #define fac_special_exp2 fac_exp2
 #define fac_special_expit fac_sigmoid
 #define fac_special_expm1 fac_expm1
+#define fac_special_gammainc fac_igamma
+#define fac_special_gammaincc fac_igammac
 #define fac_special_gammaln fac_lgamma
+#define fac_special_i0 fac_i0
 #define fac_special_log1p fac_log1p
 #define fac_special_log_softmax fac_log_softmax
 #define fac_special_logit fac_logit
 #define fac_special_logsumexp fac_logsumexp
+#define fac_special_multigammaln fac_mvlgamma
+#define fac_special_polygamma fac_polygamma
 #define fac_special_psi fac_digamma
 #define fac_special_round fac_round
 #define fac_special_sinc fac_sinc

@@ -30,6 +30,7 @@
 #include "facula/ops_pointwise.h"
 #include "facula/ops_reduce.h"
 #include "facula/ops_sort.h"
+#include "facula/ops_special.h"
 #include "facula/ops_spectral.h"
 #include "facula/ops_view.h"
 #include "facula/optim.h"

@@ -183,6 +183,7 @@ static void pack(run *r, call *k, int first)
 static void adapt(run *r, call *k)
 {
     static const char *const variadic[] = {"block_diag", "broadcast_tensors", "cartesian_prod", "meshgrid", NULL};
+    static const char *const degree_last[] = {"polygamma", "special.polygamma", NULL};
     static const char *const sized[] = {"sum_to_size", NULL};
     static const char *const of_product[] = {"svd_lowrank", "pca_lowrank", NULL};
     static const char *const on_copy[] = {"fill", "zero_", "resize_", "resize_as_", NULL};
@@ -197,6 +198,12 @@ static void adapt(run *r, call *k)
         k->args[0] = fac_value_tensor(fac_matmul(k->args[0].v.tensor, fac_mT(k->args[1].v.tensor)));
         k->n_args--;
         memmove(k->args + 1, k->args + 2, (size_t)(k->n_args - 1) * sizeof *k->args);
+    }
+    if (is_one_of(k->op, degree_last) && k->n_args) { /* (x, n), or n by its name */
+        if (k->n_args > 1)
+            swap(&k->args[0], &k->args[1]);
+        else
+            k->keywords[k->n_keywords++] = (fac_keyword){"self", k->args[--k->n_args]};
     }
     if (is_one_of(k->op, variadic)) pack(r, k, 0);
     if (is_one_of(k->op, sized)) pack(r, k, 1);

@@ -50,7 +50,8 @@ static int row_cost(fac__row row)
         bool is_cheap = false;
         for (size_t i = 0; i < sizeof cheap / sizeof *cheap; i++)
             is_cheap |= strncmp(begin, cheap[i], strlen(cheap[i])) == 0;
-        cost += is_cheap ? 0 : 4;
+        bool special = strncmp(begin, "SPECIAL(", 8) == 0;
+        cost += is_cheap ? 0 : special ? 40 : 4;
     }
     return cost;
 }

@@ -1,9 +1,10 @@
 /* Floor 1. The functions in capitals that pointwise.def is written in, for int64_t, float and double. Those of float
- * are float_math.h's, or go by way of double; those of double are libm's. */
+ * are float_math.h's, or go by way of double; those of double are libm's. SPECIAL ones are compiled once, elsewhere. */
 #ifndef FACULA_SCALAR_MATH_H
 #define FACULA_SCALAR_MATH_H
 
 #include "backend/cpu/isa/float_math.h"
+#include "backend/cpu/special_math.h"
 
 MATH double fma_f64(double a, double b, double c)
 {
@@ -54,101 +55,38 @@ MATH double normal_cdf_f64(double x)
     return 0.5 * (1 + erf(x * 0.70710678118654752));
 }
 
-/* ---- special functions -------------------------------------------------------------------------------------- */
+/* ---- parts of a number --------------------------------------------------------------------------------------- */
 
-#define FAC__PI 3.14159265358979323846
-
-static inline double lgamma_f64(double x)
+static inline double mantissa_f64(double x)
 {
-#if defined(__GLIBC__)
-    int sign; /* lgamma itself writes the sign where all threads see it */
-    return lgamma_r(x, &sign);
-#else
-    return lgamma(x);
-#endif
+    int exponent;
+    return frexp(x, &exponent);
 }
-/* The logarithmic derivative of gamma: reflection to x > 0, recurrence to x >= 10, then the asymptotic series
- * (Abramowitz and Stegun, 6.3.5, 6.3.7 and 6.3.18). */
-static inline double digamma_f64(double x)
+static inline double exponent_f64(double x)
 {
-    if (x == 0) return copysign(INFINITY, -x);
-    double y = 0;
-    if (x < 0) {
-        if (x == floor(x)) return NAN;
-        y = -FAC__PI / tan(FAC__PI * fmod(x, 1.0));
-        x = 1 - x;
-    }
-    if (x == INFINITY) return y + x;
-    for (; x < 10; x += 1)
-        y -= 1 / x;
-    double z = 1 / (x * x);
-    double series =
-        z * (1.0 / 12 -
-             z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
-    return y + log(x) - 0.5 / x - series;
+    int exponent = 0;
+    (void)frexp(x, &exponent);
+    return __builtin_isfinite(x) ? exponent : 0;
 }
-/* The n-th derivative of digamma, n >= 1: (-1)^(n+1) n! zeta(n + 1, x), Hurwitz' zeta by the Euler-Maclaurin formula;
- * for n = 1 also left of 0, by reflection. */
-static inline double polygamma_f64(double n, double x)
+static inline double nextafter_f64(double a, double b, double step)
 {
-    if (n == 0) return digamma_f64(x);
-    if (n == 1 && x < 0.5) {
-        double s = sin(FAC__PI * fmod(x, 1.0)); /* by the fraction, which is exact */
-        return FAC__PI * FAC__PI / (s * s) - polygamma_f64(1, 1 - x);
-    }
-    double sum = 0, factor = (int64_t)n % 2 ? 1 : -1;
-    if (x <= 0 && x == floor(x)) return factor * INFINITY;
-    if (x < -10000) return NAN; /* the sum below would take too long */
-    if (x == INFINITY) return 0;
-    for (; x < 12; x += 1)
-        sum += pow(x, -n - 1);
-    /* sum over k >= 0 of (x + k)^-(n+1): integral, half the first term, and corrections by Bernoulli's numbers */
-    static const double bernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6};
-    double power = pow(x, -n - 1), rising = n + 1, term = power / x;
-    sum += power * x / n + power / 2;
-    for (int k = 0; k < 7; k++) {
-        double two_k = 2.0 * (k + 1);
-        sum += bernoulli[k] * rising * term / tgamma(two_k + 1);
-        rising *= (n + two_k) * (n + two_k + 1);
-        term /= x * x;
-    }
-    return factor * tgamma(n + 1) * sum;
+    (void)step;
+    return nextafter(a, b);
 }
-/* A first guess (M. Giles, "Approximating the erfinv function", 2010, with its single-precision coefficients) and two
- * steps of Newton's method. */
-static inline double erfinv_f64(double y)
+/* In steps of so many units in float's last place: 65536 where a is a bfloat16. */
+static inline float nextafter_f32(float a, float b, float step)
 {
-    if (!(y > -1 && y < 1)) return y == 1 ? INFINITY : y == -1 ? -INFINITY : NAN;
-    if (y == 0) return y;
-    static const double near[] = {2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
-                                  -0.00125372503, -0.00417768164, 0.246640727,    1.50140941};
-    static const double far[] = {-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
-                                 -0.0076224613,   0.00943887047,  1.00167406,    2.83297682};
-    double w = -log1p(-y * y), x = 0, t = w < 5 ? w - 2.5 : sqrt(w) - 3;
-    for (int k = 0; k < 9; k++)
-        x = x * t + (w < 5 ? near[k] : far[k]);
-    x *= y;
-    for (int k = 0; k < 2; k++) { /* near 1 by erfc, which keeps the digits */
-        double error = fabs(y) < 0.5 ? erf(x) - y : (1 - fabs(y) - erfc(fabs(x))) * (y < 0 ? -1 : 1);
-        x -= error / (1.12837916709551257390 * exp(-x * x));
-    }
-    return x;
-}
-static inline float lgamma_f32(float x)
-{
-    return (float)lgamma_f64((double)x);
-}
-static inline float digamma_f32(float x)
-{
-    return (float)digamma_f64((double)x);
-}
-static inline float polygamma_f32(float n, float x)
-{
-    return (float)polygamma_f64((double)n, (double)x);
-}
-static inline float erfinv_f32(float x)
-{
-    return (float)erfinv_f64((double)x);
+    union {
+        float f;
+        int32_t i;
+    } x = {a};
+    if (a != a || b != b) return a + b;
+    if (a == b) return b;
+    if (a == 0)
+        x.i = (int32_t)step;
+    else
+        x.i += (int32_t)((a < b) == (a > 0) ? step : -step);
+    return a == 0 ? __builtin_copysignf(x.f, b) : x.f;
 }
 
 /* ---- rounding, remainders, signs, the larger and the smaller ------------------------------------------------- */
@@ -327,11 +265,11 @@ FAC__INTEGERS(shift_right, a >> (b < 0 || b > 63 ? 63 : b))
 #define ATANH(x) FAC__OR_LIBM(x, atanh)(x)
 #define ERF(x) FAC__OR_LIBM(x, erf)(x)
 #define ERFC(x) FAC__OR_LIBM(x, erfc)(x)
-#define ERFINV(x) FAC__OF2(x, erfinv)(x)
 #define NORMAL_CDF(x) FAC__OF2(x, normal_cdf)(x)
-#define LGAMMA(x) FAC__OF2(x, lgamma)(x)
-#define DIGAMMA(x) FAC__OF2(x, digamma)(x)
-#define POLYGAMMA(n, x) FAC__OF2(x, polygamma)(n, x)
+#define MANTISSA(x) mantissa_f64(x)
+#define EXPONENT(x) exponent_f64(x)
+#define NEXTAFTER(a, b, step) FAC__OF2(a, nextafter)(a, b, step)
+#define SPECIAL(name, ...) fac__##name(__VA_ARGS__) /* of backend/cpu/special_math.h, in double */
 #define HYPOT(a, b) FAC__OR_LIBM(a, hypot)(a, b)
 #define SIGMOID(x) (1 / (1 + EXP(-(x))))
 #define LOGIT(x) LOG((x) / (1 - (x)))
