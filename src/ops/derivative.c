@@ -192,7 +192,7 @@ static void name_backward(const char *row, char *out)
         if (*row == '_')
             up = true;
         else
-            *out++ = up ? (char)toupper((unsigned char)*row) : *row, up = false;
+            *out++ = up ? (char)toupper((unsigned char)*row) : *row, up = isdigit((unsigned char)*row);
     }
     strcpy(out, "Backward0");
 }

@@ -9,8 +9,7 @@ fac_tensor *fac_frexp(fac_tensor *self, fac_tensor **exponent)
     if (exponent) *exponent = NULL;
     FAC__NEED(self);
     fac_dtype dtype = (fac_dtype)self->dtype;
-    if (!fac_dtype_is_floating(dtype))
-        return fac__runtime_error("torch.frexp() only supports floating-point dtypes");
+    if (!fac_dtype_is_floating(dtype)) return fac__runtime_error("torch.frexp() only supports floating-point dtypes");
     fac__arg arg = fac__tensor_arg(self);
     fac_tensor *e = exponent ? fac__pointwise_as(FAC__ROW_frexp_exponent, &arg, dtype, FAC_INT32, false, NULL) : NULL;
     if (exponent && !e) return NULL;

@@ -157,27 +157,38 @@ double fac__k1e(double x)
 
 /* ---- Airy's function ------------------------------------------------------------------------------------------ */
 
-/* Near 0 by the power series (9.4.1), with a longer type against cancellation; to the right by K of order 1/3 (9.6.2);
- * to the left by the asymptotic form of its waves (9.7.9). */
+/* By the power series (9.4.1), in a longer type against cancellation. */
+static double airy_near(double x)
+{
+    long double f = 1, g = x, cube = (long double)x * x * x, term_f = f, term_g = g;
+    for (int k = 1; fabsl(term_f) + fabsl(term_g) > LDBL_EPSILON * (fabsl(f) + fabsl(g)); k++) {
+        term_f *= cube / ((3 * k - 1) * (3 * k));
+        term_g *= cube / ((3 * k) * (3 * k + 1));
+        f += term_f;
+        g += term_g;
+    }
+    return (double)(0.355028053887817239260063186004L * f - 0.258819403792806798405183560189L * g);
+}
+
+/* At -z by the asymptotic form (9.7.9), whose even and odd terms are summed as long as they fall. The angle is rounded as
+ * in PyTorch, which matters where it is large. */
+static double airy_waves(double z, double zeta)
+{
+    double term = 1, last = INFINITY, even = 0, odd = 0, angle = zeta + PI / 4;
+    for (int k = 0; fabs(term) < last && last > 0.1 * DBL_EPSILON;) {
+        *(k % 2 ? &odd : &even) += k % 4 < 2 ? term : -term;
+        last = fabs(term);
+        double m = 2 * k++ + 1;
+        term *= (4.0 / 9 - m * m) / (8 * zeta * k);
+    }
+    return (sin(angle) * even + cos(angle) * odd) / (sqrt(PI) * sqrt(sqrt(z)));
+}
+
+/* To the right by K of order 1/3 (9.6.2). */
 double fac__airy_ai(double x)
 {
     if (isnan(x) || isinf(x)) return NAN;
     double z = fabs(x), zeta = 2 * z * sqrt(z) / 3;
     if (x > 2.1) return sqrt(x / 3) / PI * k_scaled(1.0 / 3, zeta) * exp(-zeta);
-    if (x > -8) {
-        long double f = 1, g = x, cube = (long double)x * x * x, term_f = f, term_g = g;
-        for (int k = 1; fabsl(term_f) + fabsl(term_g) > LDBL_EPSILON * (fabsl(f) + fabsl(g)); k++) {
-            term_f *= cube / ((3 * k - 1) * (3 * k));
-            term_g *= cube / ((3 * k) * (3 * k + 1));
-            f += term_f;
-            g += term_g;
-        }
-        return (double)(0.355028053887817239260063186004L * f - 0.258819403792806798405183560189L * g);
-    }
-    double term = 1, even = 1, odd = 0;
-    for (int k = 1; fabs(term) > 0.1 * DBL_EPSILON; k++) {
-        term *= (4.0 / 9 - (2 * k - 1.0) * (2 * k - 1)) / (-8 * zeta * k);
-        *(k % 2 ? &odd : &even) += k % 4 < 2 ? term : -term;
-    }
-    return (cos(zeta - PI / 4) * even + sin(zeta - PI / 4) * odd) / (sqrt(PI) * sqrt(sqrt(z)));
+    return x > -8 ? airy_near(x) : airy_waves(z, zeta);
 }

@@ -89,16 +89,24 @@ double fac__digamma(double x)
     return y + log(x) - 0.5 / x - series;
 }
 
-/* The n-th derivative of digamma: (-1)^(n+1) n! zeta(n + 1, x), for n = 1 by reflection left of 0. */
-double fac__polygamma(double n, double x)
+/* The n-th derivative of digamma: (-1)^(n+1) n! zeta(n + 1, x), for n = 1 by reflection left of 0, where s is
+ * sin(pi x). As in PyTorch that sine is of a rounded angle, so that the poles are large numbers. */
+static double polygamma(double n, double x, double s)
 {
     if (n == 0) return fac__digamma(x);
-    if (n == 1 && x < 0.5) {
-        double s = sin(PI * fmod(x, 1.0)); /* by the fraction, which is exact */
-        return PI * PI / (s * s) - fac__polygamma(1, 1 - x);
-    }
+    if (n == 1 && x < 0.5) return PI * PI / (s * s) - fac__zeta(2, 1 - x);
     if (n == 1 && x == INFINITY) return 0;
     return (fmod(n, 2) == 1 ? 1 : -1) * tgamma(n + 1) * fac__zeta(n + 1, x);
+}
+
+double fac__polygamma(double n, double x)
+{
+    return polygamma(n, x, sin(PI * x));
+}
+
+double fac__polygamma_float(float n, float x)
+{
+    return polygamma(n, x, (float)sin((float)PI * x));
 }
 
 /* ---- the incomplete gamma functions --------------------------------------------------------------------------- */

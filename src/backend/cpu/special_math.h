@@ -9,9 +9,10 @@
 double fac__lgamma(double x);  /* log |gamma(x)| */
 double fac__digamma(double x); /* its derivative */
 double fac__polygamma(double n, double x);
-double fac__zeta(double s, double q); /* Hurwitz': the sum over k >= 0 of (q + k)^-s */
-double fac__igamma(double a, double x);  /* regularised, lower: from 0 to 1 as x grows */
-double fac__igammac(double a, double x); /* 1 - igamma, exact where that is small */
+double fac__polygamma_float(float n, float x); /* with the poles that float has */
+double fac__zeta(double s, double q);          /* Hurwitz': the sum over k >= 0 of (q + k)^-s */
+double fac__igamma(double a, double x);        /* regularised, lower: from 0 to 1 as x grows */
+double fac__igammac(double a, double x);       /* 1 - igamma, exact where that is small */
 
 /* ---- special_error.c ---------------------------------------------------------------------------------------- */
 
