@@ -44,7 +44,7 @@ FAC_API fac_tensor *fac_frexp(fac_tensor *self, fac_tensor **exponent);
 /* self * 2^other */
 FAC_API fac_tensor *fac_ldexp(fac_tensor *self, fac_tensor *other);
 FAC_API fac_tensor *fac_ldexp_(fac_tensor *self, fac_tensor *other);
-/* The number after self on the way to other. Floats other than float16 only. Not differentiable. */
+/* The number after self on the way to other. Floats other than float16 only. Its backward is an error, as in PyTorch. */
 FAC_API fac_tensor *fac_nextafter(fac_tensor *self, fac_tensor *other);
 FAC_API fac_tensor *fac_nextafter_(fac_tensor *self, fac_tensor *other);
 

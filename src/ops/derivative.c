@@ -167,6 +167,8 @@ static bool parse(const char *text, fac__derivative *d)
     if (!text) return true;
     d->exists = true;
     d->zero = !strcmp(text, "0");
+    d->unknown = !strcmp(text, "?");
+    if (d->unknown) return true;
     parser p = {text, d};
     uint8_t r = compare(&p);
     fac__program *q = &d->program;

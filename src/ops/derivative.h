@@ -7,7 +7,7 @@
 enum { FAC__VAR_Y = 4, FAC__VAR_G = 5, FAC__VARS = 6 }; /* 0..3 are the inputs a, b, c, d */
 
 typedef struct fac__derivative {
-    bool exists, zero;               /* NULL in the table: does not exist. "0": zero */
+    bool exists, zero, unknown;      /* NULL in the table: does not exist. "0": zero. "?": PyTorch has none */
     uint8_t n_vars, vars[FAC__VARS]; /* input i of the program is variable vars[i] */
     uint8_t uses;                    /* bit v: variable v is mentioned */
     fac__program program;            /* one output; its constants are the text's numbers */

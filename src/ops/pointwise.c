@@ -122,6 +122,11 @@ static void pointwise_backward(fac__node *n, fac_tensor *const *gy, fac_tensor *
         if (p->is_number[i] || !fac__wants(n, i)) continue;
         const fac__derivative *d = fac__derivative_of(p->row, i);
         if (!d->exists) continue;
+        if (d->unknown) {
+            fac__runtime_error("the derivative for '%s: %s' is not implemented.", fac__rows[p->row].name,
+                               i ? "other" : "self");
+            return;
+        }
         fac__arg vars[FAC__VARS];
         for (int k = 0; k < d->n_vars; k++) {
             int v = d->vars[k];
