@@ -1,6 +1,6 @@
 """Chooses a small part of a folder of recorded cases, for the project's own tests.
 
-    python3 choose_conformance.py FROM TO [--bytes N]
+    python3 choose_conformance.py FROM TO [--bytes N] [--without CASE...]
 
 Of each operator it keeps cases in turn, the smallest first, of as many kinds (variant, dtype, with gradients or not, error
 or not) as fit in N bytes."""
@@ -57,12 +57,15 @@ def main():
     p.add_argument("source")
     p.add_argument("target")
     p.add_argument("--bytes", type=int, default=10000)
+    p.add_argument("--without", nargs="*", default=[], metavar="CASE", help="cases, or operators, that are left out")
     o = p.parse_args()
     os.makedirs(o.target, exist_ok=True)
     total = 0
     for name in sorted(os.listdir(o.source)):
         meta, cases, tensors = read(os.path.join(o.source, name))
-        kept = choose(cases, tensors, o.bytes)
+        kept = choose([c for c in cases if c["name"] not in o.without], tensors, o.bytes)
+        if meta["op"] in o.without or not kept:
+            continue
         names = {c["name"] for c in kept}
         write(os.path.join(o.target, name), meta, kept, {n: t for n, t in tensors.items() if n.rsplit(".", 2)[0] in names})
         total += os.path.getsize(os.path.join(o.target, name))
