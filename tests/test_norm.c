@@ -1,5 +1,6 @@
 /* Normalisation and distances: results and gradients as PyTorch recorded them, running statistics, double gradients,
  * errors. */
+#include "backend/cpu/scratch.h"
 #include "recorded.h"
 
 static void test_recorded(void **state)
@@ -106,6 +107,30 @@ static void test_shared_inputs(void **state)
     }
 }
 
+/* Gradients of weight and bias take another way where there is no memory for sums of parts. */
+static void test_without_scratch(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_manual_seed(3);
+        fac_tensor *x = fac_requires_grad_(fac_randn(FAC_SHAPE(301, 1000)), true);
+        fac_tensor *w = fac_requires_grad_(fac_randn(FAC_SHAPE(1000)), true);
+        fac_tensor *b = fac_requires_grad_(fac_randn(FAC_SHAPE(1000)), true), *leaves[] = {x, w, b}, *got[2][3];
+        fac_tensor *g = fac_randn(FAC_SHAPE(301, 1000));
+        for (int refuse = 0; refuse < 2; refuse++) {
+            fac_tensor *y = fac_layer_norm(x, FAC_SHAPE(1000), .weight = w, .bias = b);
+            fac__scratch_refuse(refuse);
+            assert_true(fac_autograd_grad(&y, 1, leaves, 3, got[refuse], .grad_outputs = &g));
+            fac__scratch_refuse(0);
+        }
+        for (int i = 0; i < 3; i++)
+            assert_true(fac_allclose(got[0][i], got[1][i], .rtol = 1e-5, .atol = 1e-4));
+        fac_tensor *rows = fac_mul(g, fac_layer_norm(x, FAC_SHAPE(1000)));
+        assert_true(fac_allclose(got[0][1], fac_sum(rows, .dim = 0), .rtol = 1e-5, .atol = 1e-4));
+        assert_true(fac_allclose(got[0][2], fac_sum(g, .dim = 0), .rtol = 1e-5, .atol = 1e-4));
+    }
+}
+
 static void test_errors(void **state)
 {
     fac_scope {
@@ -160,9 +185,10 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),      cmocka_unit_test(test_names), cmocka_unit_test(test_running),
-        cmocka_unit_test(test_far_from_zero), cmocka_unit_test(test_many),  cmocka_unit_test(test_shared_inputs),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_recorded), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_running),  cmocka_unit_test(test_far_from_zero),
+        cmocka_unit_test(test_many),     cmocka_unit_test(test_shared_inputs),
+        cmocka_unit_test(test_errors),   cmocka_unit_test(test_without_scratch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/cpu/norm_rows.h"
+#include "backend/cpu/scratch.h"
 #include "backend/norm.h"
 
 static const fac__norm_rows *rows_of(const fac__norm_args *a)
@@ -315,7 +316,59 @@ static void layer_backward(void *context, int64_t begin, int64_t end)
     }
 }
 
-static void layer_affine(void *context, int64_t begin, int64_t end)
+/* All gradients in one pass: rows are cut into pieces, by their number alone, that keep sums of their own; those are added
+ * in order. */
+enum { MOST_PIECES = 16, NEAR = 32 /* rows that stay in the cache from one use to the next */ };
+
+typedef struct layer {
+    const fac__norm_args *a;
+    double *sums; /* [pieces][2][inner]: of dy and of dy * (x - mean) * rstd */
+    int64_t pieces;
+} layer;
+
+static void layer_pieces(void *context, int64_t begin, int64_t end)
+{
+    const layer *l = context;
+    const fac__norm_args *a = l->a;
+    for (int64_t piece = begin; piece < end; piece++) {
+        double *sum = l->sums + piece * 2 * a->inner, *dot = sum + a->inner;
+        memset(sum, 0, 2 * (size_t)a->inner * sizeof *sum);
+        int64_t last = a->n * (piece + 1) / l->pieces, rows;
+        for (int64_t r = a->n * piece / l->pieces; r < last; r += rows) {
+            rows = last - r < NEAR ? last - r : NEAR;
+            if (a->dx) layer_backward((void *)a, r, r + rows);
+            for (int64_t c = 0, count; c < a->inner; c += count) {
+                count = a->inner - c < FAC__NORM_COLUMNS ? a->inner - c : FAC__NORM_COLUMNS;
+                rows_of(a)->column_row_dots(sum + c, dot + c, at(a, a->dy, r * a->inner + c),
+                                            at(a, a->x, r * a->inner + c), at(a, a->mean, r), at(a, a->rstd, r), rows,
+                                            a->inner, count);
+            }
+        }
+    }
+}
+
+static bool layer_affine(const fac__norm_args *a)
+{
+    layer l = {.a = a, .pieces = 1 + ((a->n * a->inner) >> 17)};
+    if (l.pieces > MOST_PIECES) l.pieces = MOST_PIECES;
+    if (l.pieces > 1 + a->n / NEAR) l.pieces = 1 + a->n / NEAR;
+    l.sums = fac__scratch(FAC__SCRATCH_NORM, (size_t)(l.pieces * 2 * a->inner) * sizeof *l.sums);
+    if (!l.sums) return false;
+    fac__parallel(l.pieces, 1, layer_pieces, &l);
+    for (int64_t i = 0; i < a->inner; i++) {
+        double sum = 0, dot = 0;
+        for (int64_t piece = 0; piece < l.pieces; piece++) {
+            sum += l.sums[piece * 2 * a->inner + i];
+            dot += l.sums[(piece * 2 + 1) * a->inner + i];
+        }
+        put(a, a->dbias, i, sum);
+        put(a, a->dweight, i, dot);
+    }
+    return true;
+}
+
+/* The same of some columns, from all rows: where there is no memory for sums. */
+static void layer_affine_columns(void *context, int64_t begin, int64_t end)
 {
     const fac__norm_args *a = context;
     double sum[FAC__NORM_COLUMNS], dot[FAC__NORM_COLUMNS];
@@ -340,8 +393,10 @@ static void layer_norm(const void *args)
 static void layer_norm_backward(const void *args)
 {
     const fac__norm_args *a = args;
+    bool affine = a->dweight || a->dbias;
+    if (affine && layer_affine(a)) return;
     if (a->dx) over(a, a->n, a->inner, layer_backward);
-    if (a->dweight || a->dbias) over(a, a->inner, a->n, layer_affine);
+    if (affine) over(a, a->inner, a->n, layer_affine_columns);
 }
 
 const fac__kernel fac__k_batch_norm = {"batch_norm", {batch_norm}};

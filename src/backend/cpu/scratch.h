@@ -12,6 +12,7 @@ typedef enum fac__scratch_use {
     FAC__SCRATCH_CONV_TAPS,
     FAC__SCRATCH_CONV, /* of the thread that starts a convolution, for all who work on it */
     FAC__SCRATCH_FFT,
+    FAC__SCRATCH_NORM,
     FAC__SCRATCH_USES
 } fac__scratch_use;
 
