@@ -9,21 +9,33 @@
 
 /* ---- running programs --------------------------------------------------------------------------------------- */
 
+/* Small tensors are common, so only what a program uses is copied, once, straight to where the kernel reads it. */
+static void begin_program(fac__pointwise_args *args, const fac__program *program, fac_dtype compute, int ndim,
+                          const int64_t *shape)
+{
+    args->program.n_code = program->n_code;
+    args->program.n_out = program->n_out;
+    memcpy(args->program.out, program->out, sizeof program->out);
+    memcpy(args->program.code, program->code, program->n_code * sizeof *program->code);
+    args->compute = compute;
+    args->ndim = ndim;
+    for (int i = 0; i < ndim; i++)
+        args->shape[i] = shape[i];
+}
+
 bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, const int64_t *shape,
                       fac_tensor *const *ins, const fac_scalar *constants, fac_tensor *const *outs)
 {
     fac__pointwise_args args;
-    args.program = *program;
-    args.compute = compute;
-    args.ndim = ndim;
-    for (int i = 0; i < ndim; i++)
-        args.shape[i] = shape[i];
+    begin_program(&args, program, compute, ndim, shape);
+    args.program.n_in = program->n_in;
+    args.program.n_const = program->n_const;
     for (int i = 0; i < program->n_const; i++)
         args.constants[i] = constants[i];
     for (int i = 0; i < program->n_in; i++)
-        args.in[i] = fac__operand_broadcast(ins[i], ndim, shape);
+        fac__set_operand(&args.in[i], ins[i], ndim, shape);
     for (int i = 0; i < program->n_out; i++)
-        args.out[i] = fac__operand_of(outs[i]);
+        fac__set_operand(&args.out[i], outs[i], ndim, shape);
     FAC__LAUNCH(fac__k_pointwise, args);
     return true;
 }
@@ -32,35 +44,35 @@ bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, 
 static bool run_mixed(const fac__program *program, const fac__arg *args, const fac_scalar *constants, fac_dtype compute,
                       fac_tensor *out)
 {
-    fac__program q = *program;
+    fac__pointwise_args a;
     uint8_t map[FAC__PW_IN + FAC__PW_CONST + FAC__PW_CODE];
-    fac_tensor *ins[FAC__PW_IN];
-    fac_scalar values[FAC__PW_CONST];
     int n_in = 0, n_const = 0, total = program->n_in + program->n_const + program->n_code;
+    begin_program(&a, program, compute, out->ndim, out->shape);
     for (int i = 0; i < program->n_in; i++)
-        if (args[i].t) n_in++;
-    for (int i = 0, in = 0; i < program->n_in; i++) {
         if (args[i].t) {
-            map[i] = (uint8_t)in;
-            ins[in++] = args[i].t;
-        } else {
-            map[i] = (uint8_t)(n_in + n_const);
-            values[n_const++] = args[i].s;
+            map[i] = (uint8_t)n_in;
+            fac__set_operand(&a.in[n_in++], args[i].t, out->ndim, out->shape);
         }
-    }
+    for (int i = 0; i < program->n_in; i++)
+        if (!args[i].t) {
+            map[i] = (uint8_t)(n_in + n_const);
+            a.constants[n_const++] = args[i].s;
+        }
     for (int i = 0; i < program->n_const; i++) {
         map[program->n_in + i] = (uint8_t)(n_in + n_const);
-        values[n_const++] = constants[i];
+        a.constants[n_const++] = constants[i];
     }
     for (int i = program->n_in + program->n_const; i < total; i++)
         map[i] = (uint8_t)i;
-    q.n_in = (uint8_t)n_in;
-    q.n_const = (uint8_t)n_const;
-    for (int i = 0; i < q.n_code; i++)
-        for (int k = 0; k < fac__rows[q.code[i].row].arity; k++)
-            q.code[i].in[k] = map[q.code[i].in[k]];
-    q.out[0] = map[q.out[0]];
-    return fac__run_program(&q, compute, out->ndim, out->shape, ins, values, &out);
+    a.program.n_in = (uint8_t)n_in;
+    a.program.n_const = (uint8_t)n_const;
+    for (int i = 0; i < program->n_code; i++)
+        for (int k = 0; k < fac__rows[program->code[i].row].arity; k++)
+            a.program.code[i].in[k] = map[program->code[i].in[k]];
+    a.program.out[0] = map[program->out[0]];
+    fac__set_operand(&a.out[0], out, out->ndim, out->shape);
+    FAC__LAUNCH(fac__k_pointwise, a);
+    return true;
 }
 
 /* ---- backward ----------------------------------------------------------------------------------------------- */
@@ -271,16 +283,18 @@ bool fac__to_common(fac__arg *arg, fac_dtype common)
 
 static bool broadcast(int n, const fac__arg *args, int *ndim, int64_t *shape)
 {
+    const fac_tensor *first = NULL;
     *ndim = 0;
-    bool first = true;
     for (int i = 0; i < n; i++) {
         const fac_tensor *t = args[i].t;
         if (!t) continue;
-        if (first) {
+        if (!first) {
+            first = t;
             *ndim = t->ndim;
-            memcpy(shape, t->shape, (size_t)t->ndim * sizeof *shape);
-            first = false;
-        } else if (!fac__broadcast_shapes(*ndim, shape, t->ndim, t->shape, ndim, shape)) {
+            for (int d = 0; d < t->ndim; d++)
+                shape[d] = t->shape[d];
+        } else if (!fac__same_shape(t, first) &&
+                   !fac__broadcast_shapes(*ndim, shape, t->ndim, t->shape, ndim, shape)) {
             return false;
         }
     }
@@ -292,7 +306,8 @@ fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype com
 {
     const fac__row_info *info = &fac__rows[row];
     fac__arg args[4];
-    memcpy(args, given, info->arity * sizeof *args);
+    for (int i = 0; i < info->arity; i++)
+        args[i] = given[i];
     int ndim;
     int64_t shape[FAC_MAX_DIMS];
     if (!broadcast(info->arity, args, &ndim, shape)) return NULL;
@@ -317,10 +332,11 @@ fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype com
         fac__node_release(n);
         return NULL;
     }
-    static const fac__program base = {.n_code = 1, .n_out = 1};
-    fac__program program = base;
-    program.n_in = info->arity;
-    program.out[0] = info->arity;
+    fac__program program;
+    program.n_in = (uint8_t)info->arity;
+    program.n_const = 0;
+    program.n_code = program.n_out = 1;
+    program.out[0] = (uint8_t)info->arity;
     program.code[0] = (fac__instr){(uint16_t)row, {0, 1, 2, 3}};
     run_mixed(&program, args, NULL, fac__compute_type(common), y);
     if (inplace) return fac__inplace_end(y, n, y_used ? FAC__VAR_Y : -1);
