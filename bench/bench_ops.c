@@ -1,6 +1,6 @@
 /* What single operations cost: the cases have the names, sizes and work of the same in PyTorch's benchmark. One JSON line
- * a case: the median of several runs. bench_ops [--threads N] [CASE…]; a CASE that begins with ~ stands for all that
- * contain the rest. */
+ * a case: the median of several runs. bench_ops [--threads N] [--list] [CASE…]; a CASE that begins with ~ stands for all
+ * that contain the rest. */
 #include <facula/facula.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +25,11 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static bool only_list;
+
 static bool chosen(const char *name)
 {
+    if (only_list) return puts(name), false;
     for (int i = 0; i < n_wanted; i++)
         if (*wanted[i] == '~' ? strstr(name, wanted[i] + 1) != NULL : !strcmp(name, wanted[i])) return true;
     return n_wanted == 0;
@@ -219,6 +222,10 @@ int main(int argc, char **argv)
     if (argc > 2 && !strcmp(argv[1], "--threads")) {
         fac_set_num_threads(atoi(argv[2]));
         first = 3;
+    }
+    if (argc > first && !strcmp(argv[first], "--list")) {
+        only_list = true;
+        first++;
     }
     wanted = argv + first;
     n_wanted = argc - first;

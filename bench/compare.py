@@ -3,6 +3,7 @@
 
     bench/compare.py                         all cases, 5 rounds, 2 threads
     bench/compare.py --case mlp_fashion_b64  one of them
+    bench/compare.py --ops [--case CASE]     single operations: those of build/bench/bench_ops
     bench/compare.py --tuned                 PyTorch with glibc told to keep freed memory and to use huge pages
 
 Rounds alternate, so that a change of the machine's speed meets both. Each round's figure is the median of many
@@ -131,13 +132,14 @@ def text(s):
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--case", action="append", choices=CASES, help="may be given several times")
+    parser.add_argument("--case", action="append", help="may be given several times; " + ", ".join(CASES))
+    parser.add_argument("--ops", action="store_true", help="the cases of bench_ops")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tuned", action="store_true")
     parser.add_argument("--python", default=sys.executable, help="a Python that has PyTorch")
     parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist")
-    parser.add_argument("--bench", default=os.path.join(here, "..", "build", "bench", "bench_training"))
+    parser.add_argument("--bench", default=os.path.join(here, "..", "build", "bench"), help="the folder of the programs")
     parser.add_argument("--torch", metavar="CASE", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.torch:
@@ -150,12 +152,20 @@ def main():
         torch_env["GLIBC_TUNABLES"] = ("glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8589934592:"
                                        "glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=67108864")
     print(f"{'case':22}{'facula':>10}{'best':>10}{'PyTorch':>10}{'best':>10}{'ratio':>8}")
-    for case in args.case or CASES:
+    threads = str(args.threads)
+    if args.ops:
+        us = [os.path.join(args.bench, "bench_ops"), "--threads", threads]
+        them = [args.python, os.path.join(here, "torch_ops.py"), threads]
+        names = subprocess.run(us + ["--list"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    else:
+        us = [os.path.join(args.bench, "bench_training")]
+        them = [args.python, os.path.abspath(__file__), "--threads", threads, "--data", args.data, "--torch"]
+        names = CASES
+    for case in args.case or names:
         ours, theirs = [], []
         for _ in range(args.rounds):
-            ours.append(seconds([args.bench, case], env)["seconds"])
-            theirs.append(seconds([args.python, os.path.abspath(__file__), "--torch", case, "--threads",
-                                   str(args.threads), "--data", args.data], torch_env)["seconds"])
+            ours.append(seconds(us + [case], env)["seconds"])
+            theirs.append(seconds(them + [case], torch_env)["seconds"])
         a, b = statistics.median(ours), statistics.median(theirs)
         print(f"{case:22}{text(a):>10}{text(min(ours)):>10}{text(b):>10}{text(min(theirs)):>10}{b / a:8.1f}", flush=True)
 
