@@ -292,12 +292,12 @@ bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *sh
     const int64_t *p = (const int64_t *)(const void *)at->data;
     int64_t inner = ndim ? shape[ndim - 1] : 1, step = ndim ? at->strides[ndim - 1] : 0;
     for (;;) {
-        bool inside = true;
+        uint64_t signs = 0; /* its highest bit: whether some p - least or size - 1 - p is negative */
         for (int64_t k = 0; k < inner && step == 1; k++)
-            inside &= (p[k] >= least) & (p[k] < size);
+            signs |= ((uint64_t)p[k] - (uint64_t)least) | ((uint64_t)size - 1 - (uint64_t)p[k]);
         for (int64_t k = 0; k < inner && step != 1; k++)
-            inside &= (p[k * step] >= least) & (p[k * step] < size);
-        for (int64_t k = 0; !inside; k++)
+            signs |= ((uint64_t)p[k * step] - (uint64_t)least) | ((uint64_t)size - 1 - (uint64_t)p[k * step]);
+        for (int64_t k = 0; signs >> 63; k++)
             if (p[k * step] < least || p[k * step] >= size) return *bad = p[k * step], true;
         int d = ndim - 2;
         for (; d >= 0; d--) {
