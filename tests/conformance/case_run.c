@@ -53,36 +53,46 @@ static fac_tensor *tensor_of(run *r, json_t *object)
 
 static fac_value value_of(run *r, json_t *j);
 
-static fac_value list_of(run *r, json_t *j)
+/* The narrowest list of these values: of integers, of tensors, or of anything. */
+static fac_value list_from(run *r, const fac_value *items, int n)
 {
-    size_t n = json_array_size(j);
-    fac_value v = fac_value_none(), items[MAX_ARGS];
+    fac_value v = fac_value_none();
     bool ints = true, tensors = n > 0;
-    if (n > MAX_ARGS || r->n_values + (int)n > MAX_VALUES) return r->bad = true, v;
-    for (size_t i = 0; i < n; i++) {
-        items[i] = value_of(r, json_array_get(j, i));
+    if (r->n_values + n > MAX_VALUES || r->n_ints + n > MAX_INTS || r->n_lists + n > MAX_TENSORS)
+        return r->bad = true, v;
+    for (int i = 0; i < n; i++) {
         ints = ints && items[i].kind == FAC_VALUE_SCALAR && items[i].v.scalar.kind == FAC_INT64;
         tensors = tensors && items[i].kind == FAC_VALUE_TENSOR;
     }
-    if (ints && r->n_ints + (int)n <= MAX_INTS) {
+    if (ints) {
         v.kind = FAC_VALUE_INTS;
         v.v.ints.items = r->ints + r->n_ints;
-        v.v.ints.count = (int64_t)n;
-        for (size_t i = 0; i < n; i++)
+        v.v.ints.count = n;
+        for (int i = 0; i < n; i++)
             r->ints[r->n_ints++] = items[i].v.scalar.v.i;
-    } else if (tensors && r->n_lists + (int)n <= MAX_TENSORS) {
+    } else if (tensors) {
         v.kind = FAC_VALUE_TENSORS;
-        v.v.tensors = (fac_tensor_list){r->lists + r->n_lists, (int64_t)n};
-        for (size_t i = 0; i < n; i++)
+        v.v.tensors = (fac_tensor_list){r->lists + r->n_lists, n};
+        for (int i = 0; i < n; i++)
             r->lists[r->n_lists++] = items[i].v.tensor;
     } else {
         v.kind = FAC_VALUE_LIST;
         v.v.list.items = r->values + r->n_values;
-        v.v.list.count = (int64_t)n;
-        memcpy(r->values + r->n_values, items, n * sizeof *items);
-        r->n_values += (int)n;
+        v.v.list.count = n;
+        memcpy(r->values + r->n_values, items, (size_t)n * sizeof *items);
+        r->n_values += n;
     }
     return v;
+}
+
+static fac_value list_of(run *r, json_t *j)
+{
+    int n = (int)json_array_size(j);
+    fac_value items[MAX_ARGS];
+    if (n > MAX_ARGS) return r->bad = true, fac_value_none();
+    for (int i = 0; i < n; i++)
+        items[i] = value_of(r, json_array_get(j, (size_t)i));
+    return list_from(r, items, n);
 }
 
 static fac_value object_of(run *r, json_t *j)
@@ -98,6 +108,7 @@ static fac_value object_of(run *r, json_t *j)
     if ((x = json_object_get(j, "dtype"))) {
         v.kind = FAC_VALUE_DTYPE;
         v.v.dtype = fac_dtype_from_name(json_string_value(x));
+        r->bad = r->bad || !v.v.dtype;
         return v;
     }
     if ((x = json_object_get(j, "slice"))) {
@@ -105,6 +116,7 @@ static fac_value object_of(run *r, json_t *j)
         if (v.kind == FAC_VALUE_INTS) { /* a slice is always a list of three values */
             const int64_t *p = v.v.ints.items;
             fac_value *s = r->values + r->n_values;
+            if (v.v.ints.count != 3 || r->n_values + 3 > MAX_VALUES) return r->bad = true, v;
             r->n_values += 3;
             for (int i = 0; i < 3; i++)
                 s[i] = fac_value_scalar(fac_scalar_int(p[i]));
@@ -159,24 +171,11 @@ static void swap(fac_value *a, fac_value *b)
     *b = t;
 }
 
-/* Several arguments from `first` on become one list. */
+/* Several arguments from `first` on become one list; what is one already stays. */
 static void pack(run *r, call *k, int first)
 {
     if (k->n_args <= first || k->args[first].kind == FAC_VALUE_TENSORS || k->args[first].kind == FAC_VALUE_INTS) return;
-    fac_value v = fac_value_none();
-    if (k->args[first].kind == FAC_VALUE_TENSOR) {
-        v.kind = FAC_VALUE_TENSORS;
-        v.v.tensors = (fac_tensor_list){r->lists + r->n_lists, k->n_args - first};
-        for (int i = first; i < k->n_args; i++)
-            r->lists[r->n_lists++] = k->args[i].v.tensor;
-    } else {
-        v.kind = FAC_VALUE_INTS;
-        v.v.ints.items = r->ints + r->n_ints;
-        v.v.ints.count = k->n_args - first;
-        for (int i = first; i < k->n_args; i++)
-            r->ints[r->n_ints++] = fac_scalar_to_int(k->args[i].v.scalar);
-    }
-    k->args[first] = v;
+    k->args[first] = list_from(r, k->args + first, k->n_args - first);
     k->n_args = first + 1;
 }
 
@@ -219,7 +218,8 @@ static bool build(run *r, call *k)
     const char *name;
     k->op = json_string_value(json_object_get(r->c, "op"));
     k->n_args = k->n_keywords = 0;
-    json_array_foreach(args, i, j) if (k->n_args < MAX_ARGS) k->args[k->n_args++] = value_of(r, j);
+    if (json_array_size(args) + json_object_size(json_object_get(r->c, "kwargs")) > MAX_ARGS) return false;
+    json_array_foreach(args, i, j) k->args[k->n_args++] = value_of(r, j);
     json_object_foreach(json_object_get(r->c, "kwargs"), name, j) {
         if (is_one_of(name, dropped) || (!strcmp(name, "requires_grad") && json_is_false(j))) continue;
         k->keywords[k->n_keywords++] = (fac_keyword){name, value_of(r, j)};
@@ -237,51 +237,71 @@ static bool close(double e, double g, double rtol, double atol)
     return fabs(g - e) <= atol + rtol * fabs(e);
 }
 
+static bool same_kind(run *r, const char *what, fac_tensor *want, fac_tensor *got)
+{
+    fac_dims a = fac_shape(want), b = fac_shape(got);
+    bool same = fac_dtype_of(want) == fac_dtype_of(got) && a.n == b.n;
+    for (int i = 0; same && i < a.n; i++)
+        same = a.d[i] == b.d[i];
+    if (same) return true;
+    char *shapes[2] = {fac_to_string(fac_from_array(a.d, FAC_INT64, FAC_SHAPE(a.n))),
+                       fac_to_string(fac_from_array(b.d, FAC_INT64, FAC_SHAPE(b.n)))};
+    say(r, "%s: expected %s of shape %s, got %s of shape %s", what, fac_dtype_name(fac_dtype_of(want)), shapes[0],
+        fac_dtype_name(fac_dtype_of(got)), shapes[1]);
+    free(shapes[0]);
+    free(shapes[1]);
+    return false;
+}
+
+static bool same_integers(run *r, const char *what, const int64_t *e, const int64_t *g, int64_t n, bool absolute)
+{
+    int64_t wrong = 0, worst = 0;
+    double largest = -1;
+    for (int64_t i = 0; i < n; i++) {
+        if (e[i] == g[i] || (absolute && e[i] == -g[i])) continue;
+        wrong++;
+        double d = fabs((double)e[i] - (double)g[i]);
+        if (d > largest) largest = d, worst = i;
+    }
+    return !wrong || say(r, "%s: %lld of %lld differ; [%lld]: expected %lld, got %lld", what, (long long)wrong,
+                         (long long)n, (long long)worst, (long long)e[worst], (long long)g[worst]);
+}
+
+static bool same_floats(run *r, const char *what, const double *e, const double *g, int64_t n, bool absolute,
+                        double rtol, double atol)
+{
+    int64_t wrong = 0, worst = 0;
+    double largest = -1;
+    for (int64_t i = 0; i < n; i++) {
+        double x = absolute ? fabs(e[i]) : e[i], y = absolute ? fabs(g[i]) : g[i];
+        if (close(x, y, rtol, atol)) continue;
+        wrong++;
+        double d = isnan(x) || isnan(y) ? INFINITY : fabs(x - y);
+        if (d > largest) largest = d, worst = i;
+    }
+    return !wrong || say(r, "%s: %lld of %lld differ; [%lld]: expected %.9g, got %.9g (rtol %g, atol %g%s)", what,
+                         (long long)wrong, (long long)n, (long long)worst, e[worst], g[worst], rtol, atol,
+                         absolute ? ", absolute values" : "");
+}
+
+/* FORMAT 6. */
 static bool compare(run *r, const char *what, const char *name, fac_tensor *got, const char *check, double rtol,
                     double atol)
 {
     fac_tensor *want = case_file_tensor(r->file, name, NULL);
     if (!want || !got) return say(r, "%s: %s is missing", what, want ? "result" : "expected tensor");
-    fac_dims a = fac_shape(want), b = fac_shape(got);
-    bool same = a.n == b.n;
-    for (int i = 0; same && i < a.n; i++)
-        same = a.d[i] == b.d[i];
-    char *shapes[2] = {fac_to_string(fac_from_array(a.d, FAC_INT64, FAC_SHAPE(a.n))),
-                       fac_to_string(fac_from_array(b.d, FAC_INT64, FAC_SHAPE(b.n)))};
-    bool ok = fac_dtype_of(want) == fac_dtype_of(got) && same;
-    if (!ok)
-        say(r, "%s: expected %s of shape %s, got %s of shape %s", what, fac_dtype_name(fac_dtype_of(want)), shapes[0],
-            fac_dtype_name(fac_dtype_of(got)), shapes[1]);
-    free(shapes[0]);
-    free(shapes[1]);
-    if (!ok || !strcmp(check, "shape")) return ok;
-    bool absolute = !strcmp(check, "abs");
-    int64_t n = fac_numel(want), worst = -1;
-    double largest = -1;
-    if (!fac_dtype_is_floating(fac_dtype_of(want))) {
-        int64_t *e = malloc((size_t)(n + 1) * 16), *g = e + n;
-        fac_to_array(want, FAC_INT64, e, n);
-        fac_to_array(got, FAC_INT64, g, n);
-        for (int64_t i = 0; i < n && ok; i++)
-            if (e[i] != g[i])
-                ok = say(r, "%s[%lld]: expected %lld, got %lld", what, (long long)i, (long long)e[i], (long long)g[i]);
-        free(e);
-        return ok;
-    }
-    double *e = malloc((size_t)(n + 1) * 16), *g = e + n;
-    fac_to_array(want, FAC_FLOAT64, e, n);
-    fac_to_array(got, FAC_FLOAT64, g, n);
-    int64_t wrong = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double x = absolute ? fabs(e[i]) : e[i], y = absolute ? fabs(g[i]) : g[i];
-        if (close(x, y, rtol, atol)) continue;
-        wrong++;
-        double d = fabs(x - y);
-        if (worst < 0 || d > largest || isnan(d)) largest = d, worst = i;
-    }
-    if (wrong)
-        ok = say(r, "%s: %lld of %lld differ; [%lld]: expected %.9g, got %.9g (rtol %g, atol %g)", what,
-                 (long long)wrong, (long long)n, (long long)worst, e[worst], g[worst], rtol, atol);
+    bool shape = !strcmp(check, "shape"), absolute = !strcmp(check, "abs");
+    if (!shape && !absolute && strcmp(check, "equal")) return say(r, "%s: there is no check '%s'", what, check);
+    if (!same_kind(r, what, want, got)) return false;
+    if (shape) return true;
+    int64_t n = fac_numel(want);
+    bool floats = fac_dtype_is_floating(fac_dtype_of(want)), ok = false;
+    void *e = malloc((size_t)(n + 1) * 16), *g = (double *)e + n;
+    fac_dtype as = floats ? FAC_FLOAT64 : FAC_INT64;
+    if (e && fac_to_array(want, as, e, n) && fac_to_array(got, as, g, n))
+        ok = floats ? same_floats(r, what, e, g, n, absolute, rtol, atol) : same_integers(r, what, e, g, n, absolute);
+    else
+        say(r, "%s: the values cannot be read", what);
     free(e);
     return ok;
 }
@@ -341,14 +361,19 @@ static bool check_gradients(run *r, fac_tensor **outs, int n)
     const char *name;
     int n_roots = 0, n_leaves = 0;
     if (!grads) return true;
+    if (json_array_size(cotangents) != (size_t)n || json_object_size(grads) > MAX_TENSORS)
+        return say(r, "backward: %d cotangents for %d outputs", (int)json_array_size(cotangents), n);
     for (int i = 0; i < n; i++) {
         const char *g = json_string_value(json_array_get(cotangents, (size_t)i));
         if (!g || !fac_requires_grad(outs[i])) continue;
         roots[n_roots] = outs[i];
-        gs[n_roots++] = case_file_tensor(r->file, g, NULL);
+        gs[n_roots] = case_file_tensor(r->file, g, NULL);
+        if (!gs[n_roots++]) return say(r, "backward: the cotangent %s is missing", g);
     }
-    json_object_foreach(grads, name, j)
-        leaves[n_leaves++] = leaf_named(r, name);
+    json_object_foreach(grads, name, j) {
+        leaves[n_leaves] = leaf_named(r, name);
+        if (!leaves[n_leaves++]) return say(r, "backward: no argument is %s", name);
+    }
     if (n_roots && n_leaves &&
         !fac_autograd_grad(roots, n_roots, leaves, n_leaves, got, .grad_outputs = gs, .allow_unused = true))
         return say(r, "backward: %s", fac_error() ? fac_error() : "failed");

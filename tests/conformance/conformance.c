@@ -60,6 +60,7 @@ static int tier_of(const char *op)
 /* What a child process that runs a file shares with its parent, which counts what the child did not live to count. */
 typedef struct progress {
     row r;
+    bool chosen; /* by --op and --tier */
     size_t next; /* the case to run next */
     char name[128];
 } progress;
@@ -91,14 +92,20 @@ static void run_file(const char *path, progress *p)
     enum { SECONDS_A_CASE = 120 };
     case_file f;
     if (!case_file_open(path, &f)) {
-        p->r.failed++;
+        p->chosen = true;
+        count(&p->r, CASE_FAILED);
+        report(path, path, CASE_FAILED, "the file cannot be read");
         case_file_close(&f);
         return;
     }
-    for (size_t n = json_array_size(f.cases); p->next < n;) {
+    snprintf(p->r.op, sizeof p->r.op, "%s", f.op);
+    p->r.tier = tier_of(f.op);
+    p->chosen = (!options.op || !strcmp(options.op, f.op)) && (!options.tier || p->r.tier == options.tier);
+    for (size_t n = p->chosen ? json_array_size(f.cases) : 0; p->next < n;) {
         json_t *c = json_array_get(f.cases, p->next++);
         const char *name = json_string_value(json_object_get(c, "name"));
         char why[1200];
+        if (!name) name = "a case without a name";
         if (options.name && strcmp(name, options.name)) continue;
         snprintf(p->name, sizeof p->name, "%s", name);
         alarm(SECONDS_A_CASE);
@@ -111,16 +118,12 @@ static void run_file(const char *path, progress *p)
     case_file_close(&f);
 }
 
-/* In a process of its own, so that a crash costs one case and is counted; the rest of the file runs in another. */
-static void run_apart(const char *path)
+/* In a process of its own, so that a crash costs one case and is counted; the rest of the file runs in another. False if
+ * there can be no process. */
+static bool run_apart(const char *path)
 {
-    const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    row r = {.op = ""};
-    snprintf(r.op, sizeof r.op, "%.*s", (int)(strlen(base) - strlen(".safetensors")), base);
-    r.tier = tier_of(r.op);
-    if ((options.op && strcmp(options.op, r.op)) || (options.tier && r.tier != options.tier)) return;
-    shared->r = r;
-    shared->next = 0;
+    *shared = (progress){.chosen = false};
+    snprintf(shared->r.op, sizeof shared->r.op, "%s", path);
     for (bool over = false; !over;) {
         *shared->name = 0;
         fflush(NULL);
@@ -132,17 +135,21 @@ static void run_apart(const char *path)
             _exit(0);
         }
         int status = 0;
-        if (child < 0 || waitpid(child, &status, 0) < 0) return;
-        over = !*shared->name;
-        if (over) break;
+        if (child < 0 || waitpid(child, &status, 0) < 0) return perror("conformance"), false;
+        over = !*shared->name; /* whatever ends outside of a case has no other to go on with */
+        if (over && !status) break;
         char why[64];
         snprintf(why, sizeof why, WIFSIGNALED(status) ? "stopped by signal %d (%s)" : "ended with status %d",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                  WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "");
+        shared->chosen = true;
         count(&shared->r, CASE_FAILED);
-        report(r.op, shared->name, CASE_FAILED, why);
+        report(shared->r.op, over ? path : shared->name, CASE_FAILED, why);
     }
-    if (n_rows < (int)(sizeof rows / sizeof *rows)) rows[n_rows++] = shared->r;
+    if (!shared->chosen) return true;
+    if (n_rows == (int)(sizeof rows / sizeof *rows)) return fprintf(stderr, "conformance: too many files\n"), false;
+    rows[n_rows++] = shared->r;
+    return true;
 }
 
 static int by_name(const void *a, const void *b)
@@ -154,23 +161,25 @@ static bool run_path(const char *path)
 {
     struct stat st;
     if (stat(path, &st)) return fprintf(stderr, "%s: no such file or folder\n", path), false;
-    if (!S_ISDIR(st.st_mode)) return run_apart(path), true;
+    if (!S_ISDIR(st.st_mode)) return run_apart(path);
     DIR *d = opendir(path);
+    if (!d) return perror(path), false;
     char *names[4096];
     int n = 0;
-    for (struct dirent *e; d && (e = readdir(d)) && n < 4096;) {
+    for (struct dirent *e; (e = readdir(d)) && n < 4096;) {
         size_t len = strlen(e->d_name);
         if (len < 12 || strcmp(e->d_name + len - 12, ".safetensors")) continue;
         names[n] = malloc(strlen(path) + len + 2);
         sprintf(names[n++], "%s/%s", path, e->d_name);
     }
-    if (d) closedir(d);
+    closedir(d);
     qsort(names, (size_t)n, sizeof *names, by_name);
+    bool ok = true;
     for (int i = 0; i < n; i++) {
-        run_apart(names[i]);
+        ok = ok && run_apart(names[i]);
         free(names[i]);
     }
-    return true;
+    return ok;
 }
 
 /* ---- arguments and the table --------------------------------------------------------------------------------- */
@@ -233,6 +242,8 @@ int main(int argc, char **argv)
     }
     for (int t = 1; t < 4 && n_tiers; t++)
         printf("tier %d: %d passed, %d failed, %d skipped\n", t, by_tier[t][0], by_tier[t][1], by_tier[t][2]);
+    for (int i = 0; i < n_rows; i++)
+        if (rows[i].skipped) printf("facula has no %s: %d skipped\n", rows[i].op, rows[i].skipped);
     printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
     if (passed + failed + skipped == 0) return fprintf(stderr, "no case fits what was asked for\n"), 2;
     return failed ? 1 : 0;
