@@ -203,21 +203,16 @@ fac_tensor *fac_argmin_with(fac_tensor *self, fac_reduce_options options)
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
 #define OVER(dims, keepdim) fac__reduce_over(dims, keepdim, FAC_DTYPE_NONE)
-/* Values, then indices. */
-#define PAIR(call)                                                                                                     \
-    fac_tensor *second = NULL;                                                                                         \
-    R(call);                                                                                                           \
-    R(second)
 
 FAC__CALL(amax, R(fac_amax_with(T(0), OVER(L(1), B(2)))))
 FAC__CALL(amin, R(fac_amin_with(T(0), OVER(L(1), B(2)))))
-FAC__CALL(aminmax, PAIR(fac_aminmax_with(T(0), &second, OVER(L(1), B(2)))))
+FAC__CALL(aminmax, R2(max, fac_aminmax_with(T(0), &max, OVER(L(1), B(2)))))
 FAC__CALL(max, R(fac_max(T(0))))
 FAC__CALL(min, R(fac_min(T(0))))
 FAC__CALL(max_other, R(fac_maximum(T(0), T(1))))
 FAC__CALL(min_other, R(fac_minimum(T(0), T(1))))
-FAC__CALL(max_dim, PAIR(fac_max_dim(T(0), I(1), B(2), &second)))
-FAC__CALL(min_dim, PAIR(fac_min_dim(T(0), I(1), B(2), &second)))
+FAC__CALL(max_dim, R2(indices, fac_max_dim(T(0), I(1), B(2), &indices)))
+FAC__CALL(min_dim, R2(indices, fac_min_dim(T(0), I(1), B(2), &indices)))
 FAC__CALL(argmax, R(fac_argmax_with(T(0), OVER(L(1), B(2)))))
 FAC__CALL(argmin, R(fac_argmin_with(T(0), OVER(L(1), B(2)))))
 

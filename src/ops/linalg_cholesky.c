@@ -195,8 +195,7 @@ fac_tensor *fac_cholesky_inverse(fac_tensor *L, bool upper)
 /* ---- by name --------------------------------------------------------------------------------------------------- */
 
 FAC__CALL(linalg_cholesky, R(fac_linalg_cholesky(T(0), .upper = B(1))))
-FAC__CALL(linalg_cholesky_ex, fac_tensor *info = NULL;
-          R(fac_linalg_cholesky_ex(T(0), &info, .upper = B(1), .check_errors = B(2))); R(info))
+FAC__CALL(linalg_cholesky_ex, R2(info, fac_linalg_cholesky_ex(T(0), &info, .upper = B(1), .check_errors = B(2))))
 FAC__CALL(cholesky, R(fac_cholesky(T(0), B(1))))
 FAC__CALL(cholesky_solve, R(fac_cholesky_solve(T(0), T(1), B(2))))
 FAC__CALL(cholesky_inverse, R(fac_cholesky_inverse(T(0), B(1))))

@@ -143,7 +143,7 @@ fac_tensor *fac_logdet(fac_tensor *A)
 /* ---- by name --------------------------------------------------------------------------------------------------- */
 
 FAC__CALL(det, R(fac_linalg_det(T(0))))
-FAC__CALL(slogdet_, fac_tensor *logarithm = NULL; R(fac_linalg_slogdet(T(0), &logarithm)); R(logarithm))
+FAC__CALL(slogdet_, R2(logarithm, fac_linalg_slogdet(T(0), &logarithm)))
 FAC__CALL(logdet, R(fac_logdet(T(0))))
 
 const fac__op fac__ops_linalg_det[] = {

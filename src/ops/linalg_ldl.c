@@ -136,10 +136,8 @@ fac_tensor *fac_linalg_ldl_solve(fac_tensor *LD, fac_tensor *pivots, fac_tensor 
 
 /* ---- by name --------------------------------------------------------------------------------------------------- */
 
-#define TWO fac_tensor *pivots = NULL, *info = NULL
-FAC__CALL(ldl_factor, TWO; (void)info; R(fac_linalg_ldl_factor(T(0), B(1), &pivots)); R(pivots))
-FAC__CALL(ldl_factor_ex, TWO; R(fac_linalg_ldl_factor_ex(T(0), B(1), &pivots, &info, .check_errors = B(2))); R(pivots);
-          R(info))
+FAC__CALL(ldl_factor, R2(pivots, fac_linalg_ldl_factor(T(0), B(1), &pivots)))
+FAC__CALL(ldl_factor_ex, R3(pivots, info, fac_linalg_ldl_factor_ex(T(0), B(1), &pivots, &info, .check_errors = B(2))))
 FAC__CALL(ldl_solve, R(fac_linalg_ldl_solve(T(0), T(1), T(2), B(3))))
 
 const fac__op fac__ops_linalg_ldl[] = {

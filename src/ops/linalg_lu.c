@@ -258,14 +258,12 @@ fac_tensor *fac_linalg_lu_solve_with(fac_tensor *LU, fac_tensor *pivots, fac_ten
 
 /* ---- by name --------------------------------------------------------------------------------------------------- */
 
-#define TWO fac_tensor *second = NULL, *third = NULL
-FAC__CALL(lu, TWO; R(fac_linalg_lu(T(0), B(1), &second, &third)); R(second); R(third))
-FAC__CALL(lu_factor, TWO; (void)third; R(fac_linalg_lu_factor(T(0), B(1), &second)); R(second))
-FAC__CALL(lu_factor_ex, TWO; R(fac_linalg_lu_factor_ex(T(0), B(1), &second, &third, .check_errors = B(2))); R(second);
-          R(third))
+FAC__CALL(lu, R3(l, u, fac_linalg_lu(T(0), B(1), &l, &u)))
+FAC__CALL(lu_factor, R2(pivots, fac_linalg_lu_factor(T(0), B(1), &pivots)))
+FAC__CALL(lu_factor_ex, R3(pivots, info, fac_linalg_lu_factor_ex(T(0), B(1), &pivots, &info, .check_errors = B(2))))
 /* torch.lu(A, pivot=True, get_infos=False), which does not check */
-FAC__CALL(old_lu, TWO; R(fac_linalg_lu_factor_ex(T(0), B(1), &second, &third)); R(second); if (B(2)) R(third))
-FAC__CALL(lu_unpack, TWO; R(fac_lu_unpack(T(0), T(1), B(2), B(3), &second, &third)); R(second); R(third))
+FAC__CALL(old_lu, R3(pivots, info, fac_linalg_lu_factor_ex(T(0), B(1), &pivots, &info)); if (!B(2)) count = 2)
+FAC__CALL(lu_unpack, R3(l, u, fac_lu_unpack(T(0), T(1), B(2), B(3), &l, &u)))
 FAC__CALL(lu_solve, R(fac_linalg_lu_solve(T(0), T(1), T(2), .left = B(3), .adjoint = B(4))))
 FAC__CALL(old_lu_solve, R(fac_linalg_lu_solve(T(1), T(2), T(0))))
 

@@ -274,10 +274,9 @@ fac_tensor *fac_ormqr(fac_tensor *input, fac_tensor *tau, fac_tensor *other, boo
 
 /* ---- by name --------------------------------------------------------------------------------------------------- */
 
-#define SECOND fac_tensor *second = NULL
-FAC__CALL(linalg_qr, SECOND; R(fac_linalg_qr(T(0), STR(1), &second)); R(second))
-FAC__CALL(qr, SECOND; R(fac_linalg_qr(T(0), B(1) ? "reduced" : "complete", &second)); R(second))
-FAC__CALL(geqrf, SECOND; R(fac_geqrf(T(0), &second)); R(second))
+FAC__CALL(linalg_qr, R2(r, fac_linalg_qr(T(0), STR(1), &r)))
+FAC__CALL(qr, R2(r, fac_linalg_qr(T(0), B(1) ? "reduced" : "complete", &r)))
+FAC__CALL(geqrf, R2(tau, fac_geqrf(T(0), &tau)))
 FAC__CALL(householder_product, R(fac_linalg_householder_product(T(0), T(1))))
 FAC__CALL(ormqr, R(fac_ormqr(T(0), T(1), T(2), B(3), B(4))))
 

@@ -215,11 +215,10 @@ fac_tensor *fac_linalg_tensorsolve(fac_tensor *A, fac_tensor *B, fac_dims dims)
 
 /* ---- by name --------------------------------------------------------------------------------------------------- */
 
-#define INFO fac_tensor *info = NULL
 FAC__CALL(linalg_solve, R(fac_linalg_solve(T(0), T(1), .left = B(2))))
-FAC__CALL(linalg_solve_ex, INFO; R(fac_linalg_solve_ex(T(0), T(1), &info, .left = B(2), .check_errors = B(3))); R(info))
+FAC__CALL(linalg_solve_ex, R2(info, fac_linalg_solve_ex(T(0), T(1), &info, .left = B(2), .check_errors = B(3))))
 FAC__CALL(linalg_inv, R(fac_linalg_inv(T(0))))
-FAC__CALL(linalg_inv_ex, INFO; R(fac_linalg_inv_ex(T(0), &info, .check_errors = B(1))); R(info))
+FAC__CALL(linalg_inv_ex, R2(info, fac_linalg_inv_ex(T(0), &info, .check_errors = B(1))))
 FAC__CALL(tensorinv, R(fac_linalg_tensorinv(T(0), (int)I(1))))
 FAC__CALL(tensorsolve, R(fac_linalg_tensorsolve(T(0), T(1), L(2))))
 

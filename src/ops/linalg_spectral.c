@@ -354,16 +354,6 @@ fac_tensor *fac_svd(fac_tensor *self, bool some, bool compute_uv, fac_tensor **S
 
 /* ---- by name ---------------------------------------------------------------------------------------------------- */
 
-#define TWO(call)                                                                                                      \
-    fac_tensor *second = NULL;                                                                                         \
-    R(call);                                                                                                           \
-    R(second)
-#define THREE(call)                                                                                                    \
-    fac_tensor *second = NULL, *third = NULL;                                                                          \
-    R(call);                                                                                                           \
-    R(second);                                                                                                         \
-    R(third)
-
 static bool has_driver(const char *driver)
 {
     if (!driver) return false;
@@ -372,12 +362,12 @@ static bool has_driver(const char *driver)
     return true;
 }
 
-FAC__CALL(linalg_eigh, TWO(fac_linalg_eigh(T(0), STR(1), &second)))
+FAC__CALL(linalg_eigh, R2(v, fac_linalg_eigh(T(0), STR(1), &v)))
 FAC__CALL(linalg_eigvalsh, R(fac_linalg_eigvalsh(T(0), STR(1))))
-FAC__CALL(symeig, TWO(fac_symeig(T(0), B(1), B(2), &second)))
-FAC__CALL(linalg_svd, THREE(has_driver(STR(2)) ? NULL : fac_linalg_svd(T(0), B(1), &second, &third)))
+FAC__CALL(symeig, R2(v, fac_symeig(T(0), B(1), B(2), &v)))
+FAC__CALL(linalg_svd, R3(s, vh, has_driver(STR(2)) ? NULL : fac_linalg_svd(T(0), B(1), &s, &vh)))
 FAC__CALL(linalg_svdvals, R(has_driver(STR(1)) ? NULL : fac_linalg_svdvals(T(0))))
-FAC__CALL(svd_call, THREE(fac_svd(T(0), B(1), B(2), &second, &third)))
+FAC__CALL(svd_call, R3(s, v, fac_svd(T(0), B(1), B(2), &s, &v)))
 
 const fac__op fac__ops_linalg_spectral[] = {
     {"linalg_eigh(Tensor self, str UPLO='L') -> (Tensor eigenvalues, Tensor eigenvectors)", linalg_eigh,

@@ -83,7 +83,7 @@ fac_tensor *fac_triangular_solve(fac_tensor *B, fac_tensor *A, bool upper, bool 
 
 FAC__CALL(solve_triangular,
           R(fac_linalg_solve_triangular(T(0), T(1), .upper = B(2), .left = B(3), .unitriangular = B(4))))
-FAC__CALL(triangular_solve, fac_tensor *a = NULL; R(fac_triangular_solve(T(0), T(1), B(2), B(3), B(4), &a)); R(a))
+FAC__CALL(triangular_solve, R2(a, fac_triangular_solve(T(0), T(1), B(2), B(3), B(4), &a)))
 
 const fac__op fac__ops_linalg_triangular[] = {
     {"linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> "

@@ -103,15 +103,10 @@ static fac_lowrank_options rank_and_rounds(fac_scalar q, fac_scalar niter)
     if (niter.kind) o.niter = fac_scalar_to_int(niter);
     return o;
 }
-#define THREE(call)                                                                                                    \
-    fac_tensor *s = NULL, *v = NULL;                                                                                   \
-    R(call);                                                                                                           \
-    R(s);                                                                                                              \
-    R(v)
 FAC__CALL(svd_lowrank_call, fac_lowrank_options o = rank_and_rounds(S(1), S(2)); o.M = T(3);
-          THREE(fac_svd_lowrank_with(T(0), &s, &v, o)))
+          R3(s, v, fac_svd_lowrank_with(T(0), &s, &v, o)))
 FAC__CALL(pca_lowrank_call, fac_lowrank_options o = rank_and_rounds(S(1), S(3)); o.center = B(2);
-          THREE(fac_pca_lowrank_with(T(0), &s, &v, o)))
+          R3(s, v, fac_pca_lowrank_with(T(0), &s, &v, o)))
 
 const fac__op fac__ops_lowrank[] = {
     {"svd_lowrank(Tensor A, int? q=6, int? niter=2, Tensor? M=None) -> (Tensor U, Tensor S, Tensor V)",

@@ -508,7 +508,6 @@ FAC__CALL(dot_, R(fac_dot(T(0), T(1))))
 FAC__CALL(vdot, R(fac_vdot(T(0), T(1))))
 FAC__CALL(outer, R(fac_outer(T(0), T(1))))
 FAC__CALL(matmul_, R(fac_matmul(T(0), T(1))))
-FAC__CALL(rmatmul, R(fac_matmul(T(1), T(0))))
 FAC__CALL(linear, R(fac_linear(T(0), T(1), T(2))))
 FAC__CALL(addmm, R(fac_addmm_with(T(0), T(1), T(2), SCALED(3, 4))))
 FAC__CALL(addmv, R(fac_addmv_with(T(0), T(1), T(2), SCALED(3, 4))))
@@ -519,7 +518,6 @@ FAC__CALL(baddbmm, R(fac_baddbmm_with(T(0), T(1), T(2), SCALED(3, 4))))
 const fac__op fac__ops_matmul[] = {
     {"mm(Tensor self, Tensor mat2) -> Tensor", mm, "Product of two matrices."},
     {"bmm(Tensor self, Tensor mat2) -> Tensor", bmm, "Products of matrices, pair by pair."},
-    {"__rmatmul__(Tensor self, Tensor other) -> Tensor", rmatmul, "other times self."},
     {"mv(Tensor self, Tensor vec) -> Tensor", mv, "Matrix times vector."},
     {"dot(Tensor self, Tensor tensor) -> Tensor", dot_, "Dot product of two vectors."},
     {"vdot(Tensor self, Tensor other) -> Tensor", vdot, "Dot product of two vectors."},

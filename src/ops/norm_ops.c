@@ -272,18 +272,14 @@ static fac_reduce_options spread_keywords(fac_dims dims, double correction, bool
     return o;
 }
 #define CORRECTION(i) (GIVEN(i) ? F(i) : 1)
-#define PAIR(call)                                                                                                     \
-    fac_tensor *mean = NULL;                                                                                           \
-    R(call);                                                                                                           \
-    R(mean)
 #define SPREAD_CALLS(name)                                                                                             \
     FAC__CALL(name, R(fac_##name##_with(T(0), spread_keywords(no_dims, B(1), false))))                                 \
     FAC__CALL(name##_dim, R(fac_##name##_with(T(0), spread_keywords(L(1), B(2), B(3)))))                               \
     FAC__CALL(name##_correction, R(fac_##name##_with(T(0), spread_keywords(L(1), CORRECTION(2), B(3)))))               \
-    FAC__CALL(name##_mean, PAIR(fac_##name##_mean_with(T(0), &mean, spread_keywords(no_dims, B(1), false))))           \
-    FAC__CALL(name##_mean_dim, PAIR(fac_##name##_mean_with(T(0), &mean, spread_keywords(L(1), B(2), B(3)))))           \
+    FAC__CALL(name##_mean, R2(mean, fac_##name##_mean_with(T(0), &mean, spread_keywords(no_dims, B(1), false))))       \
+    FAC__CALL(name##_mean_dim, R2(mean, fac_##name##_mean_with(T(0), &mean, spread_keywords(L(1), B(2), B(3)))))       \
     FAC__CALL(name##_mean_correction,                                                                                  \
-              PAIR(fac_##name##_mean_with(T(0), &mean, spread_keywords(L(1), CORRECTION(2), B(3)))))
+              R2(mean, fac_##name##_mean_with(T(0), &mean, spread_keywords(L(1), CORRECTION(2), B(3)))))
 SPREAD_CALLS(var)
 SPREAD_CALLS(std)
 

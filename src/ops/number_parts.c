@@ -79,7 +79,7 @@ ITSELF(resolve_neg)
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-FAC__CALL(frexp_, fac_tensor *exponent = NULL; R(fac_frexp(T(0), &exponent)); R(exponent))
+FAC__CALL(frexp_, R2(exponent, fac_frexp(T(0), &exponent)))
 FAC__CALL(ldexp_new, R(fac_ldexp(T(0), T(1))))
 FAC__CALL(ldexp_inplace, R(fac_ldexp_(T(0), T(1))))
 FAC__CALL(nextafter_new, R(fac_nextafter(T(0), T(1))))

@@ -64,6 +64,15 @@ bool fac__op_resolve(const char *name, char *out, size_t room);
 /* Results. */
 #define R(tensor_expression) (results[count++] = fac__value_tensor(tensor_expression))
 #define RS(scalar_expression) (results[count++] = fac__value_scalar(scalar_expression))
+/* Of a function whose further results go through pointers: R2(indices, fac_cummax(T(0), I(1), &indices)) */
+#define R2(second, tensor_expression)                                                                                  \
+    fac_tensor *second = NULL;                                                                                         \
+    R(tensor_expression);                                                                                              \
+    R(second)
+#define R3(second, third, tensor_expression)                                                                           \
+    fac_tensor *third = NULL;                                                                                          \
+    R2(second, tensor_expression);                                                                                     \
+    R(third)
 
 static inline fac_value fac__value_tensor(fac_tensor *t)
 {

@@ -378,10 +378,6 @@ static fac_pool_options avg_keywords(fac_dims strides, fac_dims paddings, bool c
     return o;
 }
 #define MAX_KEYWORDS(indices) max_keywords(L(2), L(3), L(4), B(5), indices)
-#define WITH_INDICES(call)                                                                                             \
-    fac_tensor *indices = NULL;                                                                                        \
-    R(call);                                                                                                           \
-    R(indices)
 /* divisor_override: None, or a number that must not be 0 */
 #define DIVISOR(i) (GIVEN(i) ? I(i) : 0)
 #define AVG(spatial)                                                                                                   \
@@ -392,18 +388,18 @@ static fac_pool_options avg_keywords(fac_dims strides, fac_dims paddings, bool c
 FAC__CALL(max1, R(fac_max_pool1d_with(T(0), L(1), MAX_KEYWORDS(NULL))))
 FAC__CALL(max2, R(fac_max_pool2d_with(T(0), L(1), MAX_KEYWORDS(NULL))))
 FAC__CALL(max3, R(fac_max_pool3d_with(T(0), L(1), MAX_KEYWORDS(NULL))))
-FAC__CALL(max1_indices, WITH_INDICES(fac_max_pool1d_with(T(0), L(1), MAX_KEYWORDS(&indices))))
-FAC__CALL(max2_indices, WITH_INDICES(fac_max_pool2d_with(T(0), L(1), MAX_KEYWORDS(&indices))))
-FAC__CALL(max3_indices, WITH_INDICES(fac_max_pool3d_with(T(0), L(1), MAX_KEYWORDS(&indices))))
+FAC__CALL(max1_indices, R2(indices, fac_max_pool1d_with(T(0), L(1), MAX_KEYWORDS(&indices))))
+FAC__CALL(max2_indices, R2(indices, fac_max_pool2d_with(T(0), L(1), MAX_KEYWORDS(&indices))))
+FAC__CALL(max3_indices, R2(indices, fac_max_pool3d_with(T(0), L(1), MAX_KEYWORDS(&indices))))
 FAC__CALL(avg1, R(fac_avg_pool1d_with(T(0), L(1), avg_keywords(L(2), L(3), B(4), B(5), 0))))
 FAC__CALL(avg2, R(AVG(2)))
 FAC__CALL(avg3, R(AVG(3)))
 FAC__CALL(adaptive_avg1, R((fac_adaptive_avg_pool1d)(T(0), L(1))))
 FAC__CALL(adaptive_avg2, R((fac_adaptive_avg_pool2d)(T(0), L(1))))
 FAC__CALL(adaptive_avg3, R((fac_adaptive_avg_pool3d)(T(0), L(1))))
-FAC__CALL(adaptive_max1, WITH_INDICES((fac_adaptive_max_pool1d)(T(0), L(1), &indices)))
-FAC__CALL(adaptive_max2, WITH_INDICES((fac_adaptive_max_pool2d)(T(0), L(1), &indices)))
-FAC__CALL(adaptive_max3, WITH_INDICES((fac_adaptive_max_pool3d)(T(0), L(1), &indices)))
+FAC__CALL(adaptive_max1, R2(indices, (fac_adaptive_max_pool1d)(T(0), L(1), &indices)))
+FAC__CALL(adaptive_max2, R2(indices, (fac_adaptive_max_pool2d)(T(0), L(1), &indices)))
+FAC__CALL(adaptive_max3, R2(indices, (fac_adaptive_max_pool3d)(T(0), L(1), &indices)))
 
 /* A list with Nones among its numbers. */
 static fac_dims sizes_of(const fac_value *v)
@@ -417,15 +413,14 @@ static fac_dims sizes_of(const fac_value *v)
     return sizes;
 }
 #define IF_ASKED(asked, call)                                                                                          \
-    fac_tensor *indices = NULL;                                                                                        \
-    R(call);                                                                                                           \
-    if (asked) R(indices)
+    R2(indices, call);                                                                                                 \
+    if (!(asked)) count = 1
 #define FUNCTIONAL_CALLS(spatial)                                                                                      \
     FAC__CALL(functional_max##spatial,                                                                                 \
               IF_ASKED(B(6), fac_max_pool##spatial##d_with(T(0), L(1), MAX_KEYWORDS(&indices))))                       \
     FAC__CALL(sized_avg##spatial, R((fac_adaptive_avg_pool##spatial##d)(T(0), sizes_of(&args[1]))))                    \
     FAC__CALL(sized_both##spatial,                                                                                     \
-              WITH_INDICES((fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))                   \
+              R2(indices, (fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))                    \
     FAC__CALL(sized_max##spatial,                                                                                      \
               IF_ASKED(B(2), (fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))
 FUNCTIONAL_CALLS(1)

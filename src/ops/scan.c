@@ -167,16 +167,11 @@ fac_tensor *fac_cummin(fac_tensor *self, int64_t dim, fac_tensor **indices)
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-#define PAIR(call)                                                                                                     \
-    fac_tensor *indices = NULL;                                                                                        \
-    R(call);                                                                                                           \
-    R(indices)
-
 FAC__CALL(cumsum, R(fac_cumsum(T(0), I(1), DT(2))))
 FAC__CALL(cumprod, R(fac_cumprod(T(0), I(1), DT(2))))
 FAC__CALL(logcumsumexp, R(fac_logcumsumexp(T(0), I(1))))
-FAC__CALL(cummax, PAIR(fac_cummax(T(0), I(1), &indices)))
-FAC__CALL(cummin, PAIR(fac_cummin(T(0), I(1), &indices)))
+FAC__CALL(cummax, R2(indices, fac_cummax(T(0), I(1), &indices)))
+FAC__CALL(cummin, R2(indices, fac_cummin(T(0), I(1), &indices)))
 
 const fac__op fac__ops_scan[] = {
     {"cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", cumsum,

@@ -233,23 +233,18 @@ static fac_sort_options keywords(int64_t dim, bool descending, bool stable, fac_
     o.indices = indices;
     return o;
 }
-#define PAIR(call)                                                                                                     \
-    fac_tensor *indices = NULL;                                                                                        \
-    R(call);                                                                                                           \
-    R(indices)
-
-FAC__CALL(sort, PAIR(fac_sort_with(T(0), keywords(I(1), B(2), false, &indices))))
-FAC__CALL(sort_stable, PAIR(fac_sort_with(T(0), keywords(I(2), B(3), B(1), &indices))))
+FAC__CALL(sort, R2(indices, fac_sort_with(T(0), keywords(I(1), B(2), false, &indices))))
+FAC__CALL(sort_stable, R2(indices, fac_sort_with(T(0), keywords(I(2), B(3), B(1), &indices))))
 FAC__CALL(argsort, R(fac_argsort_with(T(0), keywords(I(1), B(2), false, NULL))))
 FAC__CALL(argsort_stable, R(fac_argsort_with(T(0), keywords(I(2), B(3), true, NULL))))
 FAC__CALL(msort, R(fac_msort(T(0))))
-FAC__CALL(topk, PAIR(fac_topk(T(0), I(1), .dim = I(2), .largest = B(3), .sorted = B(4), .indices = &indices)))
-FAC__CALL(kthvalue, PAIR(fac_kthvalue(T(0), I(1), I(2), B(3), &indices)))
+FAC__CALL(topk, R2(indices, fac_topk(T(0), I(1), .dim = I(2), .largest = B(3), .sorted = B(4), .indices = &indices)))
+FAC__CALL(kthvalue, R2(indices, fac_kthvalue(T(0), I(1), I(2), B(3), &indices)))
 FAC__CALL(median, R(fac_median(T(0))))
 FAC__CALL(nanmedian, R(fac_nanmedian(T(0))))
-FAC__CALL(median_dim, PAIR(fac_median_dim(T(0), I(1), B(2), &indices)))
-FAC__CALL(nanmedian_dim, PAIR(fac_nanmedian_dim(T(0), I(1), B(2), &indices)))
-FAC__CALL(mode, PAIR(fac_mode(T(0), I(1), B(2), &indices)))
+FAC__CALL(median_dim, R2(indices, fac_median_dim(T(0), I(1), B(2), &indices)))
+FAC__CALL(nanmedian_dim, R2(indices, fac_nanmedian_dim(T(0), I(1), B(2), &indices)))
+FAC__CALL(mode, R2(indices, fac_mode(T(0), I(1), B(2), &indices)))
 
 #define RANK_SCHEMA(name, arguments) name "(Tensor self" arguments ") -> (Tensor values, Tensor indices)"
 
