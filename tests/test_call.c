@@ -47,6 +47,24 @@ static void test_missing_arguments(void **state)
     }
 }
 
+/* What came, what could have come, and what was perhaps meant. */
+static void test_errors_tell(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_value dtype = {.kind = FAC_VALUE_DTYPE, .v.dtype = (fac_dtype)99};
+        fac_keyword beta = {"beta", fac_value_scalar(fac_scalar_bool(true))};
+        fac_value args[] = {fac_value_tensor(fac_ones(FAC_SHAPE(2, 3))), fac_value_string("2")}, results[1];
+        expect_error(fac_call("torch.add", args, 2, &beta, 1, results, 1),
+                     "torch.add(Tensor, str, beta=bool): the arg");
+        expect_error(fac_call("add", args, 2, NULL, 0, results, 1),
+                     "\n    add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor\n    add.Scalar(");
+        expect_error(call("softmax", dtype), "softmax(Tensor, ?): the arguments fit none of");
+        expect_error(call("linalg.nor", dtype), "there is no operation 'linalg.nor'; near it: linalg_norm");
+        expect_error(call("", dtype), "there is no operation ''");
+    }
+}
+
 /* Second names of operations stand for all their overloads. */
 static void test_aliases(void **state)
 {
@@ -70,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unsound_values),
         cmocka_unit_test(test_missing_arguments),
+        cmocka_unit_test(test_errors_tell),
         cmocka_unit_test(test_aliases),
     };
     fac_set_error_handler(NULL);

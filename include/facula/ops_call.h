@@ -42,15 +42,16 @@ struct fac_value {
 /* A call of an operation by its name.
  *
  * name: PyTorch's, with or without overload and namespace: "add", "add.Tensor", "nn.functional.relu", "linalg.vector_norm",
- * "aten.mm"; torch's second names ("multiply", "arccos") too. Among overloads the first that the arguments fit is taken. Arguments are given by position, then by keyword;
- * defaults are filled in from the schema. Numbers keep their kind: 2 and 2.0 promote differently. */
+ * "aten.mm"; torch's second names ("multiply", "arccos") too. Among overloads the first that the arguments fit is
+ * taken. Arguments are given by position, then by keyword; defaults are filled in from the schema. Numbers keep their
+ * kind: 2 and 2.0 promote differently. */
 typedef struct fac_keyword {
     const char *name;
     fac_value value;
 } fac_keyword;
 
 /* Results, the operation's outputs in order, go to results[]; tensors belong to the scope. Returns their number, or -1
- * after an error: unknown name (lists the nearest), arguments that fit no overload (shows the schemas), or the operation's
+ * after an error: unknown name (lists the nearest), arguments that fit no overload (shows them and the schemas), or the operation's
  * own. At most 16 results; those above max are dropped, but counted. */
 FAC_API int fac_call(const char *name, const fac_value *args, int n_args, const fac_keyword *keywords, int n_keywords,
                      fac_value *results, int max);

@@ -1,6 +1,7 @@
 /* Floor 4. Calls by name: finds the overload whose schema the arguments fit, fills in defaults, runs its thunk. */
 #include <ctype.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -199,6 +200,9 @@ static bool sound(const fac_value *v)
     case FAC_VALUE_INTS: return v->v.ints.count == 0 || (v->v.ints.items && v->v.ints.count > 0);
     case FAC_VALUE_TENSORS: return v->v.tensors.count == 0 || (v->v.tensors.items && v->v.tensors.count > 0);
     case FAC_VALUE_STRING: return v->v.string != NULL;
+    case FAC_VALUE_DTYPE: return v->v.dtype > FAC_DTYPE_NONE && v->v.dtype < FAC_DTYPE_COUNT;
+    case FAC_VALUE_SCALAR:
+        return v->v.scalar.kind == FAC_BOOL || v->v.scalar.kind == FAC_INT64 || v->v.scalar.kind == FAC_FLOAT64;
     case FAC_VALUE_LIST:
     case FAC_VALUE_SLICE:
         if (v->v.list.count && (!v->v.list.items || v->v.list.count < 0)) return false;
@@ -320,29 +324,73 @@ static bool bind(const entry *e, const fac_value *args, int n_args, const fac_ke
 
 /* ---- the call ----------------------------------------------------------------------------------------------- */
 
-static void *unfit(const char *name, const char *plain)
+/* What kind of value it is, in the schemas' words. */
+static const char *word_of(const fac_value *v)
 {
-    char schemas[700] = "";
-    size_t at = 0;
-    for (int i = find(plain, 0); i && at < sizeof schemas; i = find(plain, i))
-        at += (size_t)snprintf(schemas + at, sizeof schemas - at, "\n    %s", entries[i - 1].op->schema);
-    return fac__type_error("%s(): the arguments fit none of%s", name, schemas);
+    static const char *const words[] = {
+        [FAC_VALUE_NONE] = "None",        [FAC_VALUE_TENSOR] = "Tensor", [FAC_VALUE_INTS] = "int[]",
+        [FAC_VALUE_TENSORS] = "Tensor[]", [FAC_VALUE_STRING] = "str",    [FAC_VALUE_DTYPE] = "ScalarType",
+        [FAC_VALUE_LIST] = "any[]",       [FAC_VALUE_SLICE] = "slice",   [FAC_VALUE_ELLIPSIS] = "..."};
+    if (!sound(v)) return "?";
+    if (v->kind != FAC_VALUE_SCALAR) return words[v->kind];
+    return v->v.scalar.kind == FAC_BOOL ? "bool" : v->v.scalar.kind == FAC_INT64 ? "int" : "float";
 }
 
+typedef struct text {
+    char s[900];
+    size_t at;
+} text;
+
+/* What does not fit is cut off. */
+static void append(text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void append(text *t, const char *format, ...)
+{
+    if (t->at >= sizeof t->s) return;
+    va_list args;
+    va_start(args, format);
+    t->at += (size_t)vsnprintf(t->s + t->at, sizeof t->s - t->at, format, args);
+    va_end(args);
+}
+
+/* Says what came, and what could have come. */
+static void *unfit(const char *name, const char *plain, const fac_value *args, int n_args, const fac_keyword *keywords,
+                   int n_keywords)
+{
+    text given = {"", 0}, schemas = {"", 0};
+    for (int i = 0; i < n_args; i++)
+        append(&given, "%s%s", i ? ", " : "", word_of(&args[i]));
+    for (int i = 0; i < n_keywords; i++)
+        append(&given, "%s%s=%s", i || n_args ? ", " : "", keywords[i].name ? keywords[i].name : "?",
+               word_of(&keywords[i].value));
+    for (int i = find(plain, 0); i; i = find(plain, i))
+        append(&schemas, "\n    %s", entries[i - 1].op->schema);
+    return fac__type_error("%s(%.200s): the arguments fit none of%s", name, given.s, schemas.s);
+}
+
+/* How far both begin alike. */
+static size_t alike(const char *a, const char *b)
+{
+    size_t n = 0;
+    while (a[n] && a[n] == b[n])
+        n++;
+    return n;
+}
+
+/* Names those that begin most like it. */
 static void *unknown(const char *name)
 {
-    char plain[128], near[256] = "";
+    char plain[128];
+    text near = {"", 0};
+    size_t longest = 2;
     plain_name(name, plain, sizeof plain, true);
-    size_t at = 0;
-    for (int i = 0; i < entry_count && at < 200; i++) {
+    for (int i = 0; i < entry_count; i++)
+        longest = alike(plain, entries[i].op->schema) > longest ? alike(plain, entries[i].op->schema) : longest;
+    for (int i = 0; i < entry_count && near.at < 200; i++) {
         const entry *e = &entries[i];
-        size_t n = strlen(plain);
-        size_t common = n < 4 ? n : n - n / 3;
-        if (n && !strncmp(plain, e->op->schema, common) && (!at || e->op->schema[e->signature.base_length] != '.'))
-            at += (size_t)snprintf(near + at, sizeof near - at, "%s%.*s",
-                                   at ? ", " : "; near it: ", e->signature.base_length, e->op->schema);
+        if (alike(plain, e->op->schema) < longest || e->op->schema[e->signature.base_length] == '.') continue;
+        append(&near, "%s%.*s", near.at ? ", " : "; near it: ", e->signature.base_length, e->op->schema);
     }
-    return fac__type_error("there is no operation '%s'%s", name, near);
+    return fac__type_error("there is no operation '%.100s'%s", name, near.s);
 }
 
 /* The overload that the arguments fit, bound to them in b; NULL if there is none. */
@@ -373,7 +421,7 @@ int fac_call(const char *name, const fac_value *args, int n_args, const fac_keyw
     if (!fac__op_resolve(name, plain, sizeof plain)) return unknown(name), -1;
     binding b;
     const entry *e = choose(name, plain, args, n_args, keywords, n_keywords, &b);
-    if (!e) return unfit(name, plain), -1;
+    if (!e) return unfit(name, plain, args, n_args, keywords, n_keywords), -1;
     fac_value all[FAC__MAX_RESULTS];
     bool clean = fac_get_error_code() == FAC_OK;
     int count = e->op->call(b.values, all);
