@@ -29,6 +29,8 @@ static void test_schemas(void **state)
         assert_true(fac__parse_schema(schema, &s));
         const char *doc = fac_op_doc(count);
         if (!doc || strlen(doc) < 2) fail_msg("%s has no sentence", schema);
+        for (int i = 0; i < count; i++)
+            if (!strncmp(fac_op_schema(i), schema, (size_t)s.full_length + 1)) fail_msg("%s comes twice", schema);
     }
     assert_true(count > 400);
 }

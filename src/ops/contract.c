@@ -2,7 +2,7 @@
 #include "facula/ops_matmul.h"
 #include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
-#include "op.h"
+#include "shaping.h"
 
 /* ---- tensordot, inner, vecdot ----------------------------------------------------------------------------------- */
 
@@ -169,11 +169,9 @@ static bool check_chain(fac_tensor_list l)
     return true;
 }
 
-static bool list_given(fac_tensor_list l)
+static bool chain_given(fac_tensor_list l)
 {
-    if (l.count) FAC__NEED_OR(l.items, false);
-    for (int64_t i = 0; i < l.count; i++)
-        if (!l.items[i]) return fac__null_error("tensors") != NULL;
+    if (!fac__list_given(l)) return false;
     if (l.count > CHAIN)
         return fac__value_error("multi_dot(): at most %d tensors, but got %lld", CHAIN, (long long)l.count), false;
     return true;
@@ -199,7 +197,7 @@ static fac_tensor *multiply_chain(fac_tensor_list l)
 fac_tensor *fac_multi_dot(fac_tensor_list tensors)
 {
     FAC__OP("multi_dot");
-    if (!list_given(tensors)) return NULL;
+    if (!chain_given(tensors)) return NULL;
     if (tensors.count < 2)
         return fac__runtime_error("multi_dot(): expected at least 2 tensors but got %lld", (long long)tensors.count);
     if (!check_chain(tensors)) return NULL;
@@ -212,7 +210,7 @@ fac_tensor *fac_multi_dot(fac_tensor_list tensors)
 fac_tensor *fac_chain_matmul(fac_tensor_list matrices)
 {
     FAC__OP("chain_matmul");
-    if (!list_given(matrices)) return NULL;
+    if (!chain_given(matrices)) return NULL;
     if (matrices.count < 1) return fac__runtime_error("chain_matmul(): Expected one or more matrices");
     for (int64_t i = 0; i < matrices.count; i++)
         if (matrices.items[i]->ndim != 2)

@@ -9,7 +9,7 @@
 #include "facula/ops_matmul.h"
 #include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
-#include "op.h"
+#include "shaping.h"
 
 enum { LETTERS = 52, ELLIPSIS = 52, LABELS };
 
@@ -312,9 +312,7 @@ fac_tensor *fac_einsum_list(const char *equation, fac_tensor_list tensors)
     FAC__OP("einsum");
     FAC__NEED(equation);
     if (tensors.count < 1) return fac__runtime_error("einsum(): must provide at least one operand");
-    FAC__NEED(tensors.items);
-    for (int64_t i = 0; i < tensors.count; i++)
-        if (!tensors.items[i]) return fac__null_error("tensors");
+    if (!fac__list_given(tensors)) return NULL;
     fac_tensor *y = NULL;
     fac_scope
         y = fac_escape(einsum(equation, tensors));

@@ -10,14 +10,6 @@
 
 /* ---- arguments ----------------------------------------------------------------------------------------------- */
 
-static bool list_given(fac_tensor_list tensors)
-{
-    FAC__NEED_OR(tensors.items, false);
-    for (int64_t i = 0; i < tensors.count; i++)
-        if (!tensors.items[i]) return fac__null_error("tensors"), false;
-    return true;
-}
-
 /* The dtype that all are promoted to. */
 static fac_dtype common_dtype(fac_tensor_list tensors)
 {
@@ -119,7 +111,7 @@ static bool fill_side_by_side(fac_tensor *y, fac_tensor_list tensors, int dim)
 fac_tensor *fac_cat(fac_tensor_list tensors, int dim)
 {
     FAC__OP("cat");
-    if (!list_given(tensors)) return NULL;
+    if (!fac__list_given(tensors)) return NULL;
     if (tensors.count < 1) return fac__runtime_error("torch.cat(): expected a non-empty list of Tensors");
     int ndim;
     int64_t shape[FAC_MAX_DIMS];
@@ -150,7 +142,7 @@ static void stack_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 fac_tensor *fac_stack(fac_tensor_list tensors, int dim)
 {
     FAC__OP("stack");
-    if (!list_given(tensors)) return NULL;
+    if (!fac__list_given(tensors)) return NULL;
     if (tensors.count < 1) return fac__runtime_error("stack expects a non-empty TensorList");
     const fac_tensor *first = tensors.items[0];
     if ((dim = fac__wrap_dim(dim, first->ndim + 1)) < 0) return NULL;
@@ -186,7 +178,7 @@ fac_tensor *fac_stack(fac_tensor_list tensors, int dim)
 /* cat along dim of all tensors after `raise` gave them the dimensions they need. */
 static fac_tensor *cat_raised(fac_tensor_list tensors, fac_tensor *(*raise)(fac_tensor *), int dim, const char *name)
 {
-    if (!list_given(tensors)) return NULL;
+    if (!fac__list_given(tensors)) return NULL;
     if (tensors.count < 1) return fac__runtime_error("%s expects a non-empty TensorList", name);
     fac_tensor_list raised = fac__list_new(tensors.count);
     for (int64_t i = 0; i < tensors.count && raised.items; i++)
@@ -242,7 +234,7 @@ static void block_diag_backward(fac__node *n, fac_tensor *const *gy, fac_tensor 
 fac_tensor *fac_block_diag(fac_tensor_list tensors)
 {
     FAC__OP("block_diag");
-    if (!list_given(tensors)) return NULL;
+    if (!fac__list_given(tensors)) return NULL;
     int64_t rows = 0, columns = 0;
     for (int64_t i = 0; i < tensors.count; i++) {
         const fac_tensor *t = tensors.items[i];
@@ -281,7 +273,7 @@ fac_tensor *fac_block_diag(fac_tensor_list tensors)
 fac_tensor *fac_cartesian_prod(fac_tensor_list tensors)
 {
     FAC__OP("cartesian_prod");
-    if (!list_given(tensors)) return NULL;
+    if (!fac__list_given(tensors)) return NULL;
     for (int64_t i = 0; i < tensors.count; i++)
         if (tensors.items[i]->ndim != 1)
             return fac__runtime_error("Expect a 1D vector, but got shape %s",

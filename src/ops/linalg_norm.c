@@ -2,11 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "facula/ops_create.h"
-#include "facula/ops_index.h"
-#include "facula/ops_linalg.h"
 #include "facula/ops_spectral.h"
-#include "facula/ops_view.h"
+#include "linalg_parts.h"
 #include "reduction.h"
 
 /* ---- matrix_norm ------------------------------------------------------------------------------------------------ */
@@ -60,8 +57,7 @@ fac_tensor *fac_linalg_matrix_norm_with(fac_tensor *self, fac_linalg_norm_option
     if (o.name && !fro && !nuc) return fac__runtime_error("linalg.matrix_norm: Order %s not supported.", o.name);
     if (!o.name && !fro && size != 1 && size != 2 && !isinf(size))
         return fac__runtime_error("linalg.matrix_norm: Order %g not supported.", o.ord);
-    if (self->ndim < 2)
-        return fac__runtime_error("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.");
+    if (!fac__linalg_matrix("linalg.matrix_norm", self, "A")) return NULL;
     int d[2];
     bool spectral = nuc || (!fro && size == 2);
     if (!fac__norm_dtype_fits(self, o.dtype, "linalg.matrix_norm") || (spectral && !is_single_or_double(self)) ||
@@ -144,13 +140,8 @@ fac_tensor *fac_linalg_cond_with(fac_tensor *self, fac_linalg_norm_options o)
     if (o.name ? !nuc && !fro : fabs(ord) != 1 && fabs(ord) != 2 && !isinf(ord))
         return o.name ? fac__runtime_error("linalg.cond got an invalid norm type: %s", o.name)
                       : fac__runtime_error("linalg.cond got an invalid norm type: %g", ord);
-    int64_t rows = self->shape[self->ndim - 2], columns = self->shape[self->ndim - 1];
-    if (!spectral && rows != columns)
-        return fac__runtime_error(
-            "linalg.cond: A must be batches of square matrices, but they are %lld by %lld matrices", (long long)rows,
-            (long long)columns);
-    fac_dims batch = fac_shape(self);
-    batch.n -= 2;
+    if (!spectral && !fac__linalg_square("linalg.cond", self)) return NULL;
+    fac_dims batch = fac__batch_of(self);
     if (!self->numel) return fac_zeros(batch, .dtype = (fac_dtype)self->dtype);
     if (!spectral && !nuc) {
         o.dim.n = -1;

@@ -3,12 +3,8 @@
 #include <math.h>
 
 #include "facula/autograd.h"
-#include "facula/ops_create.h"
-#include "facula/ops_matmul.h"
-#include "facula/ops_reduce.h"
 #include "facula/ops_spectral.h"
-#include "facula/ops_view.h"
-#include "op.h"
+#include "linalg_parts.h"
 
 static fac_tensor *number(double v)
 {
@@ -103,8 +99,7 @@ fac_tensor *fac_linalg_matrix_rank_with(fac_tensor *self, fac_rank_options optio
 {
     FAC__OP("linalg.matrix_rank");
     FAC__NEED(self);
-    if (self->ndim < 2)
-        return fac__runtime_error("torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions.");
+    if (!fac__linalg_matrix("torch.linalg.matrix_rank", self, "input")) return NULL;
     if (self->dtype != FAC_FLOAT32 && self->dtype != FAC_FLOAT64)
         return fac__runtime_error("This function doesn't handle types other than float and double");
     fac_tensor *y = NULL;

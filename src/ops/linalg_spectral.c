@@ -4,42 +4,16 @@
 
 #include "backend/spectral.h"
 #include "facula/autograd.h"
-#include "facula/ops_create.h"
-#include "facula/ops_matmul.h"
 #include "facula/ops_spectral.h"
-#include "facula/ops_view.h"
-#include "plain.h"
+#include "linalg_parts.h"
 
 /* ---- what both share -------------------------------------------------------------------------------------------- */
-
-static bool are_matrices(const fac_tensor *x, const char *op)
-{
-    if (x->ndim >= 2) return true;
-    return fac__runtime_error("%s: The input tensor A must have at least 2 dimensions.", op), false;
-}
-
-static bool is_implemented(const fac_tensor *x, const char *op)
-{
-    if (x->dtype == FAC_FLOAT32 || x->dtype == FAC_FLOAT64) return true;
-    return fac__runtime_error("\"%s_cpu\" not implemented for '%s'", op, fac__dtype_word((fac_dtype)x->dtype)), false;
-}
 
 /* A new tensor with x's batch and, of its last dimensions, these; columns < 0: only rows. The caller's. */
 static fac_tensor *new_batch(const fac_tensor *x, int64_t rows, int64_t columns)
 {
-    int64_t shape[FAC_MAX_DIMS];
-    memcpy(shape, x->shape, sizeof shape);
-    shape[x->ndim - 2] = rows;
-    if (columns >= 0) shape[x->ndim - 1] = columns;
-    return fac__new((fac_dtype)x->dtype, columns < 0 ? x->ndim - 1 : x->ndim, shape);
-}
-
-static int64_t batch_of(const fac_tensor *x)
-{
-    int64_t batch = 1;
-    for (int d = 0; d < x->ndim - 2; d++)
-        batch *= x->shape[d];
-    return batch;
+    fac_dims shape = fac__batch_with(fac__batch_of(x), columns < 0 ? 1 : 2, rows, columns);
+    return fac__new((fac_dtype)x->dtype, shape.n, shape.d);
 }
 
 /* The working memory of a decomposition. */
@@ -51,7 +25,7 @@ typedef struct workspace {
 
 static bool make_workspace(const fac_tensor *x, int64_t lane_size, workspace *w)
 {
-    w->batch = batch_of(x);
+    w->batch = fac__batch_count(fac__batch_of(x));
     w->lanes = fac__threads() < w->batch ? fac__threads() : (int)w->batch;
     int64_t size = lane_size * w->lanes;
     w->scratch = fac__own(fac__new(FAC_FLOAT64, 1, &size));
@@ -119,7 +93,7 @@ static bool run_eigh(fac_tensor *x, bool upper, const char *op, fac_tensor *valu
     fac_scope {
         workspace w;
         fac_tensor *plain = fac__plain(x, (fac_dtype)x->dtype);
-        int64_t n = x->shape[x->ndim - 1];
+        int64_t n = fac__last(x, 1);
         if (!plain || !make_workspace(x, fac__eigh_scratch(n), &w)) break;
         if (!values->numel) {
             ok = true;
@@ -145,12 +119,9 @@ static bool run_eigh(fac_tensor *x, bool upper, const char *op, fac_tensor *valu
 static fac_tensor *eigh(fac_tensor *self, bool upper, const char *op, const char *node, fac_tensor **vectors)
 {
     if (vectors) *vectors = NULL;
-    if (!are_matrices(self, op)) return NULL;
-    int64_t n = self->shape[self->ndim - 1], rows = self->shape[self->ndim - 2];
-    if (n != rows)
-        return fac__runtime_error("%s: A must be batches of square matrices, but they are %lld by %lld matrices", op,
-                                  (long long)rows, (long long)n);
-    if (!is_implemented(self, !strcmp(op, "linalg.eigh") ? "linalg_eigh" : "symeig")) return NULL;
+    if (!fac__linalg_square(op, self)) return NULL;
+    if (!fac__linalg_dtype(!strcmp(op, "linalg.eigh") ? "linalg_eigh_cpu" : "symeig_cpu", self)) return NULL;
+    int64_t n = fac__last(self, 1);
     fac__node *record = fac__record(node, eigh_backward, 2, 2, 0, self);
     fac_tensor *l = new_batch(self, n, -1), *v = l && (vectors || record) ? new_batch(self, n, n) : NULL;
     if (!l || (!v && (vectors || record)) || !run_eigh(self, upper, op, l, v)) {
@@ -256,7 +227,7 @@ static bool run_svd(fac_tensor *x, bool full, fac_tensor *u, fac_tensor *s, fac_
     fac_scope {
         workspace w;
         fac_tensor *plain = fac__plain(x, (fac_dtype)x->dtype);
-        int64_t m = x->shape[x->ndim - 2], n = x->shape[x->ndim - 1];
+        int64_t m = fac__last(x, 2), n = fac__last(x, 1);
         if (!plain || !make_workspace(x, fac__svd_scratch(m, n), &w)) break;
         if (!m && !n) {
             ok = true;
@@ -283,12 +254,10 @@ static bool run_svd(fac_tensor *x, bool full, fac_tensor *u, fac_tensor *s, fac_
 /* S, and U and Vh where they are wanted (both or none) or the gradient will need them. */
 static fac_tensor *svd(fac_tensor *self, bool full, fac_tensor **u, fac_tensor **vh)
 {
-    if (!are_matrices(self, "linalg.svd")) return NULL;
-    if (!fac_dtype_is_floating((fac_dtype)self->dtype))
-        return fac__runtime_error("linalg.svd: Expected a floating point or complex tensor as input. Got %s",
-                                  fac__dtype_word((fac_dtype)self->dtype));
-    if (!is_implemented(self, "linalg_svd")) return NULL;
-    int64_t m = self->shape[self->ndim - 2], n = self->shape[self->ndim - 1], k = m < n ? m : n;
+    if (!fac__linalg_matrix("linalg.svd", self, "A") || !fac__linalg_floating("linalg.svd", self, true) ||
+        !fac__linalg_dtype("linalg_svd_cpu", self))
+        return NULL;
+    int64_t m = fac__last(self, 2), n = fac__last(self, 1), k = m < n ? m : n;
     fac__node *record = fac__record("LinalgSvdBackward0", svd_backward, 3, 3, sizeof full, self);
     bool all = u || record;
     fac_tensor *t[3] = {all ? new_batch(self, m, full ? m : k) : NULL, new_batch(self, k, -1),

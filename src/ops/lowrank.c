@@ -1,11 +1,6 @@
 /* Floor 4. Singular values of nearly low-rank matrices from random products (facula/ops_spectral.h). */
-#include "facula/ops_create.h"
-#include "facula/ops_linalg.h"
-#include "facula/ops_matmul.h"
-#include "facula/ops_reduce.h"
 #include "facula/ops_spectral.h"
-#include "facula/ops_view.h"
-#include "op.h"
+#include "linalg_parts.h"
 
 /* (a - m) x; m may be NULL. */
 static fac_tensor *product(fac_tensor *a, fac_tensor *m, fac_tensor *x)
@@ -49,7 +44,7 @@ static fac_tensor *svd_lowrank(fac_tensor *a, fac_tensor *m, int64_t q, int64_t 
 
 static bool is_input(const fac_tensor *a, const char *op)
 {
-    if (a->ndim < 2) return fac__runtime_error("%s: The input tensor A must have at least 2 dimensions.", op), false;
+    if (!fac__linalg_matrix(op, a, "A")) return false;
     if (a->dtype == FAC_FLOAT32 || a->dtype == FAC_FLOAT64) return true;
     return fac__runtime_error("%s: expected a float32 or float64 tensor. Got %s", op,
                               fac__dtype_word((fac_dtype)a->dtype)),

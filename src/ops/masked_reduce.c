@@ -82,11 +82,6 @@ static fac_dtype dtype_or(fac_dtype given, const fac_tensor *x)
     return given ? given : (fac_dtype)x->dtype;
 }
 
-static fac_dtype sum_dtype(fac_dtype given, const fac_tensor *x)
-{
-    return given || fac_dtype_is_floating((fac_dtype)x->dtype) ? dtype_or(given, x) : FAC_INT64;
-}
-
 /* Every function begins so: x is self without the elements that are left out. */
 #define MASKED(op, what)                                                                                               \
     FAC__OP("masked." op);                                                                                             \
@@ -106,14 +101,14 @@ fac_tensor *fac_masked_sum_with(fac_tensor *self, fac_masked_options options)
 {
     MASKED("sum", ZERO);
     OVER_DIMS();
-    return fac_sum(x, .dims = dims, .keepdim = options.keepdim, .dtype = sum_dtype(options.dtype, self));
+    return fac_sum(x, .dims = dims, .keepdim = options.keepdim, .dtype = fac__sum_dtype(self, options.dtype));
 }
 
 fac_tensor *fac_masked_prod_with(fac_tensor *self, fac_masked_options options)
 {
     MASKED("prod", ONE);
     OVER_DIMS();
-    return fac_prod(x, .dims = dims, .keepdim = options.keepdim, .dtype = sum_dtype(options.dtype, self));
+    return fac_prod(x, .dims = dims, .keepdim = options.keepdim, .dtype = fac__sum_dtype(self, options.dtype));
 }
 
 fac_tensor *fac_masked_amax_with(fac_tensor *self, fac_masked_options options)

@@ -28,22 +28,12 @@ fac_tensor *fac_round_decimals(fac_tensor *self, int decimals)
                         : (fac_mul_scalar)(scaled, fac_scalar_float(ten));
 }
 
-static double largest(fac_dtype d)
-{
-    switch (d) {
-    case FAC_FLOAT16: return 65504;
-    case FAC_BFLOAT16: return 3.3895313892515355e38;
-    case FAC_FLOAT32: return 3.4028234663852886e38;
-    default: return 1.7976931348623157e308;
-    }
-}
-
 fac_tensor *fac_nan_to_num_with(fac_tensor *self, fac_nan_to_num_options o)
 {
     FAC__OP("nan_to_num");
     FAC__NEED(self);
     if (!fac_dtype_is_floating((fac_dtype)self->dtype)) return fac_clone(self);
-    double most = largest((fac_dtype)self->dtype);
+    double most = fac__largest((fac_dtype)self->dtype);
     return apply(FAC__ROW_nan_to_num, self, o.nan, isnan(o.posinf) ? most : o.posinf,
                  isnan(o.neginf) ? -most : o.neginf);
 }

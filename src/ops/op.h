@@ -134,6 +134,8 @@ bool fac__check_divisor(const fac__arg *args, fac_dtype common);
 const char *fac__dtype_word(fac_dtype dtype);
 /* torch.can_cast(from, to): whether an in-place result of dtype from may go into a tensor of dtype to. */
 bool fac__can_cast(fac_dtype from, fac_dtype to);
+/* The largest finite number of a floating dtype. */
+double fac__largest(fac_dtype dtype);
 
 static inline bool fac__same_shape(const fac_tensor *a, const fac_tensor *b)
 {

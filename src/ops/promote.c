@@ -1,4 +1,6 @@
 /* Floor 4. Which dtype a result has. */
+#include <float.h>
+
 #include "op.h"
 
 /* Tensors with dimensions, 0-d tensors and numbers are promoted apart; a lower group counts only if it is of a higher
@@ -31,6 +33,14 @@ bool fac__can_cast(fac_dtype from, fac_dtype to)
 {
     if (fac_dtype_is_floating(from) && !fac_dtype_is_floating(to)) return false;
     return from == FAC_BOOL || to != FAC_BOOL;
+}
+
+double fac__largest(fac_dtype dtype)
+{
+    return dtype == FAC_FLOAT16    ? 65504
+           : dtype == FAC_BFLOAT16 ? 3.3895313892515355e38
+           : dtype == FAC_FLOAT32  ? FLT_MAX
+                                   : DBL_MAX;
 }
 
 const char *fac__dtype_word(fac_dtype d)

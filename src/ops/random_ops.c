@@ -95,18 +95,10 @@ static const char *cpp_name(fac_dtype d)
     return names[d];
 }
 
-static double largest(fac_dtype d)
-{
-    return d == FAC_FLOAT16    ? 65504.0
-           : d == FAC_BFLOAT16 ? 3.3895313892515355e38
-           : d == FAC_FLOAT32  ? 3.4028234663852886e38
-                               : 1.7976931348623157e308;
-}
-
 static bool uniform_args(fac_dtype dtype, double from, double to)
 {
     if (!floats_only(dtype, "check_uniform_bounds")) return false;
-    double most = largest(dtype);
+    double most = fac__largest(dtype);
     const char *name = cpp_name(dtype);
     if (!(fabs(from) <= most)) return fac__runtime_error("from is out of bounds for %s", name), false;
     if (!(fabs(to) <= most)) return fac__runtime_error("to is out of bounds for %s", name), false;
@@ -135,7 +127,7 @@ static bool integers_args(fac_dtype dtype, int64_t low, int64_t high)
                                   (long long)low, (long long)high),
                false;
     static const double most[FAC_DTYPE_COUNT] = {0, 1, 255, 127, 32767, 2147483647.0, 9223372036854775807.0};
-    double limit = fac_dtype_is_floating(dtype) ? largest(dtype) : most[dtype];
+    double limit = fac_dtype_is_floating(dtype) ? fac__largest(dtype) : most[dtype];
     double least = fac_dtype_is_floating(dtype) ? -limit : dtype == FAC_BOOL || dtype == FAC_UINT8 ? 0 : -limit - 1;
     const char *wrong = (double)low < least || (double)low > limit                 ? "from"
                         : (double)(high - 1) < least || (double)(high - 1) > limit ? "to - 1"

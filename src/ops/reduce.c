@@ -20,12 +20,6 @@ static fac__node *record(const char *name, fac__backward_fn backward, int saved,
     return n;
 }
 
-static fac_dtype sum_dtype(const fac_tensor *x, fac_dtype given)
-{
-    if (given) return given;
-    return fac_dtype_is_floating((fac_dtype)x->dtype) ? (fac_dtype)x->dtype : FAC_INT64;
-}
-
 /* The kernel adds in the result's compute type; a narrower dtype asked for is to be rounded to before. */
 static fac_tensor *narrowed(fac_tensor *x, fac_dtype dtype)
 {
@@ -43,7 +37,7 @@ static void sum_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 fac_tensor *fac_sum_with(fac_tensor *self, fac_reduce_options options)
 {
     REDUCTION("sum");
-    fac_dtype dtype = sum_dtype(self, options.dtype);
+    fac_dtype dtype = fac__sum_dtype(self, options.dtype);
     fac_tensor *x = narrowed(self, dtype);
     FAC__NEED(x);
     fac__node *n = record(r.all_given ? "SumBackward0" : "SumBackward1", sum_backward, 0, self, &r);
@@ -59,7 +53,7 @@ static void nansum_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx
 fac_tensor *fac_nansum_with(fac_tensor *self, fac_reduce_options options)
 {
     REDUCTION("nansum");
-    fac_dtype dtype = sum_dtype(self, options.dtype);
+    fac_dtype dtype = fac__sum_dtype(self, options.dtype);
     fac_tensor *x = narrowed(self, dtype);
     FAC__NEED(x);
     fac__node *n = record("NansumBackward0", nansum_backward, 1, self, &r);
@@ -194,7 +188,7 @@ fac_tensor *fac_prod_with(fac_tensor *self, fac_reduce_options options)
             if (r.mask >> d & 1) y = fac_prod(y, .dim = d, .keepdim = r.keepdim, .dtype = options.dtype);
         return y;
     }
-    fac_dtype dtype = sum_dtype(self, options.dtype);
+    fac_dtype dtype = fac__sum_dtype(self, options.dtype);
     fac_tensor *x = narrowed(self, dtype);
     FAC__NEED(x);
     fac__node *n = record(r.all_given ? "ProdBackward0" : "ProdBackward1", prod_backward, 1, self, &r);

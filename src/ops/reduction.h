@@ -41,6 +41,11 @@ bool fac__norm_dtype_fits(const fac_tensor *x, fac_dtype dtype, const char *op);
 fac__node *fac__shared_record(const char *name, fac_tensor *x, const fac__reduction *r);
 fac_tensor *fac__shared_result(fac__node *n, fac_tensor *x, fac_tensor *y);
 
+/* The dtype of sums and products: that asked for, x's own, or int64 for integers and bool. */
+static inline fac_dtype fac__sum_dtype(const fac_tensor *x, fac_dtype given)
+{
+    return given ? given : fac_dtype_is_floating((fac_dtype)x->dtype) ? (fac_dtype)x->dtype : FAC_INT64;
+}
 static inline fac_reduce_options fac__reduce_over(fac_dims dims, bool keepdim, fac_dtype dtype)
 {
     fac_reduce_options o = fac_reduce_options_defaults();

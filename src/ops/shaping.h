@@ -34,6 +34,8 @@ bool fac__wrap_dims(fac_dims *dims, int ndim, const char *repeated);
 /* One -1 in a shape becomes what is left of numel; false with PyTorch's error. */
 bool fac__infer_shape(fac_dims *shape, int64_t numel);
 
+/* Whether there are as many tensors as the list says; otherwise an error. */
+bool fac__list_given(fac_tensor_list list);
 /* Room for n tensors in memory of the innermost scope; items NULL after an error. */
 fac_tensor_list fac__list_new(int64_t n);
 static const fac_tensor_list fac__no_list = {NULL, 0};

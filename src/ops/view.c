@@ -66,6 +66,14 @@ bool fac__infer_shape(fac_dims *shape, int64_t numel)
     return true;
 }
 
+bool fac__list_given(fac_tensor_list list)
+{
+    if (list.count) FAC__NEED_OR(list.items, false);
+    for (int64_t i = 0; i < list.count; i++)
+        if (!list.items[i]) return fac__null_error("tensors"), false;
+    return true;
+}
+
 fac_tensor_list fac__list_new(int64_t n)
 {
     fac_tensor *memory = fac__own(fac__new(FAC_UINT8, 1, (int64_t[]){n * (int64_t)sizeof(fac_tensor *)}));
