@@ -130,11 +130,27 @@ static void test_frames(void **state)
     }
 }
 
+/* As torch.fft gives them. */
+static void test_frequencies(void **state)
+{
+    (void)state;
+    fac_scope {
+        check_values(fac_fft_fftfreq(5, 0.5, FAC_DTYPE_NONE), "[0, 0.4, 0.8, -0.8, -0.4]");
+        check_values(fac_fft_fftfreq(4, 1, FAC_FLOAT64), "[0, 0.25, -0.5, -0.25]");
+        check_values(fac_fft_rfftfreq(8, 2, FAC_DTYPE_NONE), "[0, 0.0625, 0.125, 0.1875, 0.25]");
+        assert_int_equal(fac_numel(fac_fft_fftfreq(0, 1, FAC_DTYPE_NONE)), 0);
+        assert_true(isnan(fac_item(fac_fft_rfftfreq(0, 1, FAC_DTYPE_NONE))));
+        expect_error(fac_fft_fftfreq(4, 1, FAC_INT64) != NULL, "requires a floating point");
+        expect_error(fac_fft_fftfreq(-1, 1, FAC_DTYPE_NONE) != NULL, "negative dimension -1");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),     cmocka_unit_test(test_without_memory), cmocka_unit_test(test_dims),
-        cmocka_unit_test(test_gradients), cmocka_unit_test(test_errors),         cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_sizes),       cmocka_unit_test(test_without_memory), cmocka_unit_test(test_dims),
+        cmocka_unit_test(test_gradients),   cmocka_unit_test(test_errors),         cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_frequencies),
     };
     fac_set_error_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

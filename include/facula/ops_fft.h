@@ -55,6 +55,11 @@ FAC_API fac_tensor *fac_fft_hfftn_with(fac_tensor *self, fac_fft_options options
 /* Frequency 0 to the middle of each of the dims (n = -1: all), and back. */
 FAC_API fac_tensor *fac_fft_fftshift(fac_tensor *self, fac_dims dims);
 FAC_API fac_tensor *fac_fft_ifftshift(fac_tensor *self, fac_dims dims);
+/* The frequencies, in cycles per unit of d, that the transform of n samples d apart has at its places: [n], those from
+ * the middle on negative; rfftfreq: of the half that irfft takes, [n / 2 + 1]. dtype: a floating one; NONE: the
+ * default. */
+FAC_API fac_tensor *fac_fft_fftfreq(int64_t n, double d, fac_dtype dtype);
+FAC_API fac_tensor *fac_fft_rfftfreq(int64_t n, double d, fac_dtype dtype);
 
 /* ---- with pairs ------------------------------------------------------------------------------------------------ */
 
