@@ -18,17 +18,12 @@ fac_tensor *fac_frexp(fac_tensor *self, fac_tensor **exponent)
     return mantissa;
 }
 
-static fac_tensor *power_of_two(fac_tensor *other)
-{
-    return fac_pow_base(2.0, other);
-}
-
 fac_tensor *fac_ldexp(fac_tensor *self, fac_tensor *other)
 {
     FAC__OP("ldexp");
     FAC__NEED(self);
     FAC__NEED(other);
-    return fac_mul(self, power_of_two(other));
+    return fac_mul(self, fac_pow_base(2.0, other));
 }
 
 fac_tensor *fac_ldexp_(fac_tensor *self, fac_tensor *other)
@@ -36,7 +31,7 @@ fac_tensor *fac_ldexp_(fac_tensor *self, fac_tensor *other)
     FAC__OP("ldexp_");
     FAC__NEED(self);
     FAC__NEED(other);
-    return fac_mul_(self, power_of_two(other));
+    return fac_mul_(self, fac_pow_base(2.0, other));
 }
 
 static fac_tensor *nextafter_any(fac_tensor *self, fac_tensor *other, bool inplace)
