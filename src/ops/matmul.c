@@ -1,14 +1,13 @@
-/* Floor 4. Products of matrices and vectors (facula/ops_matmul.h).
+/* Floor 4. Products of matrices (facula/ops_matmul.h).
  *
  * One function, product(), does all products of matrices, single or batched, plain or transposed, with or without a
  * bias. Transposition is a flag, so the derivatives of a product are products again and need no views: forward,
  * backward and backward of backward are one gemm each. */
-#include "facula/ops_matmul.h"
+#include "product.h"
 
 #include "backend/gemm.h"
 #include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
-#include "op.h"
 
 typedef struct factors {
     bool ta, tb; /* the factor stands transposed */
@@ -52,7 +51,7 @@ static void gemm_into(fac_tensor *y, const fac_tensor *a, const fac_tensor *b, f
     if (y->numel) FAC__LAUNCH(fac__k_gemm, args);
 }
 
-static fac_tensor *scaled(fac_tensor *t, double by)
+fac_tensor *fac__scaled(fac_tensor *t, double by)
 {
     if (by == 1 || !t || (t->dtype == FAC_BOOL && by != 0)) return t;
     if (t->dtype == FAC_BOOL) return fac_ne(t, t);
@@ -75,7 +74,7 @@ static void product_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **g
 {
     const factors *f = n->params;
     fac_tensor *g = gy[0], *a, *b;
-    if (fac__wants(n, 0)) gx[0] = scaled(g, f->beta);
+    if (fac__wants(n, 0)) gx[0] = fac__scaled(g, f->beta);
     if (fac__wants(n, 1) && (b = fac__saved(n, 1)))
         gx[1] = f->ta ? plain(b, f->tb, g, true, f->alpha) : plain(g, false, b, !f->tb, f->alpha);
     if (fac__wants(n, 2) && (a = fac__saved(n, 0)))
@@ -102,7 +101,7 @@ static fac_tensor *product(const char *name, fac_tensor *bias, fac_tensor *a, fa
     return fac__result(n, y);
 }
 
-static bool same_dtype(const fac_tensor *a, const fac_tensor *b)
+bool fac__same_dtype(const fac_tensor *a, const fac_tensor *b)
 {
     if (a->dtype == b->dtype) return true;
     return fac__runtime_error("expected scalar type %s but found %s", fac__dtype_word((fac_dtype)a->dtype),
@@ -119,8 +118,7 @@ static bool fit(const fac_tensor *a, const fac_tensor *b, bool tb)
            false;
 }
 
-/* Whether bias broadcasts to the product's shape, in the words of expand where it does not. */
-static bool bias_fits(fac_tensor *bias, int ndim, const int64_t *shape)
+bool fac__bias_fits(fac_tensor *bias, int ndim, const int64_t *shape)
 {
     int lead = ndim - bias->ndim;
     bool fits = lead >= 0;
@@ -136,7 +134,7 @@ fac_tensor *fac_mm(fac_tensor *self, fac_tensor *mat2)
     FAC__NEED(mat2);
     if (self->ndim != 2) return fac__runtime_error("self must be a matrix");
     if (mat2->ndim != 2) return fac__runtime_error("mat2 must be a matrix");
-    if (!fit(self, mat2, false) || !same_dtype(self, mat2)) return NULL;
+    if (!fit(self, mat2, false) || !fac__same_dtype(self, mat2)) return NULL;
     return plain(self, false, mat2, false, 1);
 }
 
@@ -144,7 +142,7 @@ static bool batches_fit(const fac_tensor *a, const fac_tensor *b)
 {
     if (a->ndim != 3) return fac__runtime_error("batch1 must be a 3D tensor"), false;
     if (b->ndim != 3) return fac__runtime_error("batch2 must be a 3D tensor"), false;
-    if (a->shape[0] == b->shape[0] && a->shape[2] == b->shape[1]) return same_dtype(a, b);
+    if (a->shape[0] == b->shape[0] && a->shape[2] == b->shape[1]) return fac__same_dtype(a, b);
     return fac__runtime_error(
                "Expected size for first two dimensions of batch2 tensor to be: [%lld, %lld] but got: [%lld, %lld].",
                (long long)a->shape[0], (long long)a->shape[2], (long long)b->shape[0], (long long)b->shape[1]),
@@ -175,7 +173,7 @@ fac_tensor *fac_addmm_with(fac_tensor *self, fac_tensor *mat1, fac_tensor *mat2,
     if (mat1->ndim != 2) return fac__runtime_error("mat1 must be a matrix, got %d-D tensor", mat1->ndim);
     if (mat2->ndim != 2) return fac__runtime_error("mat2 must be a matrix, got %d-D tensor", mat2->ndim);
     if (!fit(mat1, mat2, false) || !addmm_dtypes(self, mat1, mat2)) return NULL;
-    if (!bias_fits(self, 2, (int64_t[]){mat1->shape[0], mat2->shape[1]})) return NULL;
+    if (!fac__bias_fits(self, 2, (int64_t[]){mat1->shape[0], mat2->shape[1]})) return NULL;
     return product("AddmmBackward0", self, mat1, mat2, (factors){false, false, options.beta, options.alpha});
 }
 
@@ -185,8 +183,8 @@ fac_tensor *fac_baddbmm_with(fac_tensor *self, fac_tensor *batch1, fac_tensor *b
     FAC__NEED(self);
     FAC__NEED(batch1);
     FAC__NEED(batch2);
-    if (!batches_fit(batch1, batch2) || !same_dtype(batch1, self)) return NULL;
-    if (!bias_fits(self, 3, (int64_t[]){batch1->shape[0], batch1->shape[1], batch2->shape[2]})) return NULL;
+    if (!batches_fit(batch1, batch2) || !fac__same_dtype(batch1, self)) return NULL;
+    if (!fac__bias_fits(self, 3, (int64_t[]){batch1->shape[0], batch1->shape[1], batch2->shape[2]})) return NULL;
     return product("BaddbmmBackward0", self, batch1, batch2, (factors){false, false, options.beta, options.alpha});
 }
 
@@ -196,9 +194,9 @@ fac_tensor *fac_addbmm_with(fac_tensor *self, fac_tensor *batch1, fac_tensor *ba
     FAC__NEED(self);
     FAC__NEED(batch1);
     FAC__NEED(batch2);
-    if (!batches_fit(batch1, batch2) || !same_dtype(batch1, self)) return NULL;
+    if (!batches_fit(batch1, batch2) || !fac__same_dtype(batch1, self)) return NULL;
     int64_t shape[] = {batch1->shape[1], batch2->shape[2]};
-    if (!bias_fits(self, 2, shape)) return NULL;
+    if (!fac__bias_fits(self, 2, shape)) return NULL;
     fac_tensor *y = NULL;
     fac_scope {
         /* The sum over the batch is one product with the batch next to k: [n, b*k] [b*k, m]. */
@@ -206,173 +204,6 @@ fac_tensor *fac_addbmm_with(fac_tensor *self, fac_tensor *batch1, fac_tensor *ba
             fac_reshape(fac_transpose(batch1, 0, 1), FAC_DIMS(shape[0], batch1->shape[0] * batch1->shape[2]));
         fac_tensor *b = fac_reshape(batch2, FAC_DIMS(batch2->shape[0] * batch2->shape[1], shape[1]));
         if (a && b) y = product("AddbmmBackward0", self, a, b, (factors){false, false, options.beta, options.alpha});
-        y = fac_escape(y);
-    }
-    return y;
-}
-
-/* ---- vectors ------------------------------------------------------------------------------------------------ */
-
-static void mv_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
-{
-    const factors *f = n->params;
-    fac_tensor *g = scaled(gy[0], f->alpha), *a, *x;
-    if (fac__wants(n, 0)) gx[0] = scaled(gy[0], f->beta);
-    if (fac__wants(n, 1) && (x = fac__saved(n, 1))) gx[1] = fac_outer(g, x);
-    if (fac__wants(n, 2) && (a = fac__saved(n, 0))) gx[2] = fac_mv(fac_t(a), g);
-}
-
-static fac_tensor *matrix_vector(const char *name, fac_tensor *bias, fac_tensor *a, fac_tensor *x, fac_addmm_options o)
-{
-    if (a->ndim != 2 || x->ndim != 1 || (bias && bias->ndim > 1))
-        return fac__runtime_error("vector + matrix @ vector expected, got %d, %d, %d", bias ? bias->ndim : 1, a->ndim,
-                                  x->ndim);
-    int64_t rows = a->shape[0], size = bias ? bias->numel : rows;
-    if (a->shape[1] != x->shape[0] || (size != rows && size != 1))
-        return fac__runtime_error("size mismatch, got %lld, %lldx%lld,%lld", (long long)size, (long long)rows,
-                                  (long long)a->shape[1], (long long)x->shape[0]);
-    if (!same_dtype(a, x) || (bias && !same_dtype(a, bias))) return NULL;
-    factors f = {false, false, bias ? o.beta : 0, o.alpha};
-    fac__node *n = fac__record(name, mv_backward, 1, 2, sizeof f, bias, a, x);
-    if (n && !n->failed) {
-        *(factors *)n->params = f;
-        if (fac__wants(n, 2)) fac__save(n, 0, a);
-        if (fac__wants(n, 1)) fac__save(n, 1, x);
-    }
-    fac_tensor *y = fac__new((fac_dtype)a->dtype, 1, &rows);
-    if (y && f.beta != 0 && !fac__copy_into(y, bias)) {
-        fac_release(y);
-        y = NULL;
-    }
-    if (y && rows) {
-        fac__gemm_args args = {.dtype = (fac_dtype)a->dtype,
-                               .batch = 1,
-                               .m = rows,
-                               .n = 1,
-                               .k = a->shape[1],
-                               .a = fac__data(a),
-                               .b = fac__data(x),
-                               .c = fac__data(y),
-                               .a_row = a->strides[0],
-                               .a_col = a->strides[1],
-                               .b_row = x->strides[0],
-                               .b_col = 1,
-                               .c_row = 1,
-                               .c_col = 1,
-                               .alpha = f.alpha,
-                               .beta = f.beta};
-        FAC__LAUNCH(fac__k_gemm, args);
-    }
-    return fac__result(n, y);
-}
-
-fac_tensor *fac_mv(fac_tensor *self, fac_tensor *vec)
-{
-    FAC__OP("mv");
-    FAC__NEED(self);
-    FAC__NEED(vec);
-    return matrix_vector("MvBackward0", NULL, self, vec, fac_addmm_options_defaults());
-}
-
-fac_tensor *fac_addmv_with(fac_tensor *self, fac_tensor *mat, fac_tensor *vec, fac_addmm_options options)
-{
-    FAC__OP("addmv");
-    FAC__NEED(self);
-    FAC__NEED(mat);
-    FAC__NEED(vec);
-    return matrix_vector("AddmvBackward0", self, mat, vec, options);
-}
-
-static void dot_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
-{
-    for (int i = 0; i < 2; i++) {
-        fac_tensor *other = fac__wants(n, i) ? fac__saved(n, 1 - i) : NULL;
-        if (other) gx[i] = fac_mul(gy[0], other);
-    }
-}
-
-static fac_tensor *dot(fac_tensor *a, fac_tensor *b, const char *op, const char *node)
-{
-    if (a->ndim != 1 || b->ndim != 1)
-        return fac__runtime_error("1D tensors expected, but got %dD and %dD tensors", a->ndim, b->ndim);
-    if (a->dtype != b->dtype)
-        return fac__runtime_error("%s : expected both vectors to have same dtype, but found %s and %s", op,
-                                  fac__dtype_word((fac_dtype)a->dtype), fac__dtype_word((fac_dtype)b->dtype));
-    if (a->numel != b->numel)
-        return fac__runtime_error(
-            "inconsistent tensor size, expected tensor [%lld] and src [%lld] to have the same number of "
-            "elements, but got %lld and %lld elements respectively",
-            (long long)a->numel, (long long)b->numel, (long long)a->numel, (long long)b->numel);
-    fac__node *n = fac__record(node, dot_backward, 1, 2, 0, a, b);
-    if (n && !n->failed) {
-        if (fac__wants(n, 1)) fac__save(n, 0, a);
-        if (fac__wants(n, 0)) fac__save(n, 1, b);
-    }
-    fac_tensor *y = fac__new((fac_dtype)a->dtype, 0, NULL);
-    if (y) {
-        fac__gemm_args args = {.dtype = (fac_dtype)a->dtype,
-                               .batch = 1,
-                               .m = 1,
-                               .n = 1,
-                               .k = a->numel,
-                               .a = fac__data(a),
-                               .b = fac__data(b),
-                               .c = fac__data(y),
-                               .a_row = 1,
-                               .a_col = a->strides[0],
-                               .b_row = b->strides[0],
-                               .b_col = 1,
-                               .c_row = 1,
-                               .c_col = 1,
-                               .alpha = 1};
-        FAC__LAUNCH(fac__k_gemm, args);
-    }
-    return fac__result(n, y);
-}
-
-fac_tensor *fac_dot(fac_tensor *self, fac_tensor *tensor)
-{
-    FAC__OP("dot");
-    FAC__NEED(self);
-    FAC__NEED(tensor);
-    return dot(self, tensor, "dot", "DotBackward0");
-}
-
-fac_tensor *fac_vdot(fac_tensor *self, fac_tensor *other)
-{
-    FAC__OP("vdot");
-    FAC__NEED(self);
-    FAC__NEED(other);
-    return dot(self, other, "vdot", "VdotBackward0");
-}
-
-fac_tensor *fac_outer(fac_tensor *self, fac_tensor *vec2)
-{
-    FAC__OP("outer");
-    FAC__NEED(self);
-    FAC__NEED(vec2);
-    if (self->ndim != 1) return fac__runtime_error("outer: Expected 1-D argument self, but got %d-D", self->ndim);
-    if (vec2->ndim != 1) return fac__runtime_error("outer: Expected 1-D argument vec2, but got %d-D", vec2->ndim);
-    fac_tensor *column = fac_unsqueeze(self, 1);
-    return column ? fac_mul(column, vec2) : NULL;
-}
-
-fac_tensor *fac_addr_with(fac_tensor *self, fac_tensor *vec1, fac_tensor *vec2, fac_addmm_options options)
-{
-    FAC__OP("addr");
-    FAC__NEED(self);
-    FAC__NEED(vec1);
-    FAC__NEED(vec2);
-    if (vec1->ndim != 1 || vec2->ndim != 1)
-        return fac__runtime_error("addr: Expected 1-D argument vec%d, but got %d-D", vec1->ndim != 1 ? 1 : 2,
-                                  vec1->ndim != 1 ? vec1->ndim : vec2->ndim);
-    if (!bias_fits(self, 2, (int64_t[]){vec1->shape[0], vec2->shape[0]})) return NULL;
-    fac__arg args[] = {fac__tensor_arg(self), fac__tensor_arg(vec1), fac__tensor_arg(vec2)};
-    fac_dtype common = fac__result_type(3, args); /* of the products too */
-    fac_tensor *y = NULL;
-    fac_scope {
-        y = scaled(fac_outer(fac_to(vec1, common), fac_to(vec2, common)), options.alpha);
-        if (y && options.beta != 0) y = fac_add(scaled(self, options.beta), y);
         y = fac_escape(y);
     }
     return y;
@@ -441,7 +272,7 @@ static fac_tensor *folded(fac_tensor *a, fac_tensor *b)
 
 static fac_tensor *matmul(fac_tensor *a, fac_tensor *b)
 {
-    if (a->ndim == 1 && b->ndim == 1) return dot(a, b, "dot", "DotBackward0");
+    if (a->ndim == 1 && b->ndim == 1) return fac_dot(a, b);
     if (a->ndim == 2 && b->ndim == 1) return fac_mv(a, b);
     if (a->ndim == 2 && b->ndim == 2) return fac_mm(a, b);
     if (a->ndim == 1) {
@@ -488,8 +319,8 @@ fac_tensor *fac_linear(fac_tensor *input, fac_tensor *weight, fac_tensor *bias)
     shape.d[shape.n - 1] = weight->shape[0];
     fac_scope {
         fac_tensor *x = flat ? input : fac_reshape(input, FAC_DIMS(count, k));
-        bool ok = x && fit(x, weight, true) && (bias ? addmm_dtypes(bias, x, weight) : same_dtype(x, weight));
-        if (ok && bias) ok = bias_fits(bias, 2, (int64_t[]){count, weight->shape[0]});
+        bool ok = x && fit(x, weight, true) && (bias ? addmm_dtypes(bias, x, weight) : fac__same_dtype(x, weight));
+        if (ok && bias) ok = fac__bias_fits(bias, 2, (int64_t[]){count, weight->shape[0]});
         if (ok) y = product(bias ? "AddmmBackward0" : "MmBackward0", bias, x, weight, (factors){false, true, 1, 1});
         if (!flat) y = unsafe_view(bias ? "ViewBackward0" : "UnsafeViewBackward0", y, shape);
         y = fac_escape(y);
@@ -499,38 +330,21 @@ fac_tensor *fac_linear(fac_tensor *input, fac_tensor *weight, fac_tensor *bias)
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-#define SCALED(beta, alpha) ((fac_addmm_options){F(beta), F(alpha)})
-
 FAC__CALL(mm, R(fac_mm(T(0), T(1))))
 FAC__CALL(bmm, R(fac_bmm(T(0), T(1))))
-FAC__CALL(mv, R(fac_mv(T(0), T(1))))
-FAC__CALL(dot_, R(fac_dot(T(0), T(1))))
-FAC__CALL(vdot, R(fac_vdot(T(0), T(1))))
-FAC__CALL(outer, R(fac_outer(T(0), T(1))))
 FAC__CALL(matmul_, R(fac_matmul(T(0), T(1))))
 FAC__CALL(linear, R(fac_linear(T(0), T(1), T(2))))
 FAC__CALL(addmm, R(fac_addmm_with(T(0), T(1), T(2), SCALED(3, 4))))
-FAC__CALL(addmv, R(fac_addmv_with(T(0), T(1), T(2), SCALED(3, 4))))
-FAC__CALL(addr, R(fac_addr_with(T(0), T(1), T(2), SCALED(3, 4))))
 FAC__CALL(addbmm, R(fac_addbmm_with(T(0), T(1), T(2), SCALED(3, 4))))
 FAC__CALL(baddbmm, R(fac_baddbmm_with(T(0), T(1), T(2), SCALED(3, 4))))
 
 const fac__op fac__ops_matmul[] = {
     {"mm(Tensor self, Tensor mat2) -> Tensor", mm, "Product of two matrices."},
     {"bmm(Tensor self, Tensor mat2) -> Tensor", bmm, "Products of matrices, pair by pair."},
-    {"mv(Tensor self, Tensor vec) -> Tensor", mv, "Matrix times vector."},
-    {"dot(Tensor self, Tensor tensor) -> Tensor", dot_, "Dot product of two vectors."},
-    {"vdot(Tensor self, Tensor other) -> Tensor", vdot, "Dot product of two vectors."},
-    {"outer(Tensor self, Tensor vec2) -> Tensor", outer,
-     "Every product of an element of one and one of the other vector."},
     {"matmul(Tensor self, Tensor other) -> Tensor", matmul_, "Product of vectors, matrices or batches of matrices."},
     {"linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor", linear, "x w^T + b"},
     {"addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", addmm,
      "beta * self + alpha * mat1 mat2"},
-    {"addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor", addmv,
-     "beta * self + alpha * mat vec"},
-    {"addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", addr,
-     "beta * self + alpha * outer(vec1, vec2)"},
     {"addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", addbmm,
      "beta * self + alpha * the sum of the products of pairs of matrices"},
     {"baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor", baddbmm,
