@@ -67,15 +67,11 @@ fac_tensor *fac_scaled_dot_product_attention_with(fac_tensor *query, fac_tensor 
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_attention_options keywords(fac_tensor *mask, double dropout, bool causal, double scale, fac_tensor **weights)
-{
-    return (fac_attention_options){mask, dropout, causal, scale, weights};
-}
-FAC__CALL(attention, R(fac_scaled_dot_product_attention_with(T(0), T(1), T(2),
-                                                             keywords(T(3), F(4), B(5), GIVEN(6) ? F(6) : NAN, NULL))))
-FAC__CALL(attention_weights, fac_tensor *weights = NULL;
-          R(fac_scaled_dot_product_attention_with(T(0), T(1), T(2), keywords(T(3), F(4), B(6), NAN, &weights)));
-          R(weights))
+FAC__CALL(attention, R(fac_scaled_dot_product_attention(T(0), T(1), T(2), .attn_mask = T(3), .dropout_p = F(4),
+                                                        .is_causal = B(5), .scale = GIVEN(6) ? F(6) : NAN)))
+FAC__CALL(attention_weights,
+          R2(weights, fac_scaled_dot_product_attention(T(0), T(1), T(2), .attn_mask = T(3), .dropout_p = F(4),
+                                                       .is_causal = B(6), .weights = &weights)))
 
 const fac__op fac__ops_attention[] = {
     {"scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float "

@@ -230,16 +230,8 @@ fac_tensor *fac_col2im_with(fac_tensor *input, fac_dims output_size, fac_dims ke
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_conv_options keywords(fac_dims dilation, fac_dims padding, fac_dims stride)
-{
-    fac_conv_options o = fac_conv_options_defaults();
-    o.dilations = dilation;
-    o.paddings = padding;
-    o.strides = stride;
-    return o;
-}
-FAC__CALL(im2col_, R(fac_im2col_with(T(0), L(1), keywords(L(2), L(3), L(4)))))
-FAC__CALL(col2im_, R(fac_col2im_with(T(0), L(1), L(2), keywords(L(3), L(4), L(5)))))
+FAC__CALL(im2col_, R(fac_im2col(T(0), L(1), .dilations = L(2), .paddings = L(3), .strides = L(4))))
+FAC__CALL(col2im_, R(fac_col2im(T(0), L(1), L(2), .dilations = L(3), .paddings = L(4), .strides = L(5))))
 
 #define REST ", int[2] dilation, int[2] padding, int[2] stride) -> Tensor"
 #define FUNCTIONAL_REST ", int[2] dilation=1, int[2] padding=0, int[2] stride=1) -> Tensor"

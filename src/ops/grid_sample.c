@@ -219,11 +219,8 @@ fac_tensor *fac_affine_grid(fac_tensor *theta, fac_dims size, bool align_corners
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_grid_options keywords(const char *mode, const char *padding, bool align_corners)
-{
-    return (fac_grid_options){mode, padding, align_corners};
-}
-FAC__CALL(functional, R(fac_grid_sample_with(T(0), T(1), keywords(STR(2), STR(3), GIVEN(4) && B(4)))))
+FAC__CALL(functional,
+          R(fac_grid_sample(T(0), T(1), .mode = STR(2), .padding_mode = STR(3), .align_corners = GIVEN(4) && B(4))))
 FAC__CALL(sampler, R(grid_sample(T(0), T(1), I(2), I(3), B(4))))
 FAC__CALL(affine, R(fac_affine_grid(T(0), L(1), GIVEN(2) && B(2))))
 

@@ -35,15 +35,8 @@ LP_POOL(2)
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_pool_options keywords(fac_dims strides, bool ceil_mode)
-{
-    fac_pool_options o = fac_pool_options_defaults();
-    o.strides = strides;
-    o.ceil_mode = ceil_mode;
-    return o;
-}
-FAC__CALL(lp1, R(fac_lp_pool1d_with(T(0), S(1), L(2), keywords(L(3), B(4)))))
-FAC__CALL(lp2, R(fac_lp_pool2d_with(T(0), S(1), L(2), keywords(L(3), B(4)))))
+FAC__CALL(lp1, R(fac_lp_pool1d(T(0), S(1), L(2), .strides = L(3), .ceil_mode = B(4))))
+FAC__CALL(lp2, R(fac_lp_pool2d(T(0), S(1), L(2), .strides = L(3), .ceil_mode = B(4))))
 
 #define SCHEMA(n)                                                                                                      \
     "lp_pool" n "d(Tensor input, Scalar norm_type, int[" n "] kernel_size, int[" n                                     \

@@ -358,40 +358,23 @@ ADAPTIVE(3, "AdaptiveAvgPool3DBackward0", "AdaptiveMaxPool3DBackward0")
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_pool_options max_keywords(fac_dims strides, fac_dims paddings, fac_dims dilations, bool ceil_mode,
-                                     fac_tensor **indices)
-{
-    fac_pool_options o = fac_pool_options_defaults();
-    o.strides = strides;
-    o.paddings = paddings;
-    o.dilations = dilations;
-    o.ceil_mode = ceil_mode;
-    o.indices = indices;
-    return o;
-}
-static fac_pool_options avg_keywords(fac_dims strides, fac_dims paddings, bool ceil_mode, bool count_include_pad,
-                                     int64_t divisor)
-{
-    fac_pool_options o = max_keywords(strides, paddings, fac_dims_one(1), ceil_mode, NULL);
-    o.count_include_pad = count_include_pad;
-    o.divisor_override = divisor;
-    return o;
-}
-#define MAX_KEYWORDS(indices) max_keywords(L(2), L(3), L(4), B(5), indices)
+/* The arguments from `i` on that both kinds have, and those of each. */
+#define STRIDES(i) .strides = L(i), .paddings = L(i + 1)
+#define OF_MAX(i) STRIDES(i), .dilations = L(i + 2), .ceil_mode = B(i + 3)
+#define OF_AVG(i) STRIDES(i), .ceil_mode = B(i + 2), .count_include_pad = B(i + 3)
 /* divisor_override: None, or a number that must not be 0 */
 #define DIVISOR(i) (GIVEN(i) ? I(i) : 0)
 #define AVG(spatial)                                                                                                   \
-    GIVEN(6) && I(6) == 0                                                                                              \
-        ? fac__runtime_error("divisor must be not zero")                                                               \
-        : fac_avg_pool##spatial##d_with(T(0), L(1), avg_keywords(L(2), L(3), B(4), B(5), DIVISOR(6)))
+    GIVEN(6) && I(6) == 0 ? fac__runtime_error("divisor must be not zero")                                             \
+                          : fac_avg_pool##spatial##d(T(0), L(1), OF_AVG(2), .divisor_override = DIVISOR(6))
 
-FAC__CALL(max1, R(fac_max_pool1d_with(T(0), L(1), MAX_KEYWORDS(NULL))))
-FAC__CALL(max2, R(fac_max_pool2d_with(T(0), L(1), MAX_KEYWORDS(NULL))))
-FAC__CALL(max3, R(fac_max_pool3d_with(T(0), L(1), MAX_KEYWORDS(NULL))))
-FAC__CALL(max1_indices, R2(indices, fac_max_pool1d_with(T(0), L(1), MAX_KEYWORDS(&indices))))
-FAC__CALL(max2_indices, R2(indices, fac_max_pool2d_with(T(0), L(1), MAX_KEYWORDS(&indices))))
-FAC__CALL(max3_indices, R2(indices, fac_max_pool3d_with(T(0), L(1), MAX_KEYWORDS(&indices))))
-FAC__CALL(avg1, R(fac_avg_pool1d_with(T(0), L(1), avg_keywords(L(2), L(3), B(4), B(5), 0))))
+FAC__CALL(max1, R(fac_max_pool1d(T(0), L(1), OF_MAX(2))))
+FAC__CALL(max2, R(fac_max_pool2d(T(0), L(1), OF_MAX(2))))
+FAC__CALL(max3, R(fac_max_pool3d(T(0), L(1), OF_MAX(2))))
+FAC__CALL(max1_indices, R2(indices, fac_max_pool1d(T(0), L(1), OF_MAX(2), .indices = &indices)))
+FAC__CALL(max2_indices, R2(indices, fac_max_pool2d(T(0), L(1), OF_MAX(2), .indices = &indices)))
+FAC__CALL(max3_indices, R2(indices, fac_max_pool3d(T(0), L(1), OF_MAX(2), .indices = &indices)))
+FAC__CALL(avg1, R(fac_avg_pool1d(T(0), L(1), OF_AVG(2))))
 FAC__CALL(avg2, R(AVG(2)))
 FAC__CALL(avg3, R(AVG(3)))
 FAC__CALL(adaptive_avg1, R((fac_adaptive_avg_pool1d)(T(0), L(1))))
@@ -400,48 +383,6 @@ FAC__CALL(adaptive_avg3, R((fac_adaptive_avg_pool3d)(T(0), L(1))))
 FAC__CALL(adaptive_max1, R2(indices, (fac_adaptive_max_pool1d)(T(0), L(1), &indices)))
 FAC__CALL(adaptive_max2, R2(indices, (fac_adaptive_max_pool2d)(T(0), L(1), &indices)))
 FAC__CALL(adaptive_max3, R2(indices, (fac_adaptive_max_pool3d)(T(0), L(1), &indices)))
-
-/* A list with Nones among its numbers. */
-static fac_dims sizes_of(const fac_value *v)
-{
-    if (v->kind != FAC_VALUE_LIST) return fac__value_dims(v);
-    fac_dims sizes = {.n = (int)v->v.list.count};
-    for (int d = 0; d < sizes.n && d < FAC_MAX_DIMS; d++) {
-        const fac_value *one = &v->v.list.items[d];
-        sizes.d[d] = one->kind == FAC_VALUE_SCALAR ? fac_scalar_to_int(one->v.scalar) : FAC_SAME_SIZE;
-    }
-    return sizes;
-}
-#define IF_ASKED(asked, call)                                                                                          \
-    R2(indices, call);                                                                                                 \
-    if (!(asked)) count = 1
-#define FUNCTIONAL_CALLS(spatial)                                                                                      \
-    FAC__CALL(functional_max##spatial,                                                                                 \
-              IF_ASKED(B(6), fac_max_pool##spatial##d_with(T(0), L(1), MAX_KEYWORDS(&indices))))                       \
-    FAC__CALL(sized_avg##spatial, R((fac_adaptive_avg_pool##spatial##d)(T(0), sizes_of(&args[1]))))                    \
-    FAC__CALL(sized_both##spatial,                                                                                     \
-              R2(indices, (fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))                    \
-    FAC__CALL(sized_max##spatial,                                                                                      \
-              IF_ASKED(B(2), (fac_adaptive_max_pool##spatial##d)(T(0), sizes_of(&args[1]), &indices)))
-FUNCTIONAL_CALLS(1)
-FUNCTIONAL_CALLS(2)
-FUNCTIONAL_CALLS(3)
-/* torch.nn.functional's: sizes may be None, indices come where they are asked for. */
-#define FUNCTIONAL_ROWS(spatial)                                                                                       \
-    {"max_pool" #spatial "d.functional(Tensor input, int[" #spatial "] kernel_size, int[" #spatial                     \
-     "]? stride=None, int[" #spatial "] padding=0, int[" #spatial                                                      \
-     "] dilation=1, bool ceil_mode=False, bool return_indices=False) -> (Tensor, Tensor)",                             \
-     functional_max##spatial, "Maximum of each window, and where it is."},                                             \
-        {"adaptive_avg_pool" #spatial "d.functional(Tensor input, any[" #spatial "] output_size) -> Tensor",           \
-         sized_avg##spatial, "Averages to a given size; None keeps the input's."},                                     \
-        {"adaptive_max_pool" #spatial "d_with_indices(Tensor input, any[" #spatial                                     \
-         "] output_size, bool return_indices=False) -> (Tensor, Tensor)",                                              \
-         sized_both##spatial, "Maxima to a given size, and where they are."},                                          \
-    {                                                                                                                  \
-        "adaptive_max_pool" #spatial "d.functional(Tensor input, any[" #spatial                                        \
-        "] output_size, bool return_indices=False) -> (Tensor, Tensor)",                                               \
-            sized_max##spatial, "Maxima to a given size, and where they are; None keeps the input's size."             \
-    }
 
 /* Gradients as operators of their own: g must be of the pooling's shape. */
 static bool takes(const pooling *p, const fac_tensor *g, const fac_tensor *x)
@@ -499,8 +440,10 @@ static fac_tensor *adaptive_gradient(fac_tensor *g, fac_tensor *x, int spatial, 
     return average_back(&p, g);
 }
 
-FAC__CALL(max2_gradient, R(max_pool2d_gradient(T(0), T(1), L(2), max_keywords(L(3), L(4), L(5), B(6), NULL), T(7))))
-FAC__CALL(avg2_gradient, R(avg_pool2d_gradient(T(0), T(1), L(2), avg_keywords(L(3), L(4), B(5), B(6), DIVISOR(7)))))
+FAC__CALL(max2_gradient, R(max_pool2d_gradient(T(0), T(1), L(2), FAC_OPTIONS(fac_pool_options, OF_MAX(3)), T(7))))
+FAC__CALL(avg2_gradient,
+          R(avg_pool2d_gradient(T(0), T(1), L(2),
+                                FAC_OPTIONS(fac_pool_options, OF_AVG(3), .divisor_override = DIVISOR(7)))))
 FAC__CALL(adaptive2_gradient, R(adaptive_gradient(T(0), T(1), 2, "_adaptive_avg_pool2d_backward")))
 FAC__CALL(adaptive3_gradient, R(adaptive_gradient(T(0), T(1), 3, "_adaptive_avg_pool3d_backward")))
 
@@ -544,8 +487,5 @@ const fac__op fac__ops_pool[] = {
      "Maxima to a given size."},
     {"adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)", adaptive_max3,
      "Maxima to a given size."},
-    FUNCTIONAL_ROWS(1),
-    FUNCTIONAL_ROWS(2),
-    FUNCTIONAL_ROWS(3),
     {0},
 };

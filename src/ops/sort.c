@@ -224,19 +224,11 @@ fac_tensor *fac_nanmedian(fac_tensor *self)
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */
 
-static fac_sort_options keywords(int64_t dim, bool descending, bool stable, fac_tensor **indices)
-{
-    fac_sort_options o = fac_sort_options_defaults();
-    o.dim = dim;
-    o.descending = descending;
-    o.stable = stable;
-    o.indices = indices;
-    return o;
-}
-FAC__CALL(sort, R2(indices, fac_sort_with(T(0), keywords(I(1), B(2), false, &indices))))
-FAC__CALL(sort_stable, R2(indices, fac_sort_with(T(0), keywords(I(2), B(3), B(1), &indices))))
-FAC__CALL(argsort, R(fac_argsort_with(T(0), keywords(I(1), B(2), false, NULL))))
-FAC__CALL(argsort_stable, R(fac_argsort_with(T(0), keywords(I(2), B(3), true, NULL))))
+FAC__CALL(sort, R2(indices, fac_sort(T(0), .dim = I(1), .descending = B(2), .indices = &indices)))
+FAC__CALL(sort_stable,
+          R2(indices, fac_sort(T(0), .dim = I(2), .descending = B(3), .stable = B(1), .indices = &indices)))
+FAC__CALL(argsort, R(fac_argsort(T(0), .dim = I(1), .descending = B(2))))
+FAC__CALL(argsort_stable, R(fac_argsort(T(0), .dim = I(2), .descending = B(3), .stable = true)))
 FAC__CALL(msort, R(fac_msort(T(0))))
 FAC__CALL(topk, R2(indices, fac_topk(T(0), I(1), .dim = I(2), .largest = B(3), .sorted = B(4), .indices = &indices)))
 FAC__CALL(kthvalue, R2(indices, fac_kthvalue(T(0), I(1), I(2), B(3), &indices)))
