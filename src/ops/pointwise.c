@@ -293,8 +293,7 @@ static bool broadcast(int n, const fac__arg *args, int *ndim, int64_t *shape)
             *ndim = t->ndim;
             for (int d = 0; d < t->ndim; d++)
                 shape[d] = t->shape[d];
-        } else if (!fac__same_shape(t, first) &&
-                   !fac__broadcast_shapes(*ndim, shape, t->ndim, t->shape, ndim, shape)) {
+        } else if (!fac__same_shape(t, first) && !fac__broadcast_shapes(*ndim, shape, t->ndim, t->shape, ndim, shape)) {
             return false;
         }
     }
