@@ -84,6 +84,11 @@
 #define fac_linalg_matrix_exp fac_matrix_exp
 #define fac_orgqr fac_linalg_householder_product
 
+/* ---- samples ------------------------------------------------------------------------------------------------------ */
+
+#define fac_trapz fac_trapezoid
+#define fac_trapz_x fac_trapezoid_x
+
 /* ---- special ------------------------------------------------------------------------------------------------------ */
 
 #define fac_special_digamma fac_digamma

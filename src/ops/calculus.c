@@ -337,8 +337,6 @@ const fac__op fac__ops_calculus[] = {
     {"gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[]", gradient, "Slopes, with a distance for each dimension."},
     {"trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", trapezoid_x, "Integral by the trapezoidal rule, of samples at x."},
     {"trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", trapezoid_dx, "Integral by the trapezoidal rule, of samples dx apart."},
-    {"trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", trapezoid_x, "The same as trapezoid."},
-    {"trapz.dx(Tensor y, *, float dx=1, int dim=-1) -> Tensor", trapezoid_dx, "The same as trapezoid."},
     {"cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor", cumulative_x, "Integrals up to each sample."},
     {"cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", cumulative_dx, "Integrals up to each sample."},
     {0},
