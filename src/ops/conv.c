@@ -159,6 +159,7 @@ static bool fill_geometry(geometry *geo, const fac_conv_options *o, bool transpo
     if (any_below(a->stride, 1)) return fac__runtime_error("non-positive stride is not supported"), false;
     if (any_below(a->dilation, 1)) return fac__runtime_error("non-positive dilation is not supported"), false;
     if (a->groups < 1) return fac__runtime_error("non-positive groups is not supported"), false;
+    if (a->groups > INT32_MAX) return fac__runtime_error("integer out of range"), false;
     for (int d = 0; d < 3 && transposed; d++)
         if (output_padding[d] >= a->stride[d] && output_padding[d] >= a->dilation[d])
             return fac__runtime_error(

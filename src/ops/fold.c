@@ -151,7 +151,8 @@ static bool count_windows(windows *w)
         int64_t room = w->in[d] + 2 * w->pad[d] - w->dilation[d] * (w->kernel[d] - 1) - 1;
         w->out[d] = room < 0 ? 0 : room / w->stride[d] + 1;
     }
-    if (w->out[1] > 0 && w->out[2] > 0) return true;
+    if (w->out[1] > 0 && w->out[2] > 0)
+        return fac__shape_numel(6, (int64_t[]){w->n, w->c, w->kernel[1], w->kernel[2], w->out[1], w->out[2]}) >= 0;
     return fac__runtime_error("Given input with spatial size (%s), kernel_size=(%s), dilation=(%s), padding=(%s), "
                               "calculated shape of the "
                               "array of sliding blocks as (%s), but its components must be at least one.",

@@ -19,6 +19,7 @@ fac_tensor *fac_local_response_norm_with(fac_tensor *input, int64_t size, fac_si
         return fac__value_error(
             "Expected 3D or higher dimensionality                          input (got %d dimensions)", input->ndim);
     if (!input->numel) return input;
+    if (size != (int32_t)size) return fac__runtime_error("integer out of range");
     fac_tensor *square = fac_reshape(fac_mul(input, input), FAC_DIMS(input->shape[0], 1, input->shape[1], -1));
     square = fac_pad(square, FAC_DIMS(0, 0, size / 2, (size - 1) / 2), "constant", 0);
     fac_tensor *mean = fac_avg_pool2d(square, FAC_DIMS(size, 1), .stride = 1);

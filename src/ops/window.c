@@ -15,6 +15,8 @@ bool fac__window_list(const char *keyword, fac_dims list, int64_t single, int sp
     for (int d = 0; d < 3; d++) {
         int s = d - (3 - spatial);
         out[d] = s < 0 ? missing : list.d[list.n == 1 ? 0 : s];
+        /* PyTorch keeps them as int; and then sums and products of two of them fit. */
+        if (out[d] != (int32_t)out[d]) return fac__runtime_error("integer out of range"), false;
     }
     return true;
 }
