@@ -28,7 +28,8 @@ void fac__contiguous_strides(int ndim, const int64_t *shape, int64_t *strides)
     int64_t step = 1;
     for (int i = ndim - 1; i >= 0; i--) {
         strides[i] = step;
-        step *= shape[i] > 1 ? shape[i] : 1;
+        /* Wraps for a shape that fac__shape_numel refuses, which comes after it at times. */
+        step = (int64_t)((uint64_t)step * (uint64_t)(shape[i] > 1 ? shape[i] : 1));
     }
 }
 

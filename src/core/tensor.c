@@ -75,6 +75,10 @@ fac_tensor *fac__new_like(const fac_tensor *t, fac_dtype dtype)
     return fac__new(dtype, t->ndim, t->shape);
 }
 
+/* In elements: no storage is larger. Strides that are never taken are kept below it, so that address arithmetic cannot
+ * overflow. */
+#define FARTHEST ((int64_t)1 << 46)
+
 fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape, const int64_t *strides,
                           int64_t offset)
 {
@@ -91,17 +95,17 @@ fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape
             (__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) || __builtin_add_overflow(last, reach, &last)))
             inside = false;
     }
-    if (!inside || (numel && last >= extent))
+    if (!inside || offset > FARTHEST || (numel && last >= extent))
         return fac__runtime_error(
             "setStorage: sizes %s, strides %s, storage offset %lld, and itemsize %zu requiring a storage size "
             "of %lld are out of bounds for storage of size %zu",
             fac__shape_text(ndim, shape), fac__shape_text(ndim, strides), (long long)offset,
             fac_dtype_size((fac_dtype)base->dtype),
-            (long long)((last + 1) * (int64_t)fac_dtype_size((fac_dtype)base->dtype)), base->storage->nbytes);
+            (long long)(((uint64_t)last + 1) * fac_dtype_size((fac_dtype)base->dtype)), base->storage->nbytes);
     fac_tensor *t = header_new((fac_dtype)base->dtype, ndim, shape);
     if (!t) return NULL;
     for (int i = 0; i < ndim; i++)
-        t->strides[i] = strides[i];
+        t->strides[i] = numel && shape[i] > 1 ? strides[i] : strides[i] < FARTHEST ? strides[i] : FARTHEST;
     t->offset = offset;
     t->storage = base->storage;
     atomic_fetch_add_explicit(&t->storage->refs, 1, memory_order_relaxed);

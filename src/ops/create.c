@@ -170,7 +170,7 @@ fac_tensor *fac_eye_with(int64_t n, int64_t m, fac_create_options options)
     if (m < 0) return fac__runtime_error("m must be greater or equal to 0, got %lld", (long long)m);
     fac_tensor *t = fac__new_shaped(FAC_SHAPE(n, m), options.dtype, fac_get_default_dtype());
     if (!t || !fac__fill_into(t, fac_scalar_int(0))) return fac_release(t), NULL;
-    fac_tensor *diagonal = fac__new_view(t, 1, (int64_t[]){n < m ? n : m}, (int64_t[]){m + 1}, 0);
+    fac_tensor *diagonal = fac__new_view(t, 1, (int64_t[]){n < m ? n : m}, (int64_t[]){n && m ? m + 1 : 1}, 0);
     if (!diagonal || !fac__fill_into(diagonal, fac_scalar_int(1))) {
         fac_release(t);
         t = NULL;
