@@ -467,6 +467,7 @@ fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
     t->storage->version++;
     if (!n) return t;
     if (n->failed) return fac__node_release(n), NULL;
+    if (!fac_dtype_is_floating((fac_dtype)t->dtype)) return fac__node_release(n), t; /* nothing to differentiate */
     if (save_slot >= 0) fac__save_output(n, save_slot, t, 0);
     if (n->failed) return fac__node_release(n), NULL;
     remember_shape(&n->outputs[0], t);
