@@ -269,7 +269,7 @@ static bool fits(const fac__param *p, const fac_value *v, bool loose, bool numbe
         return v->kind == FAC_VALUE_INTS || (is_int(v) && (p->sized || loose));
     case FAC__P_FLOATS: return v->kind == FAC_VALUE_LIST || v->kind == FAC_VALUE_INTS;
     case FAC__P_STRING: return v->kind == FAC_VALUE_STRING;
-    case FAC__P_DTYPE: return v->kind == FAC_VALUE_DTYPE;
+    case FAC__P_DTYPE: return v->kind == FAC_VALUE_DTYPE && (unsigned)v->v.dtype < FAC_DTYPE_COUNT;
     case FAC__P_DEVICE:
         return v->kind == FAC_VALUE_STRING && (!strcmp(v->v.string, "cpu") || !strcmp(v->v.string, "cpu:0"));
     case FAC__P_IGNORED:
