@@ -52,7 +52,7 @@ static fac_tensor *add_or_sub(bool subtract, fac__arg a, fac__arg b, fac_scalar 
         if (alpha.kind == FAC_FLOAT64)
             args[2].s.v.f = -alpha.v.f;
         else
-            args[2].s = fac_scalar_int(-alpha.v.i);
+            args[2].s = fac_scalar_int((int64_t)(0 - (uint64_t)alpha.v.i)); /* wraps, as PyTorch's does */
     }
     return fac__pointwise_as(FAC__ROW_add_scaled, args, common, common, inplace, name);
 }

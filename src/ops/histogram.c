@@ -137,7 +137,8 @@ static fac_tensor *histogram_of(fac_tensor *x, const fac_tensor_list *given, fac
                   : !check_bins(bins.d[d], d) || !range_of(&h, o->range, d, &low, &high))
             return NULL;
         h.edges.items[d] = given ? given->items[d]
-                                 : fac_linspace(low, high, bins.d[d] + 1, .dtype = (fac_dtype)x->dtype);
+                                 : fac_linspace(low, high, bins.d[d] < INT64_MAX ? bins.d[d] + 1 : bins.d[d],
+                                                .dtype = (fac_dtype)x->dtype);
         if (!h.edges.items[d]) return NULL;
     }
     *edges = h.edges;

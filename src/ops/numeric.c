@@ -20,7 +20,7 @@ fac_tensor *fac_round_decimals(fac_tensor *self, int decimals)
     if (!decimals) return fac_round(self);
     if (!fac_dtype_is_floating((fac_dtype)self->dtype))
         return fac__runtime_error("\"round_cpu\" not implemented for '%s'", fac__dtype_word((fac_dtype)self->dtype));
-    double ten = pow(10, decimals < 0 ? -decimals : decimals);
+    double ten = pow(10, fabs((double)decimals));
     fac_tensor *scaled = decimals > 0 ? (fac_mul_scalar)(self, fac_scalar_float(ten))
                                       : (fac_div_scalar)(self, fac_scalar_float(ten));
     scaled = fac_round(scaled);

@@ -102,7 +102,7 @@ static fac_tensor *border_index(border mode, int64_t size, int64_t before, int64
         int64_t i = j - before;
         if (mode == REFLECT) i = i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
         if (mode == REPLICATE) i = i < 0 ? 0 : i >= size ? size - 1 : i;
-        if (mode == CIRCULAR) i = first + ((i - first) % left + left) % left;
+        if (mode == CIRCULAR) i = left ? first + ((i - first) % left + left) % left : 0;
         out[j] = i;
     }
     return index;

@@ -76,7 +76,10 @@ bool fac__list_given(fac_tensor_list list)
 
 fac_tensor_list fac__list_new(int64_t n)
 {
-    fac_tensor *memory = fac__own(fac__new(FAC_UINT8, 1, (int64_t[]){n * (int64_t)sizeof(fac_tensor *)}));
+    int64_t size = 0;
+    if (__builtin_mul_overflow(n, (int64_t)sizeof(fac_tensor *), &size))
+        return fac__memory_error(SIZE_MAX), fac__no_list;
+    fac_tensor *memory = fac__own(fac__new(FAC_UINT8, 1, &size));
     if (!memory) return fac__no_list;
     fac_tensor_list list = {fac__data(memory), n};
     memset(list.items, 0, (size_t)n * sizeof *list.items);

@@ -211,6 +211,7 @@ static inline int64_t gcd_i64(int64_t a, int64_t b)
 static inline int64_t lcm_i64(int64_t a, int64_t b)
 {
     int64_t g = gcd_i64(a, b);
+    if (g == -1) return abs_real_i64(a * b); /* a / -1 may not fit */
     return g == 0 ? 0 : abs_real_i64(a / g * b);
 }
 /* Shifts by the width and more, or by less than 0, push all bits out. */
