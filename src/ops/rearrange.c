@@ -333,7 +333,10 @@ static fac_tensor *repeated_index(fac_tensor *repeats, int64_t n, int64_t output
     for (int64_t i = 0; i < n && total >= 0; i++) {
         int64_t t = times[repeats->numel == 1 ? 0 : i];
         if (t < 0) fac__runtime_error("repeats can not be negative");
-        if (t < 0 || __builtin_add_overflow(total, t, &total)) total = -1;
+        if (t < 0 || __builtin_add_overflow(total, t, &total)) {
+            fac__runtime_error("the sum of repeats overflows");
+            total = -1;
+        }
     }
     if (total >= 0 && output_size != FAC_OPEN && output_size != total)
         fac__runtime_error("allocated size does not match required size");
