@@ -45,7 +45,7 @@ static fac_tensor *full_mask(const fac_tensor *x, fac_tensor *mask)
 /* x with the identity where the mask (NULL: all true) is false. */
 static fac_tensor *combined(fac_tensor *x, fac_tensor *mask, identity what)
 {
-    if (!mask) return x;
+    if (!x || !mask) return x;
     if (x->dtype == FAC_BOOL && (what == LOWEST || what == HIGHEST))
         return fac__runtime_error("there is no identity of amax and amin on bool input");
     fac_tensor *m = full_mask(x, mask), *none = m ? fac_full_like(x, value_of(what, (fac_dtype)x->dtype)) : NULL;
