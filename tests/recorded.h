@@ -60,7 +60,7 @@ static fac_tensor *recorded_tensor(recorded *r, bool flags, bool *wants_grad)
 typedef struct recorded_case {
     fac_value args[RECORDED_VALUES];
     fac_keyword keywords[RECORDED_VALUES];
-    int n_args, n_keywords, n_out, n_first, n_second, n_leaves;
+    int n_args, n_keywords, n_out, n_first, n_second, n_leaves, n_listed;
     fac_tensor *leaves[RECORDED_VALUES], *out[RECORDED_VALUES], *first[RECORDED_VALUES], *second[RECORDED_VALUES];
     fac_tensor *lists[RECORDED_VALUES];
     fac_value bools[RECORDED_VALUES];
@@ -108,10 +108,11 @@ static fac_value recorded_value(recorded *r, recorded_case *c, const char *kind,
         return v;
     case 'L':
         v.kind = FAC_VALUE_TENSORS;
-        v.v.tensors = (fac_tensor_list){c->lists, strtoll(recorded_word(r), NULL, 10)};
+        v.v.tensors = (fac_tensor_list){c->lists + c->n_listed, strtoll(recorded_word(r), NULL, 10)};
+        c->n_listed += (int)v.v.tensors.count;
         for (int i = 0; i < v.v.tensors.count && recorded_line(r); i++) {
             recorded_word(r);
-            c->lists[i] = recorded_input(r, c);
+            v.v.tensors.items[i] = recorded_input(r, c);
         }
         return v;
     default: return v;

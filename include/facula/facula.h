@@ -29,6 +29,7 @@
 #include "facula/ops_norm.h"
 #include "facula/ops_pointwise.h"
 #include "facula/ops_reduce.h"
+#include "facula/ops_rnn.h"
 #include "facula/ops_sort.h"
 #include "facula/ops_special.h"
 #include "facula/ops_spectral.h"
