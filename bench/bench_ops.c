@@ -200,6 +200,14 @@ static void layers(void)
     CASE("maxpool2d_fwd", X(32, 64, 56, 56), fac_max_pool2d(x, 2));
 }
 
+static void sequences(void)
+{
+    CASE("lstm", X(64, 32, 128); LEAF(x); fac_module *m = fac_nn_lstm(128, 128);
+         fac_tensor_list p = fac_parameters(m), DROP(x, p.items[0], p.items[1], p.items[2], p.items[3]),
+         fac_backward(fac_sum(fac_forward(m, x))));
+    CASE("lstm_fwd", X(64, 32, 128); fac_module *m = fac_nn_lstm(128, 128), fac_no_grad fac_forward(m, x));
+}
+
 static void optimizer_case(const char *name, int parts, bool adam)
 {
     if (!chosen(name)) return;
@@ -235,6 +243,7 @@ int main(int argc, char **argv)
     rows();
     lookups();
     layers();
+    sequences();
     optimizer_case("adam_step_10M_1", 1, true);
     optimizer_case("adam_step_10M_100", 100, true);
     optimizer_case("sgd_momentum_step_10M_1", 1, false);

@@ -101,7 +101,19 @@
     X(softmax, fac_nn_softmax(1))                                                                                      \
     X(log_softmax, fac_nn_log_softmax(-1))                                                                             \
     X(softmin, fac_nn_softmin(0))                                                                                      \
-    X(glu, fac_nn_glu())
+    X(glu, fac_nn_glu())                                                                                               \
+    X(lstm, fac_nn_lstm(3, 4))                                                                                         \
+    X(lstm_rich,                                                                                                       \
+      fac_nn_lstm(3, 4, .num_layers = 2, .bias = false, .batch_first = true, .dropout = 0.4, .bidirectional = true))   \
+    X(lstm_projected, fac_nn_lstm(2, 4, .proj_size = 3))                                                               \
+    X(gru, fac_nn_gru(3, 4))                                                                                           \
+    X(gru_rich, fac_nn_gru(3, 2, .num_layers = 2, .dropout = 0.4, .bidirectional = true, .dtype = FAC_FLOAT64))        \
+    X(rnn, fac_nn_rnn(3, 4, .num_layers = 3))                                                                          \
+    X(rnn_relu, fac_nn_rnn(3, 4, .nonlinearity = "relu", .bias = false, .batch_first = true))                          \
+    X(lstm_cell, fac_nn_lstm_cell(3, 4))                                                                               \
+    X(gru_cell, fac_nn_gru_cell(3, 4, .bias = false))                                                                  \
+    X(rnn_cell, fac_nn_rnn_cell(3, 4))                                                                                 \
+    X(rnn_relu_cell, fac_nn_rnn_cell(3, 4, .nonlinearity = "relu"))
 LAYERS(LAYER)
 
 typedef struct maker {

@@ -16,6 +16,7 @@
 #include "facula/ops_embed.h"
 #include "facula/ops_image.h"
 #include "facula/ops_norm.h"
+#include "facula/ops_rnn.h"
 
 FAC_BEGIN
 
@@ -252,6 +253,59 @@ FAC_API fac_module *fac_nn_group_norm_with(int64_t num_groups, int64_t num_chann
 FAC_API fac_module *fac_nn_local_response_norm_with(int64_t size, fac_similarity_options options);
 #define fac_nn_local_response_norm(size, ...)                                                                          \
     fac_nn_local_response_norm_with(size, FAC_OPTIONS(fac_similarity_options, __VA_ARGS__))
+
+/* ---- recurrent ---------------------------------------------------------------------------------------------- */
+
+typedef struct fac_nn_rnn_options {
+    int64_t num_layers;       /* 1 */
+    bool bias;                /* true */
+    bool batch_first;         /* false; input and output are [N, T, …] then */
+    double dropout;           /* 0: of the outputs of all layers but the last, in training mode */
+    bool bidirectional;       /* false */
+    int64_t proj_size;        /* LSTM: 0, or the size h is projected to */
+    const char *nonlinearity; /* RNN: "tanh", or "relu" */
+    fac_dtype dtype;
+} fac_nn_rnn_options;
+static inline fac_nn_rnn_options fac_nn_rnn_options_defaults(void)
+{
+    fac_nn_rnn_options o;
+    o.num_layers = 1;
+    o.bias = true;
+    o.batch_first = o.bidirectional = false;
+    o.dropout = 0;
+    o.proj_size = 0;
+    o.nonlinearity = "tanh";
+    o.dtype = FAC_DTYPE_NONE;
+    return o;
+}
+/* Layers of facula/ops_rnn.h, with parameters weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 (weight_hr_l0), those of the
+ * other direction with _reverse behind, and so on with l1. input [T, N, I], or one sequence [T, I]. fac_forward begins with
+ * zeros as states and gives the outputs of the last layer at each step, [T, N, D H]. */
+FAC_API fac_module *fac_nn_lstm_with(int64_t input_size, int64_t hidden_size, fac_nn_rnn_options options);
+FAC_API fac_module *fac_nn_gru_with(int64_t input_size, int64_t hidden_size, fac_nn_rnn_options options);
+FAC_API fac_module *fac_nn_rnn_with(int64_t input_size, int64_t hidden_size, fac_nn_rnn_options options);
+#define fac_nn_lstm(in, hidden, ...) fac_nn_lstm_with(in, hidden, FAC_OPTIONS(fac_nn_rnn_options, __VA_ARGS__))
+#define fac_nn_gru(in, hidden, ...) fac_nn_gru_with(in, hidden, FAC_OPTIONS(fac_nn_rnn_options, __VA_ARGS__))
+#define fac_nn_rnn(in, hidden, ...) fac_nn_rnn_with(in, hidden, FAC_OPTIONS(fac_nn_rnn_options, __VA_ARGS__))
+/* One step: input [N, I] or [I], the result is the new h. Parameters weight_ih, weight_hh, bias_ih, bias_hh. Keywords bias,
+ * nonlinearity, dtype. */
+FAC_API fac_module *fac_nn_lstm_cell_with(int64_t input_size, int64_t hidden_size, fac_nn_rnn_options options);
+FAC_API fac_module *fac_nn_gru_cell_with(int64_t input_size, int64_t hidden_size, fac_nn_rnn_options options);
+FAC_API fac_module *fac_nn_rnn_cell_with(int64_t input_size, int64_t hidden_size, fac_nn_rnn_options options);
+#define fac_nn_lstm_cell(in, hidden, ...)                                                                              \
+    fac_nn_lstm_cell_with(in, hidden, FAC_OPTIONS(fac_nn_rnn_options, __VA_ARGS__))
+#define fac_nn_gru_cell(in, hidden, ...) fac_nn_gru_cell_with(in, hidden, FAC_OPTIONS(fac_nn_rnn_options, __VA_ARGS__))
+#define fac_nn_rnn_cell(in, hidden, ...) fac_nn_rnn_cell_with(in, hidden, FAC_OPTIONS(fac_nn_rnn_options, __VA_ARGS__))
+/* The same with the states: fac_lstm_forward of an LSTM or LSTMCell, fac_rnn_forward of a GRU, RNN, GRUCell or RNNCell. h0 and
+ * c0 are the states before, [L D, N, H] ([L D, H] for one sequence; [N, H] or [H] of a cell); NULL: zeros. hn and cn get the
+ * states afterwards in the same shape; they may be NULL, and may point to h0 and c0 themselves:
+ *
+ *     fac_tensor *h = NULL, *c = NULL;
+ *     for (…) y = fac_lstm_forward(cell, x[i], h, c, &h, &c);
+ */
+FAC_API fac_tensor *fac_lstm_forward(void *module, fac_tensor *input, fac_tensor *h0, fac_tensor *c0, fac_tensor **hn,
+                                     fac_tensor **cn);
+FAC_API fac_tensor *fac_rnn_forward(void *module, fac_tensor *input, fac_tensor *h0, fac_tensor **hn);
 
 /* ---- embedding, dropout, shapes ------------------------------------------------------------------------------- */
 

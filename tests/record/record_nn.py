@@ -100,11 +100,29 @@ activations = {
 }
 for name, module in activations.items():
     layers[name] = (lambda module=module: module, X(3, 6))
+layers |= {
+    "lstm": (lambda: nn.LSTM(3, 4), X(3, 2, 3)),
+    "lstm_rich": (lambda: nn.LSTM(3, 4, 2, bias=False, batch_first=True, dropout=0.4, bidirectional=True), X(2, 3, 3)),
+    "lstm_projected": (lambda: nn.LSTM(2, 4, proj_size=3), X(3, 2)),
+    "gru": (lambda: nn.GRU(3, 4), X(3, 3)),
+    "gru_rich": (lambda: nn.GRU(3, 2, 2, dropout=0.4, bidirectional=True, dtype=torch.float64), X(3, 2, 3).double()),
+    "rnn": (lambda: nn.RNN(3, 4, 3), X(3, 2, 3)),
+    "rnn_relu": (lambda: nn.RNN(3, 4, nonlinearity="relu", bias=False, batch_first=True), X(2, 3)),
+    "lstm_cell": (lambda: nn.LSTMCell(3, 4), X(2, 3)),
+    "gru_cell": (lambda: nn.GRUCell(3, 4, bias=False), X(3)),
+    "rnn_cell": (lambda: nn.RNNCell(3, 4), X(2, 3)),
+    "rnn_relu_cell": (lambda: nn.RNNCell(3, 4, nonlinearity="relu"), X(2, 3)),
+}
 
 
 def numbers(t):
     digits = 9 if t.dtype == torch.float32 else 17
     return " ".join(f"{v:.{digits}g}" for v in t.detach().reshape(-1).tolist())
+
+
+def result(layer, x):
+    y = layer(x)
+    return y[0] if isinstance(y, tuple) else y  # of LSTM and its kin, without the states
 
 
 def tensor(mark, t, name=""):
@@ -122,7 +140,7 @@ def record(name, make, x):
     x = x.detach().clone().requires_grad_(x.is_floating_point())
     tensor("x", x)
     torch.manual_seed(6)
-    y = layer(x)
+    y = result(layer, x)
     tensor("=", y)
     leaves = [t for t in (x, *layer.parameters()) if t.requires_grad]
     for g in torch.autograd.grad(total([y]), leaves):
@@ -130,7 +148,7 @@ def record(name, make, x):
     for key, t in layer.named_buffers():
         tensor("b", t, key)
     layer.eval()
-    tensor("e", layer(x))
+    tensor("e", result(layer, x))
     print("end", file=out)
 
 
