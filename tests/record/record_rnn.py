@@ -1,5 +1,5 @@
 """Records recurrent layers and single steps: tests/data/rnn_ops.txt, in the format that record_reduce_ops.py tells of."""
-from record_reduce_ops import R, case, f32, record_all
+from record_reduce_ops import R, bf16, case, f32, record_all
 
 GATES = dict(lstm=4, gru=3, rnn_tanh=1, rnn_relu=1)
 
@@ -34,6 +34,7 @@ def recurrent():
         sequences(kind, 2, 2, 1, 2, layers=2, directions=2, biases=False, second=False)
         sequences(kind, 2, 0, 2, 3)
         sequences(kind, 4, 3, 5, 17, dtype=f32, second=False)
+        sequences(kind, 3, 2, 2, 3, dtype=bf16, grad=False)
         sequences(kind, 2, 2, 2, 2, only=(0,))
         sequences(kind, 2, 2, 2, 2, only=(1,))
         state = [R(2, 3), R(2, 3)] if kind == "lstm" else R(2, 3)
