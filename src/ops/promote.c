@@ -16,6 +16,10 @@ static fac_dtype combine(fac_dtype higher, fac_dtype lower)
 fac_dtype fac__result_type(int n, const fac__arg *args)
 {
     fac_dtype dims = FAC_DTYPE_NONE, zero = FAC_DTYPE_NONE, number = FAC_DTYPE_NONE;
+    int doubles = 0; /* numbers that stand for tensors: where there is nothing else there is nothing to promote to */
+    for (int i = 0; i < n; i++)
+        doubles += args[i].t && args[i].t->wrapped && args[i].t->dtype == FAC_FLOAT64;
+    if (n && doubles == n) return FAC_FLOAT64;
     for (int i = 0; i < n; i++) {
         const fac_tensor *t = args[i].t;
         fac_dtype d = t ? (fac_dtype)t->dtype : args[i].s.kind;

@@ -1,5 +1,5 @@
 /* Floor 4. Python's reflected operators, by name: __rsub__(x, y) is what Python calls for y - x when x is a tensor and y
- * is not. */
+ * is not. And the operations that may have a number before their tensor. */
 #include "facula/ops_create.h"
 #include "facula/ops_matmul.h"
 #include "op.h"
@@ -30,7 +30,20 @@ FAC__CALL(rxor, R(fac_bitwise_xor(T(1), T(0))))
 FAC__CALL(rxor_number, R((fac_bitwise_xor_scalar)(T(0), S(1))))
 FAC__CALL(rmatmul, R(fac_matmul(T(1), T(0))))
 
+/* A number before a tensor, in torch's functions of two tensors. */
+#define FORWARD(name)                                                                                                  \
+    FAC__CALL(number_##name,                                                                                           \
+              R(fac__pointwise(FAC__ROW_##name, (fac__arg[]){fac__scalar_arg(S(0)), fac__tensor_arg(T(1))}, false)))
+FORWARD(remainder)
+FORWARD(bitwise_and)
+FORWARD(bitwise_or)
+FORWARD(bitwise_xor)
+FORWARD(bitwise_left_shift)
+FORWARD(bitwise_right_shift)
+FAC__CALL(number_rmod, R((fac_remainder_scalar)(T(1), S(0))))
+
 /* clang-format off */
+#define NUMBER_FIRST(name, doc) {#name ".Scalar_Tensor(Scalar self, Tensor other) -> Tensor", number_##name, doc}
 #define BOTH(name, call, doc)                                                                                             \
     {name ".Tensor(Tensor self, Tensor other) -> Tensor", call, doc},                                                     \
     {name ".Scalar(Tensor self, Scalar other) -> Tensor", call##_number, doc}
@@ -46,6 +59,13 @@ const fac__op fac__ops_reflected[] = {
     BOTH("__rand__", rand, "Bits set in both."),
     BOTH("__ror__", ror, "Bits set in one or both."),
     BOTH("__rxor__", rxor, "Bits set in just one."),
+    {"__rmod__.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", number_rmod, "other % self, of self's sign."},
+    NUMBER_FIRST(remainder, "self % other, of other's sign."),
+    NUMBER_FIRST(bitwise_and, "Bits set in both."),
+    NUMBER_FIRST(bitwise_or, "Bits set in one or both."),
+    NUMBER_FIRST(bitwise_xor, "Bits set in just one."),
+    NUMBER_FIRST(bitwise_left_shift, "self * 2^other, bits that do not fit dropped."),
+    NUMBER_FIRST(bitwise_right_shift, "self / 2^other, rounded down."),
     {"__rmatmul__(Tensor self, Tensor other) -> Tensor", rmatmul, "other @ self"},
     {0},
 };

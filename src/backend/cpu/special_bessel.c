@@ -88,12 +88,12 @@ double fac__i1(double x)
 /* I1' = I0 - I1 / x (10.29.2) */
 double fac__i1_slope(double x)
 {
-    return x == 0 ? 0.5 : fac__i0(x) - fac__i1(x) / x;
+    return fabs(x) > 0 ? fac__i0(x) - fac__i1(x) / x : 0.5; /* of NaN too */
 }
 
 double fac__i1e_slope(double x)
 {
-    return x == 0 ? 0.5 : fac__i0e(x) - fac__i1e(x) * (copysign(1, x) + 1 / x);
+    return !(fabs(x) > 0) ? 0.5 : fac__i0e(x) - fac__i1e(x) * (copysign(1, x) + 1 / x);
 }
 
 /* K0 and K1 near 0, unscaled (10.31.1 and 2). */
