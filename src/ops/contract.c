@@ -103,6 +103,10 @@ fac_tensor *fac_vecdot(fac_tensor *self, fac_tensor *other, int64_t dim)
     if (!fac_dtype_is_floating((fac_dtype)self->dtype))
         return fac__runtime_error("linalg.vecdot: Expected a floating point or complex tensor as input. Got %s",
                                   fac__dtype_word((fac_dtype)self->dtype));
+    if (self->dtype != other->dtype)
+        return fac__runtime_error(
+            "linalg.vecdot: Expected x and y to have the same dtype, but found x of type %s and y of type %s instead",
+            fac__dtype_word((fac_dtype)self->dtype), fac__dtype_word((fac_dtype)other->dtype));
     fac_tensor *y = NULL;
     fac_scope {
         fac_tensor *products = fac_mul(self, other);

@@ -166,6 +166,8 @@ static fac_tensor *im2col(fac_tensor *x, fac_dims kernel, const fac_conv_options
 {
     windows w;
     bool batch = x->ndim == 4;
+    if (!fac_dtype_is_floating((fac_dtype)x->dtype))
+        return fac__runtime_error("\"im2col_out_cpu\" not implemented for '%s'", fac__dtype_word((fac_dtype)x->dtype));
     if ((x->ndim != 3 && x->ndim != 4) || !x->shape[x->ndim - 3] || !x->shape[x->ndim - 2] || !x->shape[x->ndim - 1])
         return fac__runtime_error(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "

@@ -235,6 +235,21 @@ static bool check_number(fac__row row, const fac__arg *args)
     return true;
 }
 
+/* The rows whose tensors must be of one dtype. */
+static bool check_dtypes(fac__row row, const fac__arg *args)
+{
+    if (row != FAC__ROW_heaviside && row != FAC__ROW_lerp) return true;
+    fac_dtype own = (fac_dtype)args[0].t->dtype;
+    if (row == FAC__ROW_heaviside && own != (fac_dtype)args[1].t->dtype)
+        return fac__runtime_error("heaviside is not yet implemented for tensors with different dtypes."), false;
+    for (int i = 1; i < 3 && row == FAC__ROW_lerp; i++)
+        if (own != (fac_dtype)args[i].t->dtype)
+            return fac__runtime_error("expected dtype %s for `%s` but got dtype %s", fac_dtype_name(own),
+                                      i == 1 ? "end" : "weight", fac_dtype_name((fac_dtype)args[i].t->dtype)),
+                   false;
+    return true;
+}
+
 /* An input that shares memory with the output without being it: read from a copy. */
 static bool apart(fac__arg *arg, const fac_tensor *out)
 {
@@ -352,6 +367,7 @@ fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace)
         if (!args[i].t && args[i].s.kind == FAC_DTYPE_NONE) return fac__null_error(names[i]);
     fac_dtype common = fac__result_type(info->n_tensors, args);
     bool floating = fac_dtype_is_floating(common);
+    if (!check_dtypes(row, args)) return NULL;
     switch (info->rule) {
     case FAC__SAME:
         if (row == FAC__ROW_square && common == FAC_BOOL) common = FAC_INT64; /* it is pow(self, 2) */

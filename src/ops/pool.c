@@ -279,6 +279,12 @@ static fac_tensor *avg_pool(fac_tensor *x, int spatial, const char *op, const ch
     FAC__NEED(x);
     pooling p;
     if (!pooling_of(&p, x, FAC__POOL_AVG, spatial, op, kernel, o)) return NULL;
+    if (!fac_dtype_is_floating((fac_dtype)x->dtype) && x->dtype != FAC_INT64)
+        return fac__runtime_error("\"%s\" not implemented for '%s'", op, fac__dtype_word((fac_dtype)x->dtype));
+    for (int d = 0; d < 3 && spatial == 3; d++) /* of volumes alone, and without the padding */
+        if (p.args.in[d] < p.args.kernel[d])
+            return fac__runtime_error("input image (%s) smaller than kernel size (%s)",
+                                      fac__window_text(3, p.args.in, " "), fac__window_text(3, p.args.kernel, " "));
     p.args.count_include_pad = o->count_include_pad;
     p.args.divisor = o->divisor_override;
     return average(node, &p, x);

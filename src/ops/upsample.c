@@ -129,6 +129,7 @@ static fac_tensor *functional(const fac_value *args, const char *mode, const fac
             *to[3 - n + i] = factors[i];
     } else if (GIVEN(2)) {
         if (args[2].kind != FAC_VALUE_SCALAR) return fac__type_error("scale_factor must be a number or several");
+        if (GIVEN(1)) return fac__value_error("only one of size or scale_factor should be defined");
         o.scale_factor = F(2);
     }
     o.mode = mode;

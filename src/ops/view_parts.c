@@ -415,7 +415,15 @@ fac_tensor *fac_as_strided_scatter(fac_tensor *self, fac_tensor *src, fac_dims s
 FAC__CALL(slice, R(fac_slice(T(0), (int)I(1), IO(2), IO(3), I(4))))
 FAC__CALL(slice_scatter, R(fac_slice_scatter(T(0), T(1), (int)I(2), IO(3), IO(4), I(5))))
 FAC__CALL(narrow, R(fac_narrow(T(0), (int)I(1), I(2), I(3))))
-FAC__CALL(narrow_tensor, R(fac_narrow(T(0), (int)I(1), fac_item_int(T(2)), I(3))))
+static fac_tensor *narrow_from(fac_tensor *self, int dim, fac_tensor *start, int64_t length)
+{
+    FAC__OP("narrow");
+    FAC__NEED(start);
+    if (start->ndim || fac_dtype_is_floating((fac_dtype)start->dtype) || start->dtype == FAC_BOOL)
+        return fac__runtime_error("start must be an 0-dim integral Tensor.");
+    return fac_narrow(self, dim, fac_item_int(start), length);
+}
+FAC__CALL(narrow_tensor, R(narrow_from(T(0), (int)I(1), T(2), I(3))))
 FAC__CALL(narrow_copy, R(fac_clone(fac_narrow(T(0), (int)I(1), I(2), I(3)))))
 FAC__CALL(select_int, R(fac_select(T(0), (int)I(1), I(2))))
 FAC__CALL(select_scatter, R(fac_select_scatter(T(0), T(1), (int)I(2), I(3))))
