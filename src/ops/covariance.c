@@ -52,7 +52,7 @@ static fac_tensor *cov(fac_tensor *self, int64_t correction, fac_tensor *fweight
         count = fac_sub(total, fac_div(fac_mul_scalar(fac_sum(fac_mul(w, aweights)), correction), total));
     else
         count = fac_sub_scalar(total, correction);
-    if (is_true(fac_le_scalar(count, 0))) count = fac_mul_scalar(count, 0);
+    if (is_true(fac_le_scalar(count, 0))) count = fac_zeros_like(count); /* and no -0 */
     x = fac_sub(x, fac_unsqueeze(mean, 1));
     fac_tensor *weighted = w ? fac_mul(x, w) : x;
     fac_dtype dtype = fac_promote_types(fac_dtype_of(x), fac_dtype_of(weighted));

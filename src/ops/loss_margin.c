@@ -20,6 +20,15 @@ fac_tensor *fac_soft_margin_loss_with(fac_tensor *input, fac_tensor *target, fac
     FAC__OP("soft_margin_loss");
     FAC__NEED(input);
     FAC__NEED(target);
+    int ndim;
+    int64_t shape[FAC_MAX_DIMS];
+    if (!fac__broadcast_shapes(input->ndim, input->shape, target->ndim, target->shape, &ndim, shape)) return NULL;
+    bool fits = ndim == input->ndim;
+    for (int d = 0; d < ndim && fits; d++)
+        fits = shape[d] == input->shape[d];
+    if (!fits)
+        return fac__runtime_error("output with shape %s doesn't match the broadcast shape %s",
+                                  fac__shape_text(input->ndim, input->shape), fac__shape_text(ndim, shape));
     return fac__row_loss(FAC__ROW_soft_margin, "soft_margin_loss", "SoftMarginLossBackward0", input, target,
                          fac_scalar_none(), NULL, options.reduction);
 }
@@ -209,7 +218,7 @@ fac_tensor *fac_multilabel_soft_margin_loss_with(fac_tensor *input, fac_tensor *
     fac_tensor *each = fac_neg(fac_add(yes, no));
     if (options.weight) each = fac_mul(each, options.weight);
     if (!each) return NULL;
-    int64_t classes = each->ndim ? each->shape[each->ndim - 1] : 1;
+    int64_t classes = input->ndim ? input->shape[input->ndim - 1] : 1;
     return fac__reduce_loss(fac_div_scalar(fac_sum(each, .dim = -1), classes), options.reduction);
 }
 
@@ -258,7 +267,7 @@ const fac__op fac__ops_loss_margin[] = {
      triplet, "max(0, distance to positive - to negative + margin)."},
     {"multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, "
      "int reduction=Mean) -> Tensor", multi_margin, "Hinge loss of class indices."},
-    {"multi_margin_loss.functional(Tensor input, Tensor target, int p=1, float margin=1.0, Tensor? weight=None, *, "
+    {"multi_margin_loss.functional(Tensor input, Tensor target, Scalar p=1, float margin=1.0, Tensor? weight=None, *, "
      "str reduction='mean') -> Tensor", multi_margin, "Hinge loss of class indices."},
     {"multilabel_margin_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor",
      multilabel, "Hinge loss of several class indices a sample."},

@@ -21,6 +21,11 @@ static void launch(fac__scan_kind kind, const fac_tensor *x, int dim, const fac_
 
 /* ---- cumsum, cumprod, logcumsumexp ---------------------------------------------------------------------------- */
 
+typedef struct scan_params {
+    int dim;
+    fac_dtype dtype; /* of self, in which gradients are summed */
+} scan_params;
+
 static fac_tensor *scan(fac_tensor *self, fac__scan_kind kind, const char *name, fac__backward_fn backward, int64_t dim,
                         fac_dtype dtype)
 {
@@ -30,11 +35,11 @@ static fac_tensor *scan(fac_tensor *self, fac__scan_kind kind, const char *name,
     fac_tensor *x = fac_dtype_is_floating((fac_dtype)self->dtype) ? fac__cast_plain(self, dtype) : self;
     FAC__NEED(x);
     bool needs_y = kind != FAC__CUMSUM;
-    fac__node *n = fac__record(name, backward, 1, needs_y ? 2 : 0, sizeof(int), self);
+    fac__node *n = fac__record(name, backward, 1, needs_y ? 2 : 0, sizeof(scan_params), self);
     fac_tensor *y = fac__new_like(x, dtype);
     if (y) launch(kind, x, d, y, NULL);
     if (n && !n->failed) {
-        *(int *)n->params = d;
+        *(scan_params *)n->params = (scan_params){d, (fac_dtype)self->dtype};
         if (needs_y) fac__save(n, 0, self);
         if (needs_y) fac__save_output(n, 1, y, 0);
     }
@@ -49,7 +54,8 @@ static fac_tensor *sum_from_end(fac_tensor *t, int dim)
 
 static void cumsum_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
-    gx[0] = sum_from_end(gy[0], *(const int *)n->params);
+    const scan_params *p = n->params;
+    gx[0] = sum_from_end(fac_to(gy[0], p->dtype), p->dim);
 }
 
 fac_tensor *fac_cumsum(fac_tensor *self, int64_t dim, fac_dtype dtype)
@@ -80,15 +86,16 @@ static fac_tensor *cumprod_gradient_with_zeros(fac_tensor *x, fac_tensor *g, int
 
 static void cumprod_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
-    int dim = *(const int *)n->params;
+    int dim = ((const scan_params *)n->params)->dim;
     fac_tensor *x = fac__saved(n, 0), *y = fac__saved(n, 1), *all;
     if (!x || !y || !(all = fac_all(x))) return;
+    fac_tensor *g = fac_to(gy[0], (fac_dtype)x->dtype);
     if (!x->ndim)
-        gx[0] = gy[0];
+        gx[0] = g;
     else if (*(const bool *)fac__data(all))
-        gx[0] = fac_div(sum_from_end(fac_mul(y, gy[0]), dim), x);
+        gx[0] = fac_div(sum_from_end(fac_mul(y, g), dim), x);
     else
-        gx[0] = cumprod_gradient_with_zeros(x, gy[0], dim);
+        gx[0] = g ? cumprod_gradient_with_zeros(x, g, dim) : NULL;
 }
 
 fac_tensor *fac_cumprod(fac_tensor *self, int64_t dim, fac_dtype dtype)
@@ -112,7 +119,7 @@ static fac_tensor *log_part(fac_tensor *g, fac_tensor *x, fac_tensor *y, int dim
 
 static void logcumsumexp_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
-    int dim = *(const int *)n->params;
+    int dim = ((const scan_params *)n->params)->dim;
     fac_tensor *x = fac__saved(n, 0), *y = fac__saved(n, 1);
     if (!x || !y) return;
     if (!x->numel || !x->ndim) {
