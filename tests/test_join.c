@@ -126,7 +126,8 @@ static void test_errors(void **state)
     fac_tensor *x = counted(2, 3), *zero = fac_zeros(FAC_SHAPE()), *image = fac_zeros(FAC_SHAPE(1, 1, 2, 3));
     fac_tensor_list none = {(fac_tensor *[]){NULL}, 0};
     expect_error(fac_cat(none, 0), "torch.cat(): expected a non-empty list of Tensors");
-    expect_error(fac_cat((fac_tensor_list){NULL, 0}, 0), "must not be NULL");
+    expect_error(fac_cat((fac_tensor_list){NULL, 0}, 0), "expected a non-empty list of Tensors");
+    expect_error(fac_cat((fac_tensor_list){NULL, 2}, 0), "must not be NULL");
     expect_error(fac_cat(FAC_TENSORS(x, NULL), 0), "'tensors' must not be NULL");
     expect_error(fac_cat(FAC_TENSORS(x, fac_zeros(FAC_SHAPE(3))), 0),
                  "Tensors must have same number of dimensions: got 2 and 1");
