@@ -310,9 +310,13 @@ static bool adaptive_of(pooling *p, const fac_tensor *x, fac__pool_kind kind, in
     memset(p, 0, sizeof *p);
     p->args.kind = kind;
     p->spatial = spatial;
-    if (!fac__window_list("output_size", size, 0, spatial, 1, p->args.out) || !take_input(p, x, op, true)) return false;
-    for (int d = 0; d < 3; d++)
-        if (p->args.out[d] == FAC_SAME_SIZE) p->args.out[d] = p->args.in[d];
+    fac_dims numbers = size;
+    for (int i = 0; i < size.n && i < FAC_MAX_DIMS; i++)
+        if (size.d[i] == FAC_SAME_SIZE) numbers.d[i] = 0;
+    if (!fac__window_list("output_size", numbers, 0, spatial, 1, p->args.out) || !take_input(p, x, op, true))
+        return false;
+    for (int d = 3 - spatial; d < 3 && size.n > 0; d++)
+        if (size.d[size.n == 1 ? 0 : d - (3 - spatial)] == FAC_SAME_SIZE) p->args.out[d] = p->args.in[d];
     for (int d = 0; d < 3; d++)
         if (p->args.out[d] < 0)
             return fac__runtime_error(
