@@ -71,7 +71,8 @@ fac_tensor *fac_kl_div_with(fac_tensor *input, fac_tensor *target, fac_loss_opti
     bool batch = options.reduction == FAC_BATCHMEAN;
     if (batch) options.reduction = FAC_SUM;
     if (!fac__check_reduction(options.reduction)) return NULL;
-    if (options.log_target && !(fac_dtype_is_floating(fac_dtype_of(input)) && fac_dtype_is_floating(fac_dtype_of(target))))
+    if (options.log_target &&
+        !(fac_dtype_is_floating(fac_dtype_of(input)) && fac_dtype_is_floating(fac_dtype_of(target))))
         return fac__runtime_error("kl_div: Integral inputs not supported.");
     const char *const names[] = {options.log_target ? "MulBackward0" : "SubBackward0", "MeanBackward0", "SumBackward0"};
     fac_tensor *y = fac__row_loss(options.log_target ? FAC__ROW_kl_div_log : FAC__ROW_kl_div, "kl_div",

@@ -131,7 +131,8 @@ static fac_tensor *unique_slices(fac_tensor *x, bool sort, const fac_unique_opti
 {
     int dim = fac__wrap_dim(o->dim, x->ndim);
     if (dim < 0) return NULL;
-    if (!x->ndim) return fac__index_error("Dimension specified as %lld but tensor has no dimensions", (long long)o->dim);
+    if (!x->ndim)
+        return fac__index_error("Dimension specified as %lld but tensor has no dimensions", (long long)o->dim);
     fac_dims shape = {.n = 0};
     int64_t width = 1;
     bool others_empty = false;
