@@ -113,6 +113,7 @@ static bool distinct(int ndim, const int64_t *shape, const int64_t *strides)
 /* Elements that the view names several times add up. */
 static fac_tensor *unview_overlapping(fac_tensor *g, fac_tensor *flat, fac_dims shape, fac_dims strides, int64_t offset)
 {
+    if (!flat) return NULL;
     fac_tensor *number =
         fac_arange(fac_scalar_int(0), fac_scalar_int(flat->numel), fac_scalar_int(1), .dtype = FAC_INT64);
     fac_tensor *index = fac_reshape(fac_as_strided(number, shape, strides, offset), FAC_SHAPE(-1));

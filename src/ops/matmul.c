@@ -276,7 +276,7 @@ static fac_tensor *matmul(fac_tensor *a, fac_tensor *b)
     if (a->ndim == 2 && b->ndim == 1) return fac_mv(a, b);
     if (a->ndim == 2 && b->ndim == 2) return fac_mm(a, b);
     if (a->ndim == 1) {
-        fac_tensor *y = matmul(fac_unsqueeze(a, 0), b);
+        fac_tensor *row = fac_unsqueeze(a, 0), *y = row ? matmul(row, b) : NULL;
         return y ? fac_squeeze_dim(y, -2) : NULL;
     }
     if (b->ndim <= 2) return folded(a, b);
