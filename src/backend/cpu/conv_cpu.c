@@ -129,12 +129,12 @@ static bool forward_quickly(const fac__conv_args *a)
     return FAC__ISA_PICK(fac__correlate)(&c);
 }
 
-/* dx at h gets dy at o wherever o * stride - pad + t * dilation = h: of the positions h = first, first + stride, … with
- * (h + pad) % stride = residue, those taps whose t * dilation leaves the same residue, each at one distance. */
-static void input_axis(const fac__conv_args *a, int i, int64_t residue, fac__conv_axis *x)
+/* dx at h gets dy at o wherever o * stride - pad + t * dilation = h: of the positions h = first, first + stride, …
+ * those taps whose t * dilation leaves the same residue of the stride as h + pad, each at one distance. */
+static void input_axis(const fac__conv_args *a, int i, int64_t first, fac__conv_axis *x)
 {
     int64_t s = a->stride[i];
-    x->out_first = ((residue - a->pad[i]) % s + s) % s;
+    x->out_first = first;
     x->out_step = s;
     x->outputs = a->in[i] > x->out_first ? (a->in[i] - x->out_first + s - 1) / s : 0;
     x->source = a->out[i];
@@ -202,10 +202,13 @@ static bool input_by_gathering(const fac__conv_args *a)
         c.kernel[i] = a->kernel[i];
         c.out_size[i] = a->in[i];
     }
-    for (int64_t residue = 0; residue < volume(a->stride); residue++) {
-        input_axis(a, 0, residue / a->stride[2] / a->stride[1], &c.axis[0]);
-        input_axis(a, 1, residue / a->stride[2] % a->stride[1], &c.axis[1]);
-        input_axis(a, 2, residue % a->stride[2], &c.axis[2]);
+    int64_t first[3]; /* of the classes of positions a stride apart; a stride beyond the input leaves some empty */
+    for (int i = 0; i < 3; i++)
+        first[i] = a->stride[i] < a->in[i] ? a->stride[i] : a->in[i];
+    for (int64_t at = 0; at < volume(first); at++) {
+        input_axis(a, 0, at / first[2] / first[1], &c.axis[0]);
+        input_axis(a, 1, at / first[2] % first[1], &c.axis[1]);
+        input_axis(a, 2, at % first[2], &c.axis[2]);
         if (!FAC__ISA_PICK(fac__correlate)(&c)) return false;
     }
     return true;
