@@ -1,5 +1,4 @@
 /* Floor 4. Copies of a tensor's elements in another order or several times: flip, roll, rot90, repeat. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "facula/ops_create.h"
@@ -163,7 +162,8 @@ static bool rot_args(const fac_tensor *x, fac_dims dims)
     if (dims.n != 2) return fac__runtime_error("expected total rotation dims == 2, but got dims = %d", dims.n), false;
     if (x->ndim < 2) return fac__runtime_error("expected total dims >= 2, but got total dims = %d", x->ndim), false;
     long long a = dims.d[0], b = dims.d[1];
-    if (a == b || llabs(a - b) == x->ndim)
+    uint64_t apart = (uint64_t)a - (uint64_t)b, n = (uint64_t)x->ndim;
+    if (a == b || apart == n || apart == -n)
         return fac__runtime_error("expected rotation dims to be different, but got dim0 = %lld and dim1 = %lld", a, b),
                false;
     if (a >= x->ndim || a < -x->ndim) return fac__runtime_error("Rotation dim0 out of range, dim0 = %lld", a), false;

@@ -30,6 +30,7 @@ fac_tensor *fac_pixel_shuffle(fac_tensor *self, int64_t upscale_factor)
             w = self->shape[self->ndim - 1];
     if (r <= 0)
         return fac__runtime_error("pixel_shuffle expects a positive upscale_factor, but got %lld", (long long)r);
+    if (r != (int32_t)r) return fac__runtime_error("integer out of range");
     if ((r > 1 && r > c && c) || c % r || c / r % r)
         return fac__runtime_error(
             "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
