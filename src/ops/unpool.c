@@ -55,7 +55,7 @@ static fac_tensor *unpool(fac_tensor *x, fac_tensor *indices, int spatial, const
             "shape: %s",
             fac__shape_text(x->ndim, x->shape), fac__shape_text(indices->ndim, indices->shape));
     int64_t size[3];
-    if (!output_size(x, spatial, kernel, o, size)) return NULL;
+    if (!output_size(x, spatial, kernel, o, size) || fac__shape_numel(spatial, size) < 0) return NULL;
     int lead = x->ndim - spatial;
     fac_dims shape = fac_dims_make(lead, x->shape), flat = shape, row = shape;
     flat.d[flat.n++] = 1;
