@@ -1,6 +1,7 @@
 /* Floor 4. Running sums, products and extremes along a dimension (facula/ops_reduce.h). */
 #include <math.h>
 
+#include "facula/ops_index.h"
 #include "facula/ops_view.h"
 #include "reduction.h"
 #include "select.h"
@@ -65,8 +66,23 @@ fac_tensor *fac_cumsum(fac_tensor *self, int64_t dim, fac_dtype dtype)
     return scan(self, FAC__CUMSUM, "CumsumBackward0", cumsum_backward, dim, dtype);
 }
 
-/* dx[k] = sum over j >= k of g[j] times the product of x[0..j] without x[k]: term by term, for inputs with zeros. */
-static fac_tensor *cumprod_gradient_with_zeros(fac_tensor *x, fac_tensor *g, int dim)
+/* dx[k] = sum over j >= k of g[j] times the product of x[0..j] without x[k]. In front of a row's first zero that is as
+ * without zeros; for the first zero the products are those of a row that has a 1 in its place; all behind it have a zero. */
+static fac_tensor *cumprod_gradient_with_zeros(fac_tensor *x, fac_tensor *y, fac_tensor *g, int dim)
+{
+    fac_tensor *zero = fac_eq_scalar(x, 0), *count = zero ? fac_cumsum(zero, dim, FAC_DTYPE_NONE) : NULL;
+    if (!count) return NULL;
+    fac_tensor *first = fac_logical_and(zero, fac_eq_scalar(count, 1));
+    fac_tensor *filled = first ? fac_masked_fill(x, first, 1) : NULL;
+    fac_tensor *without = filled ? fac_cumprod(filled, dim, FAC_DTYPE_NONE) : NULL;
+    fac_tensor *before = fac_div(sum_from_end(fac_mul(y, g), dim), x);
+    fac_tensor *at = without ? sum_from_end(fac_mul(without, g), dim) : NULL;
+    if (!before || !at) return NULL;
+    return fac_where(fac_eq_scalar(count, 0), before, fac_masked_fill(at, fac_logical_not(first), 0));
+}
+
+/* The same term by term: differentiable itself, where x has zeros too. */
+static fac_tensor *cumprod_gradient_by_terms(fac_tensor *x, fac_tensor *g, int dim)
 {
     int64_t size = x->shape[dim];
     fac_dims one_shape = fac_shape(x);
@@ -94,8 +110,10 @@ static void cumprod_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **g
         gx[0] = g;
     else if (*(const bool *)fac__data(all))
         gx[0] = fac_div(sum_from_end(fac_mul(y, g), dim), x);
-    else
-        gx[0] = g ? cumprod_gradient_with_zeros(x, g, dim) : NULL;
+    else if (g && fac_is_grad_enabled())
+        gx[0] = cumprod_gradient_by_terms(x, g, dim);
+    else if (g)
+        gx[0] = cumprod_gradient_with_zeros(x, y, g, dim);
 }
 
 fac_tensor *fac_cumprod(fac_tensor *self, int64_t dim, fac_dtype dtype)
