@@ -147,7 +147,7 @@ fac_tensor *fac_bincount(fac_tensor *self, fac_tensor *weights, int64_t minlengt
             if (v < 0)
                 ok = fac__runtime_error("bincount only supports 1-d non-negative integral inputs.") != NULL;
             else if (v >= bins)
-                bins = v + 1;
+                bins = v < INT64_MAX ? v + 1 : v; /* too many in any case */
         }
         if (ok && self->numel == 0) count_dtype = FAC_INT64;
         y = ok ? fac__new(count_dtype, 1, &bins) : NULL;
