@@ -42,13 +42,16 @@ double fac__airy_ai(double x);
 
 /* ---- special_polynomial.c: of degree n, cut to an integer; 0 where that is negative or no number --------------- */
 
-double fac__chebyshev_t(double x, double n);
-double fac__chebyshev_u(double x, double n);
-double fac__chebyshev_v(double x, double n);
-double fac__chebyshev_w(double x, double n);
-double fac__hermite_h(double x, double n);
-double fac__hermite_he(double x, double n);
-double fac__laguerre_l(double x, double n);
-double fac__legendre_p(double x, double n);
+/* Parts of the recurrence beyond `largest`, the type's largest number, are infinite, as they are where all of it is done in
+ * that type. */
+
+double fac__chebyshev_t(double x, double n, double largest);
+double fac__chebyshev_u(double x, double n, double largest);
+double fac__chebyshev_v(double x, double n, double largest);
+double fac__chebyshev_w(double x, double n, double largest);
+double fac__hermite_h(double x, double n, double largest);
+double fac__hermite_he(double x, double n, double largest);
+double fac__laguerre_l(double x, double n, double largest);
+double fac__legendre_p(double x, double n, double largest);
 
 #endif

@@ -271,6 +271,7 @@ FAC__INTEGERS(shift_right, a >> (b < 0 || b > 63 ? 63 : b))
 #define EXPONENT(x) exponent_f64(x)
 #define NEXTAFTER(a, b, step) FAC__OF2(a, nextafter)(a, b, step)
 #define POLYGAMMA(n, x) _Generic((x), float : fac__polygamma_float, default : fac__polygamma)(n, x)
+#define LARGEST(x) _Generic((x), float : __FLT_MAX__, default : __DBL_MAX__)
 #define SPECIAL(name, ...) fac__##name(__VA_ARGS__) /* of backend/cpu/special_math.h, in double */
 #define HYPOT(a, b) FAC__OR_LIBM(a, hypot)(a, b)
 #define SIGMOID(x) (1 / (1 + EXP(-(x))))
