@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "facula/ops_create.h"
+#include "facula/ops_reduce.h"
 #include "index_along.h"
 
 typedef struct scatter_params {
@@ -86,13 +87,19 @@ static void write_by_element(fac__index_mode mode, const fac_tensor *table, int 
     if (index->numel) fac__by_element(mode, table, dim, index, src);
 }
 
+/* g, of the index's shape, in that of the source, which is larger or a number. */
+static fac_tensor *source_gradient(fac_tensor *g, const scatter_params *p)
+{
+    return p->source.n ? fac__grow(g, &p->source) : fac_sum(g);
+}
+
 static void scatter_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
     const scatter_params *p = n->params;
     fac_tensor *index = fac__saved(n, 0);
     if (!index) return;
     if (fac__wants(n, 0)) gx[0] = fac_scatter_scalar(gy[0], p->dim, index, 0);
-    if (fac__wants(n, 1)) gx[1] = fac__grow(fac_gather(gy[0], p->dim, index), &p->source);
+    if (fac__wants(n, 1)) gx[1] = source_gradient(fac_gather(gy[0], p->dim, index), p);
 }
 
 static void scatter_add_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
@@ -101,7 +108,7 @@ static void scatter_add_backward(fac__node *n, fac_tensor *const *gy, fac_tensor
     fac_tensor *index = fac__saved(n, 0);
     if (!index) return;
     if (fac__wants(n, 0)) gx[0] = gy[0];
-    if (fac__wants(n, 1)) gx[1] = fac__grow(fac_gather(gy[0], p->dim, index), &p->source);
+    if (fac__wants(n, 1)) gx[1] = source_gradient(fac_gather(gy[0], p->dim, index), p);
 }
 
 static fac_tensor *scatter(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *src, bool add, bool inplace)
@@ -333,7 +340,7 @@ static void index_add_backward(fac__node *n, fac_tensor *const *gy, fac_tensor *
     if (!fac__wants(n, 1)) return;
     fac_tensor *g = fac_index_select(gy[0], p->dim, index);
     if (g && fac_scalar_to_double(p->alpha) != 1) g = fac_mul_scalar(g, p->alpha);
-    gx[1] = g && p->source.n == 0 ? fac_reshape(g, p->source) : g;
+    gx[1] = g && g->ndim != p->source.n ? fac_reshape(g, p->source) : g;
 }
 
 static bool same_slices(const fac_tensor *self, int dim, const fac_tensor *source)
@@ -437,7 +444,7 @@ static void index_copy_backward(fac__node *n, fac_tensor *const *gy, fac_tensor 
     if (fac__wants(n, 0)) gx[0] = fac_index_fill(gy[0], p->dim, index, 0);
     if (!fac__wants(n, 1)) return;
     fac_tensor *g = fac_index_select(gy[0], p->dim, index);
-    gx[1] = g && p->source.n == 0 ? fac_reshape(g, p->source) : g;
+    gx[1] = g && g->ndim != p->source.n ? fac_reshape(g, p->source) : g;
 }
 
 static bool index_copy_args(fac_tensor *self, int *dim, const fac_tensor *index, const fac_tensor *source)
