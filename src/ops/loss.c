@@ -137,6 +137,8 @@ fac_tensor *fac_l1_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_opt
     FAC__NEED(target);
     fac__warn_sizes("l1_loss", input, target);
     if (!fac__check_reduction(options.reduction)) return NULL;
+    if (input->dtype == FAC_BOOL || target->dtype == FAC_BOOL)
+        return fac__runtime_error("Subtraction, the `-` operator, with a bool tensor is not supported.");
     fac__arg args[] = {fac__tensor_arg(input), fac__tensor_arg(target)};
     fac_tensor *y = fac__pointwise(FAC__ROW_abs_difference, args, false);
     return fac__reduce_loss(fac__named_loss(y, "AbsBackward0"), options.reduction);
@@ -161,8 +163,15 @@ fac_tensor *fac_huber_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_
     FAC__NEED(target);
     if (!(options.delta > 0)) return fac__runtime_error("huber_loss does not support non-positive values for delta.");
     fac__warn_sizes("huber_loss", input, target);
-    return fac__row_loss(FAC__ROW_huber, "huber_cpu", "HuberLossBackward0", input, target,
-                         fac_scalar_float(options.delta), NULL, options.reduction);
+    fac_dtype own = (fac_dtype)input->dtype; /* of the result, whatever the target's */
+    fac_dtype both = fac__result_type(2, (fac__arg[]){fac__tensor_arg(input), fac__tensor_arg(target)});
+    if (!fac__can_cast(both, own))
+        return fac__runtime_error("result type %s can't be cast to the desired output type %s", fac__dtype_word(both),
+                                  fac__dtype_word(own));
+    bool mixed = both != own;
+    fac_tensor *y = fac__row_loss(FAC__ROW_huber, "huber_cpu", "HuberLossBackward0", input, target,
+                                  fac_scalar_float(options.delta), NULL, mixed ? FAC_NONE : options.reduction);
+    return mixed ? fac__reduce_loss(fac_to(y, own), options.reduction) : y;
 }
 
 /* ---- by name ------------------------------------------------------------------------------------------------ */

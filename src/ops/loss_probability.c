@@ -36,6 +36,9 @@ fac_tensor *fac_binary_cross_entropy_with(fac_tensor *input, fac_tensor *target,
             "Using a target size (torch.Size(%s)) that is different to the input size (torch.Size(%s)) is "
             "deprecated. Please ensure they have the same size.",
             target, input);
+    if (input->dtype != target->dtype)
+        return fac__runtime_error("Found dtype %s but expected %s", fac__dtype_word((fac_dtype)target->dtype),
+                                  fac__dtype_word((fac_dtype)input->dtype));
     if (!within_unit(input)) return NULL;
     return fac__row_loss(FAC__ROW_bce, "binary_cross_entropy", "BinaryCrossEntropyBackward0", input, target,
                          fac_scalar_none(), options.weight, options.reduction);

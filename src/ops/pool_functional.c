@@ -6,6 +6,13 @@
 /* A list with Nones among its numbers. */
 static fac_dims sizes_of(const fac_value *v)
 {
+    bool wrong = v->kind == FAC_VALUE_SCALAR && v->v.scalar.kind != FAC_INT64;
+    for (int64_t d = 0; v->kind == FAC_VALUE_LIST && d < v->v.list.count; d++) {
+        const fac_value *one = &v->v.list.items[d];
+        wrong = wrong ||
+                !(one->kind == FAC_VALUE_NONE || (one->kind == FAC_VALUE_SCALAR && one->v.scalar.kind != FAC_FLOAT64));
+    }
+    if (wrong) fac__type_error("output_size must be integers, or None");
     if (v->kind != FAC_VALUE_LIST) return fac__value_dims(v);
     fac_dims sizes = {.n = (int)v->v.list.count};
     for (int d = 0; d < sizes.n && d < FAC_MAX_DIMS; d++) {

@@ -138,24 +138,19 @@ static int64_t implicit_dim(const fac_tensor *x)
 {
     return x && (x->ndim == 0 || x->ndim == 1 || x->ndim == 3) ? 0 : 1;
 }
-#define DIM(i) (GIVEN(i) ? I(i) : implicit_dim(T(0)))
-FAC__CALL(softmin, R(fac_softmin(T(0), DIM(1), DT(3))))
-FAC__CALL(functional_softmax, R(fac_softmax(T(0), DIM(1), DT(3))))
-FAC__CALL(functional_log_softmax, R(fac_log_softmax(T(0), DIM(1), DT(3))))
+FAC__CALL(softmin, R(fac_softmin(T(0), GIVEN(1) ? I(1) : implicit_dim(T(0)), DT(3))))
 FAC__CALL(plain_softmax, R(fac_softmax(T(0), I(1), FAC_DTYPE_NONE)))
 FAC__CALL(plain_log_softmax, R(fac_log_softmax(T(0), I(1), FAC_DTYPE_NONE)))
 FAC__CALL(softmax_data, R(gradient_by_name(T(0), T(1), I(2), DT(3), false)))
 FAC__CALL(log_softmax_data, R(gradient_by_name(T(0), T(1), I(2), DT(3), true)))
 
-#define FUNCTIONAL_REST ", int? dim=None, int _stacklevel=3, ScalarType? dtype=None) -> Tensor"
 const fac__op fac__ops_softmax[] = {
     {"softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", softmax_int,
      "exp(x), scaled to sum 1 along dim."},
     {"log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", log_softmax_int,
      "The logarithm of softmax."},
-    {"softmax.functional(Tensor input" FUNCTIONAL_REST, functional_softmax, "exp(x), scaled to sum 1 along dim."},
-    {"log_softmax.functional(Tensor input" FUNCTIONAL_REST, functional_log_softmax, "The logarithm of softmax."},
-    {"softmin(Tensor self" FUNCTIONAL_REST, softmin, "softmax of -self."},
+    {"softmin(Tensor self, int? dim=None, int _stacklevel=3, ScalarType? dtype=None) -> Tensor", softmin,
+     "softmax of -self."},
     {"_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", plain_softmax, "softmax in self's own dtype."},
     {"_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor", plain_log_softmax,
      "log_softmax in self's own dtype."},
