@@ -290,9 +290,9 @@ static int keyword_index(const fac__signature *s, const char *name)
         if ((int)strlen(name) == s->params[i].name_length && !strncmp(name, s->params[i].name, strlen(name))) return i;
     /* torch's functions call the first argument input, a few are documented with other names, and NumPy's names do, too */
     static const char *const others[][2] = {
-        {"input", "self"},   {"x", "self"},   {"a", "self"},           {"x1", "self"},
-        {"x2", "other"},     {"axis", "dim"}, {"keepdims", "keepdim"}, {"split_size_or_sections", "split_size"},
-        {"values", "other"}, {"b", "other"},  {"tensor", "self"},
+        {"input", "self"},   {"x", "self"},      {"a", "self"},           {"x1", "self"},
+        {"x2", "other"},     {"axis", "dim"},    {"keepdims", "keepdim"}, {"split_size_or_sections", "split_size"},
+        {"values", "other"}, {"tensor", "self"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (!strcmp(name, others[i][0])) return keyword_index(s, others[i][1]);

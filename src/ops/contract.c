@@ -303,9 +303,9 @@ FAC__CALL(bilinear, R(fac_bilinear(T(0), T(1), T(2), T(3))))
 const fac__op fac__ops_contract[] = {
     {"tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor", tensordot_,
      "Sums over pairs of dimensions of two tensors."},
-    {"tensordot.int(Tensor self, Tensor other, int dims=2) -> Tensor", tensordot_n,
+    {"tensordot.int(Tensor a, Tensor b, int dims=2) -> Tensor", tensordot_n,
      "Sums over the last dimensions of one and the first of the other."},
-    {"tensordot.lists(Tensor self, Tensor other, any dims) -> Tensor", tensordot_lists,
+    {"tensordot.lists(Tensor a, Tensor b, any dims) -> Tensor", tensordot_lists,
      "The same, with both lists of dimensions in one."},
     {"inner(Tensor self, Tensor other) -> Tensor", inner, "Sums of products over the last dimension of both."},
     {"linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor", vecdot, "Dot products along dim."},

@@ -179,6 +179,7 @@ fac_tensor *fac_min_dim(fac_tensor *self, int64_t dim, bool keepdim, fac_tensor 
 static fac_tensor *position(fac_tensor *self, fac__reduce_kind kind, const char *op, const fac_reduce_options *options)
 {
     fac__reduction r;
+    if (self->dtype == FAC_BOOL) return fac__runtime_error("\"%s_cpu\" not implemented for 'Bool'", op);
     if (!fac__reduction_of(self, options, &r)) return NULL;
     if (!self->numel && r.all_given)
         return fac__index_error("%s(): Expected reduction dim to be specified for input.numel() == 0.", op);

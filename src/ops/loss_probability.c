@@ -74,8 +74,7 @@ fac_tensor *fac_kl_div_with(fac_tensor *input, fac_tensor *target, fac_loss_opti
     bool batch = options.reduction == FAC_BATCHMEAN;
     if (batch) options.reduction = FAC_SUM;
     if (!fac__check_reduction(options.reduction)) return NULL;
-    if (options.log_target &&
-        !(fac_dtype_is_floating(fac_dtype_of(input)) && fac_dtype_is_floating(fac_dtype_of(target))))
+    if (!fac_dtype_is_floating(fac_dtype_of(input)) || !fac_dtype_is_floating(fac_dtype_of(target)))
         return fac__runtime_error("kl_div: Integral inputs not supported.");
     const char *const names[] = {options.log_target ? "MulBackward0" : "SubBackward0", "MeanBackward0", "SumBackward0"};
     fac_tensor *y = fac__row_loss(options.log_target ? FAC__ROW_kl_div_log : FAC__ROW_kl_div, "kl_div",
@@ -97,6 +96,7 @@ fac_tensor *fac_poisson_nll_loss_with(fac_tensor *input, fac_tensor *target, fac
     if (options.full) {
         fac_tensor *half = fac_mul_scalar(fac_log(fac_mul_scalar(target, 2 * 3.141592653589793)), 0.5);
         fac_tensor *stirling = fac_add(fac_sub(fac_mul(target, fac_log(target)), target), half);
+        if (y && stirling) stirling = fac_to(stirling, fac_dtype_of(y)); /* it is added into the loss */
         y = fac_add(y, fac_where(fac_gt_scalar(target, 1), stirling, fac__own(fac__new_scalar(fac_scalar_float(0)))));
     }
     return fac__reduce_loss(y, options.reduction);

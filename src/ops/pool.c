@@ -332,6 +332,8 @@ static fac_tensor *adaptive_avg(fac_tensor *x, int spatial, const char *op, cons
     FAC__NEED(x);
     pooling p;
     if (!adaptive_of(&p, x, FAC__POOL_ADAPTIVE_AVG, spatial, op, size)) return NULL;
+    if (!fac_dtype_is_floating((fac_dtype)x->dtype))
+        return fac__runtime_error("\"%s\" not implemented for '%s'", op, fac__dtype_word((fac_dtype)x->dtype));
     if (p.args.out[0] == 1 && p.args.out[1] == 1 && p.args.out[2] == 1) { /* as PyTorch does, whose sums round so */
         fac_dims dims = {.n = spatial};
         for (int d = 0; d < spatial; d++)

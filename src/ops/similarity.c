@@ -35,13 +35,13 @@ fac_tensor *fac_normalize_with(fac_tensor *input, fac_similarity_options options
     return fac_div(input, fac_clamp(length, or_default(options.eps, 1e-12), fac_scalar_none()));
 }
 
-/* x divided by its length, at least eps; the gradient is as if it were not clamped. */
+/* x divided by its length, at least eps; the gradient passes by the clamping of the square, as if that were the square. */
 static fac_tensor *unit(fac_tensor *x, int64_t dim, double eps)
 {
-    fac_tensor *length = fac_clone(fac_norm(x, .dim = dim, .keepdim = true));
+    fac_tensor *square = fac_sum(fac_square(x), .dim = dim, .keepdim = true);
     fac_no_grad
-        fac_clamp_(length, eps, fac_scalar_none());
-    return fac_div(x, length);
+        fac_clamp_(square, eps * eps, fac_scalar_none());
+    return fac_div(x, fac_sqrt(square));
 }
 
 fac_tensor *fac_cosine_similarity_with(fac_tensor *x1, fac_tensor *x2, fac_similarity_options options)

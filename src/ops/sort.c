@@ -174,6 +174,11 @@ fac_tensor *fac_kthvalue(fac_tensor *self, int64_t k, int64_t dim, bool keepdim,
     return ranked(self, "KthvalueBackward0", d, FAC__PICK_KTH, false, k - 1, 1, keepdim, indices);
 }
 
+static bool ordered(const fac_tensor *x, const char *op)
+{
+    return x->dtype != FAC_BOOL || (fac__runtime_error("\"%s_cpu\" not implemented for 'Bool'", op), false);
+}
+
 #define PICK_DIM(name, node, pick)                                                                                     \
     fac_tensor *fac_##name(fac_tensor *self, int64_t dim, bool keepdim, fac_tensor **indices)                          \
     {                                                                                                                  \
@@ -181,6 +186,7 @@ fac_tensor *fac_kthvalue(fac_tensor *self, int64_t k, int64_t dim, bool keepdim,
         FAC__NEED(self);                                                                                               \
         int d = fac__wrap_dim(dim, self->ndim);                                                                        \
         if (d < 0 || !not_empty(self, d, pick == FAC__PICK_MODE ? "mode" : "median")) return NULL;                     \
+        if (pick != FAC__PICK_MODE && !ordered(self, "median")) return NULL;                                           \
         return ranked(self, node, d, pick, false, 0, 1, keepdim, indices);                                             \
     }
 PICK_DIM(median_dim, "MedianBackward1", FAC__PICK_MEDIAN)
@@ -191,6 +197,7 @@ static fac_tensor *median_of_all(fac_tensor *self, const char *op, const char *n
 {
     FAC__OP(op);
     FAC__NEED(self);
+    if (!ordered(self, "median")) return NULL;
     fac__reduction r;
     fac_reduce_options all = fac_reduce_options_defaults();
     if (!fac__reduction_of(self, &all, &r)) return NULL;
