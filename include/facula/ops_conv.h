@@ -55,6 +55,10 @@ FAC_API fac_tensor *fac_conv_transpose3d_with(fac_tensor *input, fac_tensor *wei
 #define fac_conv_transpose3d(x, w, b, ...)                                                                             \
     fac_conv_transpose3d_with(x, w, b, FAC_OPTIONS(fac_conv_options, __VA_ARGS__))
 
+/* Convolution over time of self [T, N, C], zeros at both ends, with weight [kernel, C, K] and bias [K], to [T + 2 pad -
+ * kernel + 1, N, K]. */
+FAC_API fac_tensor *fac_conv_tbc(fac_tensor *self, fac_tensor *weight, fac_tensor *bias, int64_t pad);
+
 /* ---- pooling ------------------------------------------------------------------------------------------------ */
 
 typedef struct fac_pool_options {
@@ -111,6 +115,14 @@ FAC_API fac_tensor *fac_adaptive_max_pool1d(fac_tensor *input, fac_dims output_s
 FAC_API fac_tensor *fac_adaptive_max_pool2d(fac_tensor *input, fac_dims output_size, fac_tensor **indices);
 FAC_API fac_tensor *fac_adaptive_max_pool3d(fac_tensor *input, fac_dims output_size, fac_tensor **indices);
 
+/* The maximum of windows that begin at the pseudo-random places that random_samples [N, C, 2 or 3], numbers in [0, 1) of
+ * input's dtype, give for each plane; of 2d they are for width and height, of 3d for depth, height and width. indices
+ * as above, may be NULL. float32 and float64. */
+FAC_API fac_tensor *fac_fractional_max_pool2d(fac_tensor *input, fac_dims kernel, fac_dims output_size,
+                                              fac_tensor *random_samples, fac_tensor **indices);
+FAC_API fac_tensor *fac_fractional_max_pool3d(fac_tensor *input, fac_dims kernel, fac_dims output_size,
+                                              fac_tensor *random_samples, fac_tensor **indices);
+
 /* The p-norm of each window, up to the sign: (sum of x^p)^(1 / p). norm_type is p. Keywords stride, ceil_mode. */
 FAC_API fac_tensor *fac_lp_pool1d_with(fac_tensor *input, fac_scalar norm_type, fac_dims kernel,
                                        fac_pool_options options);
@@ -163,6 +175,10 @@ FAC_END
 #define fac_adaptive_avg_pool1d(x, size) fac_adaptive_avg_pool1d(x, FAC_AS_DIMS(size))
 #define fac_adaptive_avg_pool2d(x, size) fac_adaptive_avg_pool2d(x, FAC_AS_DIMS(size))
 #define fac_adaptive_avg_pool3d(x, size) fac_adaptive_avg_pool3d(x, FAC_AS_DIMS(size))
+#define fac_fractional_max_pool2d(x, kernel, size, samples, indices)                                                   \
+    fac_fractional_max_pool2d(x, FAC_AS_DIMS(kernel), FAC_AS_DIMS(size), samples, indices)
+#define fac_fractional_max_pool3d(x, kernel, size, samples, indices)                                                   \
+    fac_fractional_max_pool3d(x, FAC_AS_DIMS(kernel), FAC_AS_DIMS(size), samples, indices)
 #define fac_adaptive_max_pool1d(x, size, indices) fac_adaptive_max_pool1d(x, FAC_AS_DIMS(size), indices)
 #define fac_adaptive_max_pool2d(x, size, indices) fac_adaptive_max_pool2d(x, FAC_AS_DIMS(size), indices)
 #define fac_adaptive_max_pool3d(x, size, indices) fac_adaptive_max_pool3d(x, FAC_AS_DIMS(size), indices)

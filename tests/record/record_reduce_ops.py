@@ -320,6 +320,11 @@ def orders():
     case("quantile", holes, D(0.25, 0.5), 1, grad=False)
 
 
+def samples(shape, spatial):
+    planes = shape[:-spatial] if len(shape) > spatial + 1 else (1, shape[0])
+    return torch.rand(*planes, spatial, generator=random, dtype=f64)
+
+
 def convolutions():
     for stride, padding, dilation, groups in ((1, 0, 1, 1), (2, 1, 1, 1), (1, 2, 2, 2), (3, 1, 2, 2)):
         w = R(4, 4 // groups, 3, 2)
@@ -354,6 +359,15 @@ def convolutions():
     case("im2col", R(2, 2, 4, 5), [3, 2], [1, 2], [1, 0], [2, 1])
     case("im2col", R(2, 4, 4), [2, 2], [1, 1], [0, 0], [1, 1])
     case("col2im", R(1, 8, 6), [3, 4], [2, 2], [1, 1], [0, 0], [1, 1])
+    for pad in (0, 2):
+        case("conv_tbc", R(4, 2, 3), R(2, 3, 4), R(4), pad)
+    case("conv_tbc", R(2, 0, 3), R(2, 3, 4), R(4))
+    for shape, kernel, size in (((2, 2, 5, 6), [2, 3], [3, 2]), ((2, 4, 7), [2, 2], [3, 6]), ((1, 1, 3, 3), [1, 2], [1, 1]),
+                                ((0, 2, 4, 4), [2, 2], [2, 2])):
+        case("fractional_max_pool2d", R(*shape), kernel, size, samples(shape, 2), only=(0,))
+    for shape in ((2, 1, 4, 5, 4), (2, 4, 4, 4)):
+        case("fractional_max_pool3d", R(*shape), [2, 1, 2], [2, 3, 2], samples(shape, 3), only=(0,))
+    case("fractional_max_pool2d", R(2, 19, 23, dtype=f32), [3, 4], [7, 9], samples((2, 19, 23), 2).float(), only=(0,), second=False)
 
 
 def record_all(**families):
