@@ -132,6 +132,11 @@ static void test_ranges(void **state)
     check_values(fac_arange(0, 5, 1), "[0, 1, 2, 3, 4]");
     check_values(fac_arange(5, 0, -2), "[5, 3, 1]");
     check_values(fac_arange(1, 2.5, 0.5), "[1., 1.5, 2.]");
+    check_values(fac_range(0.5, 3.7, 0.3), "[0.5, 0.8, 1.1, 1.4, 1.7, 2., 2.3, 2.6, 2.9, 3.2, 3.5]");
+    check_values(fac_range(1.7, 4.5, 1.9, .dtype = FAC_INT64), "[1, 2, 3, 4]");
+    check_values(fac_range(5, 1, -1.5), "[5., 3.5, 2.]");
+    expect_error(fac_range(1, 4, -1), "upper bound and lower bound inconsistent with step sign");
+    expect_error(fac_range(1, 4, 0), "step must be nonzero");
     check_values(fac_arange(0, 3, 1, .dtype = FAC_FLOAT64), "[0., 1., 2.]");
     assert_int_equal(fac_dtype_of(fac_arange(0, 5, 1)), FAC_INT64);
     assert_int_equal(fac_dtype_of(fac_arange(0, 5., 1)), FAC_FLOAT32);

@@ -23,6 +23,8 @@ static const char *const left_out[] = {
     "rand",
     "random",
     "exponential",
+    "poisson(",
+    "binomial",
     "put",
     "index_put",
     "scatter.src",

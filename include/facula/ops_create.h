@@ -70,6 +70,10 @@ FAC_API fac_tensor *fac_full_like_with(fac_tensor *self, fac_scalar value, fac_c
 
 /* start, start + step, … before end. int64 if all three numbers are integers, else the default float dtype. */
 FAC_API fac_tensor *fac_arange_with(fac_scalar start, fac_scalar end, fac_scalar step, fac_create_options options);
+/* start, start + step, … up to and with end, of the default float dtype. */
+FAC_API fac_tensor *fac_range_with(fac_scalar start, fac_scalar end, fac_scalar step, fac_create_options options);
+#define fac_range(start, end, step, ...)                                                                               \
+    fac_range_with(FAC_SCALAR(start), FAC_SCALAR(end), FAC_SCALAR(step), FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 /* `steps` numbers from start to end, both included; base to the power of such numbers (whose last bit may not be
  * PyTorch's). Of the default float dtype. */
 FAC_API fac_tensor *fac_linspace_with(fac_scalar start, fac_scalar end, int64_t steps, fac_create_options options);
@@ -164,6 +168,12 @@ FAC_API fac_tensor *fac_bernoulli_p_with(fac_tensor *self, double p, fac_create_
 FAC_API fac_tensor *fac_normal_mean_with(fac_tensor *mean, double std, fac_create_options options);
 FAC_API fac_tensor *fac_normal_std_with(double mean, fac_tensor *std, fac_create_options options);
 FAC_API fac_tensor *fac_normal_tensor_with(fac_tensor *mean, fac_tensor *std, fac_create_options options);
+/* How often what happens self's element (>= 0) times on average did happen; how many of count tries (each with probability
+ * prob, of count's shape) were lucky. In the dtype of self, of count. */
+FAC_API fac_tensor *fac_poisson_with(fac_tensor *self, fac_create_options options);
+FAC_API fac_tensor *fac_binomial_with(fac_tensor *count, fac_tensor *prob, fac_create_options options);
+#define fac_poisson(x, ...) fac_poisson_with(x, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
+#define fac_binomial(count, prob, ...) fac_binomial_with(count, prob, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_bernoulli(x, ...) fac_bernoulli_with(x, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_bernoulli_p(x, p, ...) fac_bernoulli_p_with(x, p, FAC_OPTIONS(fac_create_options, __VA_ARGS__))
 #define fac_normal_mean(mean, std, ...) fac_normal_mean_with(mean, std, FAC_OPTIONS(fac_create_options, __VA_ARGS__))

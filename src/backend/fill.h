@@ -32,7 +32,9 @@ typedef enum fac__random_kind {
     FAC__PERMUTATION,
     FAC__BERNOULLI,      /* a */
     FAC__BERNOULLI_EACH, /* p, of p_dtype, n of them */
-    FAC__EXPONENTIAL     /* a */
+    FAC__EXPONENTIAL,    /* a */
+    FAC__POISSON,        /* p: rates, of dtype */
+    FAC__BINOMIAL        /* counts and p, of dtype */
 } fac__random_kind;
 typedef struct fac__random_args {
     fac__random_kind kind;
@@ -43,7 +45,7 @@ typedef struct fac__random_args {
     double a, b;
     int64_t low, high;
     fac_dtype p_dtype;
-    const void *p;
+    const void *p, *counts;
 } fac__random_args;
 extern const fac__kernel fac__k_random;
 

@@ -48,6 +48,10 @@ void fac__random_bernoulli_tensor(fac_generator *g, fac_dtype dtype, void *out, 
                                   int64_t n);
 /* exponential_(lambda): a wide draw an element, for all floating dtypes. */
 void fac__random_exponential(fac_generator *g, fac_dtype dtype, void *out, int64_t n, double lambda);
+/* poisson(rates) and binomial(counts, p), element by element, with as many wide draws as each happens to need. Rates of
+ * any floating dtype and at least 0; counts and p float32 or float64. random_counts.c. */
+void fac__random_poisson(fac_generator *g, fac_dtype dtype, void *out, const void *rates, int64_t n);
+void fac__random_binomial(fac_generator *g, fac_dtype dtype, void *out, const void *counts, const void *p, int64_t n);
 
 /* torch.empty((), dtype=int64).random_(): how PyTorch draws a seed from a generator. */
 int64_t fac__random_seed(fac_generator *g);

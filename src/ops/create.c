@@ -228,6 +228,35 @@ fac_tensor *fac_arange_with(fac_scalar start, fac_scalar end, fac_scalar step, f
     return launch_range(&args, options);
 }
 
+/* Floats are computed in double, each from its number. */
+fac_tensor *fac_range_with(fac_scalar start, fac_scalar end, fac_scalar step, fac_create_options options)
+{
+    FAC__OP("range");
+    fac_dtype dtype = options.dtype ? options.dtype : fac_get_default_dtype();
+    bool floats = fac_dtype_is_floating(dtype);
+    if (dtype == FAC_BOOL || dtype == FAC_FLOAT16)
+        return fac__runtime_error("\"range_cpu\" not implemented for '%s'", fac__dtype_word(dtype));
+    double from = fac_scalar_to_double(start), to = fac_scalar_to_double(end), by = fac_scalar_to_double(step);
+    if (!isfinite(from) || !isfinite(to)) return fac__runtime_error("unsupported range: %g -> %g", from, to);
+    if (!floats) from = trunc(from), to = trunc(to), by = trunc(by);
+    if (!(by > 0 || by < 0)) return fac__runtime_error("step must be nonzero");
+    if (by > 0 ? to < from : to > from)
+        return fac__runtime_error("upper bound and lower bound inconsistent with step sign");
+    double length = floor((to - from) / by) + 1;
+    if (!(length < 9.2e18)) return fac__runtime_error("invalid size, possible overflow?");
+    fac__range_args args = {.kind = FAC__ARANGE, .n = (int64_t)length, .dtype = floats ? FAC_FLOAT64 : dtype};
+    if (!floats) {
+        args.start.i = fac_scalar_to_int(start);
+        args.step.i = fac_scalar_to_int(step);
+        return launch_range(&args, options);
+    }
+    args.start.f = from;
+    args.step.f = by;
+    fac_tensor *wide = launch_range(&args, (fac_create_options){0}), *t = wide ? fac__new(dtype, 1, &args.n) : NULL;
+    if (t && !fac__copy_into(t, wide)) return fac_release(t), NULL;
+    return fac__created(t, options);
+}
+
 /* start and end as linspace and logspace compute with them: integer dtypes cut them first. */
 static bool range_ends(fac__range_args *args, fac_scalar start, fac_scalar end, const char *kernel)
 {
@@ -404,6 +433,8 @@ FAC__CALL(eye_m, R(fac_eye_with(I(0), I(1), O(2))))
 FAC__CALL(arange_end, R(fac_arange_with(fac_scalar_int(0), S(0), fac_scalar_int(1), O(1))))
 FAC__CALL(arange_start, R(fac_arange_with(S(0), S(1), fac_scalar_int(1), O(2))))
 FAC__CALL(arange_step, R(fac_arange_with(S(0), S(1), S(2), O(3))))
+FAC__CALL(range_call, R(fac_range_with(S(0), S(1), fac_scalar_int(1), O(2))))
+FAC__CALL(range_step, R(fac_range_with(S(0), S(1), S(2), O(3))))
 FAC__CALL(linspace_call, R(fac_linspace_with(S(0), S(1), I(2), O(3))))
 FAC__CALL(logspace_call, R(fac_logspace_with(S(0), S(1), I(2), F(3), O(4))))
 FAC__CALL(tril_indices, R(fac_tril_indices_with(I(0), I(1), I(2), O(3))))
@@ -450,6 +481,9 @@ const fac__op fac__ops_create[] = {
      "start, start + 1… before end."},
     {"arange.start_step(Scalar start, Scalar end, Scalar step=1, *, " KEYWORDS ") -> Tensor", arange_step,
      "start, start + step… before end."},
+    {"range(Scalar start, Scalar end, *, " KEYWORDS ") -> Tensor", range_call, "start, start + 1… up to and with end."},
+    {"range.step(Scalar start, Scalar end, Scalar step=1, *, " KEYWORDS ") -> Tensor", range_step,
+     "start, start + step… up to and with end."},
     {"linspace(Scalar start, Scalar end, int steps, *, " KEYWORDS ") -> Tensor", linspace_call,
      "steps numbers from start to end, evenly spaced."},
     {"logspace(Scalar start, Scalar end, int steps, float base=10., *, " KEYWORDS ") -> Tensor", logspace_call,

@@ -155,6 +155,8 @@ static void run_random(const void *args)
     case FAC__BERNOULLI: fac__random_bernoulli(g, a->dtype, a->out, a->n, a->a); break;
     case FAC__BERNOULLI_EACH: fac__random_bernoulli_tensor(g, a->dtype, a->out, a->p_dtype, a->p, a->n); break;
     case FAC__EXPONENTIAL: fac__random_exponential(g, a->dtype, a->out, a->n, a->a); break;
+    case FAC__POISSON: fac__random_poisson(g, a->dtype, a->out, a->p, a->n); break;
+    case FAC__BINOMIAL: fac__random_binomial(g, a->dtype, a->out, a->counts, a->p, a->n); break;
     }
 }
 
