@@ -127,7 +127,7 @@ static fac_tensor *run_step(const recurrent *m, fac_tensor *x, states *s)
 static fac_tensor *forward(fac_module *self, fac_tensor *x)
 {
     const recurrent *m = (const recurrent *)self;
-    states s = {NULL};
+    states s = {NULL, NULL, NULL, NULL};
     return m->cell ? run_step(m, x, &s) : run_sequences(m, x, &s);
 }
 

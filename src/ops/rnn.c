@@ -95,9 +95,12 @@ static fac_tensor *network(fac__rnn_kind kind, fac_tensor *input, fac_tensor *h0
                   hn.items + at, cn.items + at);
         if (x && o.dropout != 0 && o.train && l < o.num_layers - 1) x = fac_dropout(x, .p = o.dropout);
     }
-    if (x && o.hn && !(*o.hn = fac_stack(hn, 0))) return NULL;
-    if (x && o.cn && kind == FAC__LSTM && !(*o.cn = fac_stack(cn, 0))) return NULL;
-    return x && o.batch_first ? fac_transpose(x, 0, 1) : x;
+    if (!x || (o.batch_first && !(x = fac_transpose(x, 0, 1)))) return NULL;
+    fac_tensor *h_last = o.hn ? fac_stack(hn, 0) : NULL, *c_last = o.cn && kind == FAC__LSTM ? fac_stack(cn, 0) : NULL;
+    if ((o.hn && !h_last) || (o.cn && kind == FAC__LSTM && !c_last)) return NULL;
+    if (o.hn) *o.hn = h_last;
+    if (o.cn) *o.cn = c_last;
+    return x;
 }
 
 static void forget(const fac_rnn_options *o)
