@@ -45,8 +45,7 @@ static void test_views(void **state)
         expect_error(fac_as_strided(x, FAC_SHAPE(2), FAC_DIMS(1), INT64_MAX), "out of bounds");
         check_values(fac_neg(fac_as_strided(x, FAC_SHAPE(2, 1), FAC_DIMS(1, INT64_MAX), 0)), "[[-1], [-1]]");
         expect_error(fac_reshape(fac_ones(FAC_SHAPE(0)), FAC_SHAPE(INT64_MAX, 0, INT64_MAX)), "overflowed");
-        expect_error(fac_eye(0, INT64_MAX), "overflowed");
-        assert_int_equal(fac_size(fac_eye(0, (int64_t)1 << 40), 1), (int64_t)1 << 40);
+        assert_int_equal(fac_size(fac_eye(0, INT64_MAX), 1), INT64_MAX);
         expect_error(fac_rot90(ones(FAC_SHAPE(2, 2)), 1, FAC_DIMS(1, INT64_MIN)), "out of range");
         expect_error(fac_tensor_split(x, INT64_MAX, 0).items, "not enough memory");
         expect_error(fac_repeat_interleave(x, INT64_MAX, 0), "overflows");

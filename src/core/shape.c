@@ -17,7 +17,7 @@ int64_t fac__shape_numel(int ndim, const int64_t *shape)
         else if (__builtin_mul_overflow(numel, shape[i], &numel))
             overflow = true;
     }
-    if (overflow || numel > INT64_MAX / 256) /* nor may strides and bytes overflow, be it empty or not */
+    if (overflow || (!empty && numel > INT64_MAX / 16)) /* strides must not overflow either, were it empty */
         return fac__runtime_error("Storage size calculation overflowed with sizes=%s", fac__shape_text(ndim, shape)),
                -1;
     return empty ? 0 : numel;
