@@ -118,7 +118,10 @@ static inline bool make_call(const char *schema, const variant *v, call *c)
     for (int i = 0; i < s.count; i++) {
         const fac__param *p = &s.params[i];
         if (p->has_default) continue;
-        fac_value x = value_for(p, v, c->lists[i]);
+        fac__param as = *p;
+        if (starts(p, "target") && (!strncmp(schema, "kl_div", 6) || !strncmp(schema, "binary_cross_entropy", 20)))
+            as.name = "self", as.name_length = 4; /* these targets are probabilities, no indices */
+        fac_value x = value_for(&as, v, c->lists[i]);
         if (p->type == FAC__P_TENSOR && c->n_tensors++ == v->null_tensor) {
             x.kind = FAC_VALUE_TENSOR;
             x.v.tensor = NULL;
