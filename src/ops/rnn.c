@@ -25,8 +25,8 @@ static int64_t last_size(const fac_tensor *t)
 static int64_t count_params(fac__rnn_kind kind, const fac_tensor *h0, const fac_tensor *c0, fac_tensor_list params,
                             const fac_rnn_options *o)
 {
-    int64_t each = o->has_biases ? 4 : 2, cells = o->num_layers * (o->bidirectional ? 2 : 1);
-    bool projects = kind == FAC__LSTM && params.count == cells * (each + 1);
+    int64_t each = o->has_biases ? 4 : 2, projected = (each + 1) * (o->bidirectional ? 2 : 1);
+    bool projects = kind == FAC__LSTM && params.count % projected == 0 && params.count / projected == o->num_layers;
     if (kind == FAC__LSTM && h0 && c0) projects = last_size(h0) != last_size(c0);
     if (params.count % (each + projects)) return refuse("got an incorrect number of RNN parameters");
     for (int64_t i = 0; i < params.count; i++)
@@ -78,7 +78,8 @@ static fac_tensor *network(fac__rnn_kind kind, fac_tensor *input, fac_tensor *h0
     fac_tensor *x = o.batch_first ? fac_transpose(input, 0, 1) : input;
     if (!x) return NULL;
     if (!x->ndim || !x->shape[0]) return fac__runtime_error("Expected sequence length to be larger than 0 in RNN");
-    int64_t count = o.num_layers * directions;
+    int64_t count = params.count /
+                    each; /* of the layers that have weights; whether they are num_layers is seen below */
     const fac_tensor *w_hh = params.count > 1 ? params.items[1] : x;
     fac_tensor_list h = states_of(h0, x, count, last_size(w_hh)), c = fac__no_list, hn, cn;
     if (kind == FAC__LSTM) c = states_of(c0, x, count, w_hh->ndim ? w_hh->shape[0] / 4 : 0);
