@@ -97,7 +97,8 @@ static int group_gradients(const fac_value *args, fac_value *results)
     fac_norm_options o = OPTIONS(.weight = T(4), .eps = NAN);
     fac__norm p = {.kind = GROUP};
     if (!fac__group_sizes(T(1), I(8), &o, &p.args)) return 0;
-    if (T(1)->numel != I(5) * I(6) * I(7) || p.args.n != I(5) || p.args.channels != I(6))
+    int64_t rows = p.args.n * p.args.channels;
+    if (p.args.n != I(5) || p.args.channels != I(6) || (rows && T(1)->numel / rows != I(7)))
         return fac__runtime_error("the input is not of N * C * HxW elements"), 0;
     return gradients(&p, T(0), saved, fac_zeros(FAC_DIMS(p.args.channels), .dtype = p.args.dtype), &args[9], results);
 }
