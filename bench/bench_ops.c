@@ -5,25 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "timing.h"
 
 enum { MOST = 100, M4 = 1 << 22, M16 = 1 << 24 };
 static double budget = 0.5; /* seconds of timing a case */
 static char *const *wanted;
 static int n_wanted;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static bool only_list;
 
@@ -37,7 +25,7 @@ static bool chosen(const char *name)
 
 static void report(const char *name, double *times, int n)
 {
-    qsort(times, (size_t)n, sizeof *times, ascending);
+    sort_times(times, n);
     printf("{\"case\":\"%s\",\"seconds\":%.6g,\"min\":%.6g,\"reps\":%d,\"threads\":%d}\n", name, times[n / 2], times[0],
            n, fac_get_num_threads());
     if (fac_error()) fprintf(stderr, "%s: %s\n", name, fac_error());

@@ -4,26 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "timing.h"
 
 static const char *data = "/usr/share/datasets/fashion-mnist";
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void report(const char *name, const char *unit, double *times, int n)
 {
-    qsort(times, (size_t)n, sizeof *times, ascending);
+    sort_times(times, n);
     printf("{\"case\":\"%s\",\"seconds\":%.6g,\"min\":%.6g,\"max\":%.6g,\"reps\":%d,\"unit\":\"%s\",\"threads\":%d}\n",
            name, times[n / 2], times[0], times[n - 1], n, unit, fac_get_num_threads());
     fflush(stdout);
