@@ -92,6 +92,23 @@ both("maxpool2d", ((32, 64, 56, 56),), lambda x: F.max_pool2d(x, 2), (32, 64, 28
 case("maxpool2d_fwd", randn((32, 64, 56, 56)), lambda x: F.max_pool2d(x, 2))
 
 
+def recurrent(name, grad):
+    def setup():
+        return [torch.nn.LSTM(128, 128), torch.randn(64, 32, 128, requires_grad=grad)]
+
+    def run(m, x):
+        x.grad = None
+        m.zero_grad(set_to_none=True)
+        y, _ = m(x)
+        if grad:
+            y.sum().backward()
+    case(name, setup, run, grad)
+
+
+recurrent("lstm", True)
+recurrent("lstm_fwd", False)
+
+
 def optimizer(name, parts, make):
     def setup():
         ps = [torch.randn(10000000 // parts, requires_grad=True) for _ in range(parts)]
