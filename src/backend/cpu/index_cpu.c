@@ -25,9 +25,11 @@ typedef struct row {
     static void get_##name(const row *r)                                                                               \
     {                                                                                                                  \
         char *v = r->v;                                                                                                \
-        if (r->offsets)                                                                                                \
-            for (int64_t k = 0; k < r->n; k++, v += r->vs)                                                             \
-                *(type *)(void *)v = r->offsets[k] < 0 ? 0 : *(const type *)(void *)(r->t + r->offsets[k]);            \
+        const char *t = r->t;                                                                                          \
+        const int64_t *offsets = r->offsets, n = r->n, vs = r->vs;                                                     \
+        if (offsets)                                                                                                   \
+            for (int64_t k = 0; k < n; k++, v += vs)                                                                   \
+                *(type *)(void *)v = offsets[k] < 0 ? 0 : *(const type *)(const void *)(t + offsets[k]);               \
         else                                                                                                           \
             for (int64_t k = 0; k < r->n; k++, v += r->vs)                                                             \
                 *(type *)(void *)v = *(const type *)(void *)(r->t + k * r->ts);                                        \
@@ -131,6 +133,11 @@ static void resolve(const walk *w, const int64_t *const *at, int64_t n, int64_t 
         const fac__index_operand *x = &a->index[i];
         const int64_t *p = at[i];
         int64_t step = x->at.strides[last], scale = x->stride * w->size, size = x->size;
+        for (int64_t k = 0; k < n && i == 0 && step == 1; k++) { /* as most are */
+            int64_t j = p[k] + (size & p[k] >> 63);
+            offsets[k] = (uint64_t)j < (uint64_t)size ? k * stride + j * scale : -1;
+        }
+        if (i == 0 && step == 1) continue;
         for (int64_t k = 0; k < n; k++) {
             int64_t before = i ? offsets[k] : k * stride, j = p[k * step];
             j += j < 0 ? size : 0;
