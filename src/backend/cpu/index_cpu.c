@@ -133,11 +133,6 @@ static void resolve(const walk *w, const int64_t *const *at, int64_t n, int64_t 
         const fac__index_operand *x = &a->index[i];
         const int64_t *p = at[i];
         int64_t step = x->at.strides[last], scale = x->stride * w->size, size = x->size;
-        for (int64_t k = 0; k < n && i == 0 && step == 1; k++) { /* as most are */
-            int64_t j = p[k] + (size & p[k] >> 63);
-            offsets[k] = (uint64_t)j < (uint64_t)size ? k * stride + j * scale : -1;
-        }
-        if (i == 0 && step == 1) continue;
         for (int64_t k = 0; k < n; k++) {
             int64_t before = i ? offsets[k] : k * stride, j = p[k * step];
             j += j < 0 ? size : 0;

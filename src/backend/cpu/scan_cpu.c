@@ -128,15 +128,14 @@ static void run_unit(const job *j, int64_t unit)
     int64_t index[BUFFER];
     running state = {.value = {0}};
     locate(j, unit, at);
-#define STRIDE(o, d) ((d) < 0 ? 0 : (o)->strides[d])
+    /* From one element of a row to the next; a single line is moved as one row, and summed in registers. */
+#define STRIDE(o) ((o)->strides[lines == 1 ? a->dim : j->across])
     for (int64_t from = 0; from < n; from += piece) {
         int64_t rows = n - from < piece ? n - from : piece;
-        const char *start = in->data + (at[0] + from * in->strides[a->dim]) * size_of(in);
-        if (lines == 1) /* moved as one row, and summed in registers */
-            j->moves->load[j->compute][in->dtype](&x, 0, 1, start, 0, in->strides[a->dim], 1, rows);
-        else
-            j->moves->load[j->compute][in->dtype](&x, lines, 1, start, in->strides[a->dim], STRIDE(in, j->across), rows,
-                                                  lines);
+        int64_t high = lines == 1 ? 1 : rows, wide = lines == 1 ? rows : lines;
+        j->moves->load[j->compute][in->dtype](&x, lines, 1,
+                                              in->data + (at[0] + from * in->strides[a->dim]) * size_of(in),
+                                              in->strides[a->dim], STRIDE(in), high, wide);
         if (j->compute == FAC__I64 && lines == 1)
             scan_integers(a->kind, &state, x.i, index, 1, rows, from);
         else if (j->compute == FAC__I64)
@@ -149,12 +148,8 @@ static void run_unit(const job *j, int64_t unit)
             if (!out[o].data || (o == 1 && !indexed)) continue;
             char *to = out[o].data + (at[1 + o] + from * out[o].strides[a->dim]) * size_of(out + o);
             fac__compute type = o ? FAC__I64 : j->compute;
-            const void *values = o ? (const void *)index : &x;
-            if (lines == 1)
-                j->moves->store[type][out[o].dtype](to, 0, out[o].strides[a->dim], values, 0, 1, 1, rows);
-            else
-                j->moves->store[type][out[o].dtype](to, out[o].strides[a->dim], STRIDE(out + o, j->across), values,
-                                                    lines, 1, rows, lines);
+            j->moves->store[type][out[o].dtype](to, out[o].strides[a->dim], STRIDE(out + o),
+                                                o ? (const void *)index : &x, lines, 1, high, wide);
         }
     }
 }
