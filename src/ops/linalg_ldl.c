@@ -8,27 +8,32 @@ FAC__NO_DERIVATIVE(solve_backward, "derivative for aten::linalg_ldl_solve is not
 static fac_tensor *factor(const char *check, fac_tensor *A, fac_tensor **pivots, fac_tensor **info)
 {
     static const char op[] = "torch.linalg.ldl_factor_ex";
+    if (pivots) *pivots = NULL;
+    if (info) *info = NULL;
     if (!fac__linalg_square(op, A) || !fac__linalg_floating(op, A, true)) return NULL;
     if (!fac__linalg_dtype("ldl_factor_kernel_cpu", A)) return NULL;
     fac__node *n = fac__record("NotImplemented", factor_backward, 1, 0, 0, A);
     fac_tensor *y = NULL, *a = fac__own(fac__wide(A, fac__batch_of(A), false));
-    *pivots = a ? fac__own(fac__new(FAC_INT32, A->ndim - 1, A->shape)) : NULL;
-    *info = *pivots ? fac__own(fac__new(FAC_INT32, A->ndim - 2, A->shape)) : NULL;
-    if (*info) {
+    fac_tensor *swaps = a ? fac__own(fac__new(FAC_INT32, A->ndim - 1, A->shape)) : NULL;
+    fac_tensor *failed = swaps ? fac__own(fac__new(FAC_INT32, A->ndim - 2, A->shape)) : NULL;
+    if (failed) {
         fac__ldl_args args = {.batch = fac__batch_count(fac__batch_of(A)),
                               .n = fac__last(A, 1),
                               .a = fac__data(a),
-                              .pivots = fac__data(*pivots),
-                              .info = fac__data(*info)};
+                              .pivots = fac__data(swaps),
+                              .info = fac__data(failed)};
         FAC__LAUNCH(fac__k_ldl, args);
         fac_no_grad
             a = fac_tril(a, 0);
-        bool fine = a && (!check || fac__linalg_succeeded(check, *info,
+        bool fine = a && (!check || fac__linalg_succeeded(check, failed,
                                                           "The factorization could not be completed because the "
                                                           "input is singular (D[%d,%d] is zero)."));
         if (fine) y = fac__narrow(a, (fac_dtype)A->dtype, false);
     }
-    return fac__result(n, y);
+    y = fac__result(n, y);
+    if (y && pivots) *pivots = swaps;
+    if (y && info) *info = failed;
+    return y;
 }
 
 fac_tensor *fac_linalg_ldl_factor_ex_with(fac_tensor *A, bool hermitian, fac_tensor **pivots, fac_tensor **info,
@@ -37,13 +42,7 @@ fac_tensor *fac_linalg_ldl_factor_ex_with(fac_tensor *A, bool hermitian, fac_ten
     FAC__OP("linalg_ldl_factor_ex");
     FAC__NEED(A);
     (void)hermitian;
-    fac_tensor *swaps, *failed;
-    if (pivots) *pivots = NULL;
-    if (info) *info = NULL;
-    fac_tensor *LD = factor(options.check_errors ? "torch.linalg.ldl_factor_ex" : NULL, A, &swaps, &failed);
-    if (LD && pivots) *pivots = swaps;
-    if (LD && info) *info = failed;
-    return LD;
+    return factor(options.check_errors ? "torch.linalg.ldl_factor_ex" : NULL, A, pivots, info);
 }
 
 fac_tensor *fac_linalg_ldl_factor(fac_tensor *A, bool hermitian, fac_tensor **pivots)
@@ -51,11 +50,7 @@ fac_tensor *fac_linalg_ldl_factor(fac_tensor *A, bool hermitian, fac_tensor **pi
     FAC__OP("linalg_ldl_factor");
     FAC__NEED(A);
     (void)hermitian;
-    fac_tensor *swaps, *info;
-    if (pivots) *pivots = NULL;
-    fac_tensor *LD = factor("torch.linalg.ldl_factor", A, &swaps, &info);
-    if (LD && pivots) *pivots = swaps;
-    return LD;
+    return factor("torch.linalg.ldl_factor", A, pivots, NULL);
 }
 
 /* Whether each pivot is a row, and negative ones come in pairs: what the kernel relies on. */
