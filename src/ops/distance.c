@@ -5,13 +5,11 @@
 #include "backend/distance.h"
 #include "facula/autograd.h"
 #include "facula/ops_create.h"
-#include "facula/ops_index.h"
 #include "facula/ops_join.h"
 #include "facula/ops_matmul.h"
-#include "facula/ops_reduce.h"
 #include "facula/ops_spectral.h"
 #include "facula/ops_view.h"
-#include "plain.h"
+#include "reduction.h"
 
 typedef struct distance {
     double p;
@@ -19,11 +17,6 @@ typedef struct distance {
 } distance;
 
 /* ---- gradients -------------------------------------------------------------------------------------------------- */
-
-static fac_tensor *zero_where(fac_tensor *mask, fac_tensor *x)
-{
-    return mask && x ? fac_masked_fill(x, mask, 0) : NULL;
-}
 
 /* x1's gradient, in operations that can be differentiated again: they go by all differences, [..., r, c, n]. */
 static fac_tensor *gradient_composed(fac_tensor *g, fac_tensor *x1, fac_tensor *x2, double p, fac_tensor *y)
@@ -39,19 +32,19 @@ static fac_tensor *gradient_composed(fac_tensor *g, fac_tensor *x1, fac_tensor *
     if (p == 1)
         slope = fac_mul(g, fac_sign(d));
     else if (p == 2)
-        slope = fac_mul(zero_where(same, fac_div(g, y)), d);
+        slope = fac_mul(fac__zero_where(same, fac_div(g, y)), d);
     else if (isinf(p))
         slope = fac_mul(g, fac_mul(fac_sign(d), fac_eq(size, y)));
     else
-        slope = fac_mul(zero_where(same, fac_div(g, fac_pow_scalar(y, p - 1))),
-                        zero_where(fac_eq_scalar(d, 0), fac_mul(fac_sign(d), fac_pow_scalar(size, p - 1))));
+        slope = fac_mul(fac__zero_where(same, fac_div(g, fac_pow_scalar(y, p - 1))),
+                        fac__zero_where(fac_eq_scalar(d, 0), fac_mul(fac_sign(d), fac_pow_scalar(size, p - 1))));
     return fac_sum(slope, .dim = -2);
 }
 
 /* By products of matrices, as the distances were made. */
 static fac_tensor *gradient_by_product(fac_tensor *g, fac_tensor *x1, fac_tensor *x2, fac_tensor *y)
 {
-    fac_tensor *ratio = zero_where(fac_eq_scalar(y, 0), fac_div(g, y));
+    fac_tensor *ratio = fac__zero_where(fac_eq_scalar(y, 0), fac_div(g, y));
     return fac_sub(fac_mul(x1, fac_sum(ratio, .dim = -1, .keepdim = true)), fac_matmul(ratio, x2));
 }
 

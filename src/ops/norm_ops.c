@@ -7,13 +7,6 @@
 #include "facula/ops_view.h"
 #include "reduction.h"
 
-/* fac_where(mask, 0, t) */
-static fac_tensor *zero_where(fac_tensor *mask, fac_tensor *t)
-{
-    fac_tensor *zero = fac__own(fac__new_scalar(fac_scalar_int(0)));
-    return zero && mask && t ? fac_where(mask, zero, t) : NULL;
-}
-
 static fac_dims mask_dims(const fac__reduction *r)
 {
     fac_dims dims = {.n = 0};
@@ -33,7 +26,7 @@ typedef struct spread {
 /* 2 g (x - mean) / (count - correction); for std g / (2 std) stands for g. */
 static fac_tensor *var_gradient(const spread *s, fac_tensor *x, fac_tensor *y, fac_tensor *g)
 {
-    if (s->root) g = zero_where(fac_eq_scalar(y, 0), fac_div(g, fac_mul_scalar(y, 2)));
+    if (s->root) g = fac__zero_where(fac_eq_scalar(y, 0), fac_div(g, fac_mul_scalar(y, 2)));
     if (!g) return NULL;
     fac_tensor *mean = x->ndim ? fac_mean(x, .dims = mask_dims(&s->r), .keepdim = true) : x;
     fac_tensor *scaled = fac_mul_scalar(fac__unreduce(&s->r, g), 2.0 / ((double)s->r.reduced - s->correction));
@@ -130,7 +123,7 @@ static fac_tensor *norm_gradient(const norm *m, fac_tensor *x, fac_tensor *y, fa
     g = fac__unreduce(&m->r, g);
     if (!y || !g) return NULL;
     if (p == 1) return fac_mul(fac_sign(x), g);
-    if (p == 2) return fac_mul(g, zero_where(fac_eq_scalar(y, 0), fac_div(x, y)));
+    if (p == 2) return fac_mul(g, fac__zero_where(fac_eq_scalar(y, 0), fac_div(x, y)));
     fac_tensor *size = fac_abs(x), *is_zero = fac_eq_scalar(y, 0);
     if (!size || !is_zero) return NULL;
     if (isinf(p)) { /* equal extremes share */
@@ -140,12 +133,12 @@ static fac_tensor *norm_gradient(const norm *m, fac_tensor *x, fac_tensor *y, fa
         return fac_mul(fac_sign(x), fac_mul(fac_div(g, count), is));
     }
     if (p < 1) {
-        fac_tensor *part = zero_where(fac_eq_scalar(x, 0), fac_mul(fac_sign(x), fac_pow_scalar(size, p - 1)));
+        fac_tensor *part = fac__zero_where(fac_eq_scalar(x, 0), fac_mul(fac_sign(x), fac_pow_scalar(size, p - 1)));
         return part ? fac_mul(fac_mul(part, g), fac_pow_scalar(y, 1 - p)) : NULL;
     }
     fac_tensor *part = p < 2 ? fac_mul(fac_sign(x), fac_pow_scalar(size, p - 1))
                              : fac_mul(x, fac_pow_scalar(size, p - 2));
-    fac_tensor *scale = zero_where(is_zero, fac_div(g, fac_pow_scalar(y, p - 1)));
+    fac_tensor *scale = fac__zero_where(is_zero, fac_div(g, fac_pow_scalar(y, p - 1)));
     return part && scale ? fac_mul(part, scale) : NULL;
 }
 

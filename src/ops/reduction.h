@@ -3,6 +3,7 @@
 #define FACULA_REDUCTION_H
 
 #include "backend/reduce.h"
+#include "facula/ops_index.h"
 #include "facula/ops_reduce.h"
 #include "op.h"
 #include "plain.h"
@@ -53,6 +54,12 @@ static inline fac_reduce_options fac__reduce_over(fac_dims dims, bool keepdim, f
     o.keepdim = keepdim;
     o.dtype = dtype;
     return o;
+}
+
+/* x, and 0 where the mask (broadcast to x) holds: for slopes that are 0/0 there. NULL where one of them is. */
+static inline fac_tensor *fac__zero_where(fac_tensor *mask, fac_tensor *x)
+{
+    return mask && x ? fac_masked_fill(x, mask, 0) : NULL;
 }
 
 #endif
