@@ -8,10 +8,37 @@
 
 #include "core/tensor_impl.h"
 
+typedef struct fac__memory fac__memory;
+
 typedef struct fac__kernel {
     const char *name;
     void (*run[FAC__DEVICE_COUNT])(const void *args);
+    /* Names each pointer to tensor memory in the args, for plans: FAC__READS(m, a->x); FAC__WRITES(m, a->y); */
+    void (*memory)(void *args, fac__memory *m);
+    /* A kernel that looks whether values are good, and changes nothing: in place of run. false: an error is pending. */
+    bool (*check)(const void *args);
+    bool
+        effects; /* it does more than write that memory, as drawing random numbers does: never left out, never shared */
 } fac__kernel;
+
+/* How a kernel uses what a pointer in its args points to. */
+typedef enum fac__access {
+    FAC__READ = 1,
+    FAC__WRITE = 2,                      /* without looking at what was there */
+    FAC__CHANGE = FAC__READ | FAC__WRITE /* adds to it, or reads it elsewhere */
+} fac__access;
+
+/* Somebody who wants to know, and may change the pointers. */
+struct fac__memory {
+    void (*at)(fac__memory *m, void *pointer, fac__access how); /* the pointer's address; it is not NULL */
+};
+#define FAC__READS(m, pointer) fac__memory_at(m, &(pointer), (pointer) == NULL, FAC__READ)
+#define FAC__WRITES(m, pointer) fac__memory_at(m, &(pointer), (pointer) == NULL, FAC__WRITE)
+#define FAC__CHANGES(m, pointer) fac__memory_at(m, &(pointer), (pointer) == NULL, FAC__CHANGE)
+static inline void fac__memory_at(fac__memory *m, void *pointer, bool none, fac__access how)
+{
+    if (!none) m->at(m, pointer, how);
+}
 
 /* One operand of a strided kernel: strides in elements along the kernel's common shape, 0 where it is broadcast. */
 typedef struct fac__operand {

@@ -27,10 +27,11 @@ static fac__storage *storage_new(size_t nbytes)
     s->data = (char *)s + DATA_AT;
     s->drop = NULL;
     s->context = NULL;
+    if (fac__recording_now()) fac__recording_made(s);
     return s;
 }
 
-static void storage_release(fac__storage *s)
+void fac__storage_release(fac__storage *s)
 {
     if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
     if (s->drop) s->drop(s->context);
@@ -141,9 +142,9 @@ fac_tensor *fac__new_scalar(fac_scalar s)
     if (!t) return NULL;
     t->wrapped = true;
     if (s.kind == FAC_FLOAT64)
-        fac__store_double(s.kind, t->storage->data, s.v.f);
+        fac__store_double(s.kind, fac__host(t), s.v.f);
     else
-        fac__store_int(s.kind, t->storage->data, s.v.i);
+        fac__store_int(s.kind, fac__host(t), s.v.i);
     return t;
 }
 
@@ -168,7 +169,7 @@ void fac_release(fac_tensor *t)
     if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1) return;
     if (t->grad || t->grad_fn || t->accumulator) fac__drop_autograd(t);
     if (t->base) fac_release(t->base);
-    storage_release(t->storage);
+    fac__storage_release(t->storage);
     fac__free(t);
 }
 
@@ -230,7 +231,7 @@ bool fac_shares_storage(const fac_tensor *a, const fac_tensor *b)
 
 void *fac_data(const fac_tensor *t)
 {
-    return t ? fac__data(t) : NULL;
+    return t ? fac__host(t) : NULL;
 }
 
 static bool one_element(const fac_tensor *t)
@@ -243,14 +244,14 @@ static bool one_element(const fac_tensor *t)
 double fac_item(const fac_tensor *t)
 {
     FAC__OP("item");
-    double v = one_element(t) ? fac__load_double((fac_dtype)t->dtype, fac__data(t)) : NAN;
+    double v = one_element(t) ? fac__load_double((fac_dtype)t->dtype, fac__host(t)) : NAN;
     return isnan(v) ? NAN : v; /* x86's 0 / 0 has a sign, which printf shows and Python does not */
 }
 
 int64_t fac_item_int(const fac_tensor *t)
 {
     FAC__OP("item");
-    return one_element(t) ? fac__load_int((fac_dtype)t->dtype, fac__data(t)) : 0;
+    return one_element(t) ? fac__load_int((fac_dtype)t->dtype, fac__host(t)) : 0;
 }
 
 double fac_at(const fac_tensor *t, fac_dims index)
@@ -270,7 +271,9 @@ double fac_at(const fac_tensor *t, fac_dims index)
                    NAN;
         at += (k < 0 ? k + t->shape[i] : k) * t->strides[i];
     }
-    return fac__load_double((fac_dtype)t->dtype, t->storage->data + at * (int64_t)fac_dtype_size((fac_dtype)t->dtype));
+    const char *data = fac__host(t);
+    return fac__load_double((fac_dtype)t->dtype,
+                            data + (at - t->offset) * (int64_t)fac_dtype_size((fac_dtype)t->dtype));
 }
 
 bool fac_to_array(const fac_tensor *t, fac_dtype dtype, void *out, int64_t count)
@@ -285,9 +288,10 @@ bool fac_to_array(const fac_tensor *t, fac_dtype dtype, void *out, int64_t count
                                 (long long)t->numel),
                false;
     bool floating = fac_dtype_is_floating((fac_dtype)t->dtype);
-    int64_t index[FAC_MAX_DIMS] = {0}, at = t->offset;
+    const char *data = fac__host(t);
+    int64_t index[FAC_MAX_DIMS] = {0}, at = 0;
     for (int64_t i = 0; i < count; i++) {
-        const char *from = t->storage->data + at * (int64_t)size;
+        const char *from = data + at * (int64_t)size;
         char *to = (char *)out + i * (int64_t)out_size;
         if (dtype == (fac_dtype)t->dtype)
             memcpy(to, from, size);

@@ -6,11 +6,12 @@
 
 #include "facula/tensor.h"
 #include "raise.h"
+#include "recording.h"
 #include "scope.h"
 
 typedef enum fac__device { FAC__CPU, FAC__DEVICE_COUNT } fac__device;
 
-typedef struct fac__storage {
+struct fac__storage {
     atomic_int refs;
     fac__device device;
     int64_t version; /* in-place changes so far; views and detached tensors share it as they share the storage */
@@ -18,7 +19,8 @@ typedef struct fac__storage {
     char *data;
     void (*drop)(void *context); /* foreign memory: called in place of freeing data */
     void *context;
-} fac__storage;
+};
+void fac__storage_release(fac__storage *s);
 
 struct fac_tensor {
     atomic_int refs;
@@ -50,8 +52,17 @@ static inline fac_tensor *fac__retain(fac_tensor *t)
     if (t) atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
     return t;
 }
+/* The first element's address, for the arguments of a kernel. */
 static inline void *fac__data(const fac_tensor *t)
 {
+    if (fac__recording_now()) fac__recording_use(t->storage);
+    return t->storage->data + t->offset * (int64_t)fac_dtype_size((fac_dtype)t->dtype);
+}
+/* The same, for everybody else: whoever reads or writes elements by himself, now. In a step that is captured this is an
+ * error, as a replay would not do it again, unless it fills a new tensor, which is then a constant. */
+static inline void *fac__host(const fac_tensor *t)
+{
+    if (fac__recording_now()) fac__recording_host(t->storage);
     return t->storage->data + t->offset * (int64_t)fac_dtype_size((fac_dtype)t->dtype);
 }
 

@@ -24,6 +24,8 @@ typedef struct fac__thread {
     int64_t owned_count, owned_room, scope_base;
     /* grad_mode.c (floor 3) */
     bool no_grad;
+    /* recording.c: of the step that is captured now */
+    struct fac__recording *recording;
 } fac__thread;
 
 extern __thread fac__thread *fac__thread_pointer __attribute__((tls_model("initial-exec")));

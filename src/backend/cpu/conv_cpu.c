@@ -252,6 +252,6 @@ static void run_weight(const void *args)
     (a->dtype == FAC_FLOAT64 ? weight_double : weight_float)(a);
 }
 
-const fac__kernel fac__k_conv = {"conv", {run_forward}};
-const fac__kernel fac__k_conv_input = {"conv_input", {run_input}};
-const fac__kernel fac__k_conv_weight = {"conv_weight", {run_weight}};
+const fac__kernel fac__k_conv = {.name = "conv", .run = {run_forward}};
+const fac__kernel fac__k_conv_input = {.name = "conv_input", .run = {run_input}};
+const fac__kernel fac__k_conv_weight = {.name = "conv_weight", .run = {run_weight}};

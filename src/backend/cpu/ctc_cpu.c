@@ -98,5 +98,5 @@ static void ctc_backward(const void *args)
     run(args, backward_float, backward_double);
 }
 
-const fac__kernel fac__k_ctc = {"ctc", {ctc}};
-const fac__kernel fac__k_ctc_backward = {"ctc_backward", {ctc_backward}};
+const fac__kernel fac__k_ctc = {.name = "ctc", .run = {ctc}};
+const fac__kernel fac__k_ctc_backward = {.name = "ctc_backward", .run = {ctc_backward}};

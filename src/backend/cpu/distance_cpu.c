@@ -16,4 +16,4 @@ static void cdist(const void *args)
     fac__parallel(a->batch * a->rows, 1 + 100000 / (work + 1), run, (void *)a);
 }
 
-const fac__kernel fac__k_cdist = {"cdist", {cdist}};
+const fac__kernel fac__k_cdist = {.name = "cdist", .run = {cdist}};

@@ -138,7 +138,7 @@ static void bag_max(const void *args)
                   (void *)a);
 }
 
-const fac__kernel fac__k_bag_max = {"bag_max", {bag_max}};
-const fac__kernel fac__k_embedding = {"embedding", {embedding}};
-const fac__kernel fac__k_embedding_backward = {"embedding_backward", {embedding_backward}};
-const fac__kernel fac__k_embedding_renorm = {"embedding_renorm", {embedding_renorm}};
+const fac__kernel fac__k_bag_max = {.name = "bag_max", .run = {bag_max}};
+const fac__kernel fac__k_embedding = {.name = "embedding", .run = {embedding}};
+const fac__kernel fac__k_embedding_backward = {.name = "embedding_backward", .run = {embedding_backward}};
+const fac__kernel fac__k_embedding_renorm = {.name = "embedding_renorm", .run = {embedding_renorm}};

@@ -194,4 +194,4 @@ static void fft(const void *args)
     fac__parallel(a.outer * a.inner, 1 + GRAIN / a.plan.n, lines, &a);
 }
 
-const fac__kernel fac__k_fft = {"fft", {fft}};
+const fac__kernel fac__k_fft = {.name = "fft", .run = {fft}};

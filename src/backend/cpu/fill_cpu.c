@@ -137,7 +137,7 @@ static void run_range(const void *args)
     fac__parallel(a.n, 16384, bodies[a.kind], &a);
 }
 
-const fac__kernel fac__k_range = {"range", {run_range}};
+const fac__kernel fac__k_range = {.name = "range", .run = {run_range}};
 
 /* ---- random numbers ------------------------------------------------------------------------------------------ */
 
@@ -160,7 +160,7 @@ static void run_random(const void *args)
     }
 }
 
-const fac__kernel fac__k_random = {"random", {run_random}};
+const fac__kernel fac__k_random = {.name = "random", .run = {run_random}};
 
 /* ---- triangles ----------------------------------------------------------------------------------------------- */
 
@@ -187,4 +187,4 @@ static void run_triangle(const void *args)
     fac__parallel(rows, 65536 / ((int64_t)a.size * a.columns + 1) + 1, triangle_rows, &a);
 }
 
-const fac__kernel fac__k_triangle = {"triangle", {run_triangle}};
+const fac__kernel fac__k_triangle = {.name = "triangle", .run = {run_triangle}};

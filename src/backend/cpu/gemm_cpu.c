@@ -203,4 +203,4 @@ static void run(const void *args)
     fac__parallel(items, grain, blocks, &s);
 }
 
-const fac__kernel fac__k_gemm = {"gemm", {run}};
+const fac__kernel fac__k_gemm = {.name = "gemm", .run = {run}};

@@ -34,5 +34,5 @@ static void grid_backward(const void *args)
                   a->dtype == FAC_FLOAT32 ? backward_float : backward_double, (void *)a);
 }
 
-const fac__kernel fac__k_grid = {"grid", {grid}};
-const fac__kernel fac__k_grid_backward = {"grid_backward", {grid_backward}};
+const fac__kernel fac__k_grid = {.name = "grid", .run = {grid}};
+const fac__kernel fac__k_grid_backward = {.name = "grid_backward", .run = {grid_backward}};

@@ -36,4 +36,4 @@ static void histogram(const void *args)
     }
 }
 
-const fac__kernel fac__k_histogram = {"histogram", {histogram}};
+const fac__kernel fac__k_histogram = {.name = "histogram", .run = {histogram}};

@@ -280,7 +280,7 @@ static void run_index(const void *args)
         fac__parallel(n, grain, walk_range, &w);
 }
 
-const fac__kernel fac__k_index = {"index", {run_index}};
+const fac__kernel fac__k_index = {.name = "index", .run = {run_index}};
 
 /* ---- checks -------------------------------------------------------------------------------------------------- */
 
@@ -378,4 +378,4 @@ static void run_nonzero(const void *args)
     }
 }
 
-const fac__kernel fac__k_nonzero = {"nonzero", {run_nonzero}};
+const fac__kernel fac__k_nonzero = {.name = "nonzero", .run = {run_nonzero}};

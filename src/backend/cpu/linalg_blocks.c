@@ -98,7 +98,7 @@ static void trisolve(const void *args)
     fac__each_matrix(t->batch, (double)t->n * (double)t->n * (double)t->k / 2, trisolve_range, args);
 }
 
-const fac__kernel fac__k_trisolve = {"trisolve", {trisolve}};
+const fac__kernel fac__k_trisolve = {.name = "trisolve", .run = {trisolve}};
 
 /* ---- swaps --------------------------------------------------------------------------------------------------- */
 
@@ -131,7 +131,7 @@ static void swap_rows(const void *args)
     fac__each_matrix(s->batch, (double)s->pivot_count * (double)s->k, swap_range, args);
 }
 
-const fac__kernel fac__k_swap_rows = {"swap_rows", {swap_rows}};
+const fac__kernel fac__k_swap_rows = {.name = "swap_rows", .run = {swap_rows}};
 
 /* ---- reflectors (Golub and Van Loan, Matrix Computations, 5.1; signs as in LAPACK's larfg) ----------------------- */
 
@@ -261,4 +261,4 @@ static void reflect(const void *args)
     fac__each_matrix(r->batch, 2.0 * (double)r->k * (double)r->m * (double)r->n, reflect_range, args);
 }
 
-const fac__kernel fac__k_reflect = {"reflect", {reflect}};
+const fac__kernel fac__k_reflect = {.name = "reflect", .run = {reflect}};

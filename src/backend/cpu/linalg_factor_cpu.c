@@ -66,7 +66,7 @@ static void lu(const void *args)
     fac__each_matrix(l->batch, (double)l->m * (double)l->n * (double)(l->m < l->n ? l->m : l->n) / 3, lu_range, args);
 }
 
-const fac__kernel fac__k_lu = {"lu", {lu}};
+const fac__kernel fac__k_lu = {.name = "lu", .run = {lu}};
 
 /* ---- Cholesky -------------------------------------------------------------------------------------------------- */
 
@@ -123,7 +123,7 @@ static void cholesky(const void *args)
     fac__each_matrix(c->batch, (double)c->n * (double)c->n * (double)c->n / 6, cholesky_range, args);
 }
 
-const fac__kernel fac__k_cholesky = {"cholesky", {cholesky}};
+const fac__kernel fac__k_cholesky = {.name = "cholesky", .run = {cholesky}};
 
 /* ---- QR -------------------------------------------------------------------------------------------------------- */
 
@@ -156,4 +156,4 @@ static void qr(const void *args)
     fac__each_matrix(q->batch, (double)q->m * (double)q->n * (double)(q->m < q->n ? q->m : q->n), qr_range, args);
 }
 
-const fac__kernel fac__k_qr = {"qr", {qr}};
+const fac__kernel fac__k_qr = {.name = "qr", .run = {qr}};

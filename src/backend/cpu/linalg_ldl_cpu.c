@@ -96,7 +96,7 @@ static void ldl(const void *args)
     fac__each_matrix(l->batch, (double)l->n * (double)l->n * (double)l->n / 6, ldl_range, args);
 }
 
-const fac__kernel fac__k_ldl = {"ldl", {ldl}};
+const fac__kernel fac__k_ldl = {.name = "ldl", .run = {ldl}};
 
 /* ---- solving --------------------------------------------------------------------------------------------------- */
 
@@ -157,4 +157,4 @@ static void ldl_solve(const void *args)
     fac__each_matrix(s->batch, (double)s->n * (double)s->n * (double)s->k, ldl_solve_range, args);
 }
 
-const fac__kernel fac__k_ldl_solve = {"ldl_solve", {ldl_solve}};
+const fac__kernel fac__k_ldl_solve = {.name = "ldl_solve", .run = {ldl_solve}};

@@ -124,4 +124,4 @@ static void lstsq(const void *args)
                      args);
 }
 
-const fac__kernel fac__k_lstsq = {"lstsq", {lstsq}};
+const fac__kernel fac__k_lstsq = {.name = "lstsq", .run = {lstsq}};

@@ -69,8 +69,8 @@ static void nll_backward(const void *args)
         }
 }
 
-const fac__kernel fac__k_nll = {"nll", {nll}};
-const fac__kernel fac__k_nll_backward = {"nll_backward", {nll_backward}};
+const fac__kernel fac__k_nll = {.name = "nll", .run = {nll}};
+const fac__kernel fac__k_nll_backward = {.name = "nll_backward", .run = {nll_backward}};
 
 /* ---- cross entropy ------------------------------------------------------------------------------------------ */
 
@@ -122,5 +122,5 @@ static void cross_entropy_backward(const void *args)
     fac__parallel(a->nll.n, grain(a), backward_rows, (void *)a);
 }
 
-const fac__kernel fac__k_cross_entropy = {"cross_entropy", {cross_entropy}};
-const fac__kernel fac__k_cross_entropy_backward = {"cross_entropy_backward", {cross_entropy_backward}};
+const fac__kernel fac__k_cross_entropy = {.name = "cross_entropy", .run = {cross_entropy}};
+const fac__kernel fac__k_cross_entropy_backward = {.name = "cross_entropy_backward", .run = {cross_entropy_backward}};

@@ -399,9 +399,9 @@ static void layer_norm_backward(const void *args)
     if (affine) over(a, a->inner, a->n, layer_affine_columns);
 }
 
-const fac__kernel fac__k_batch_norm = {"batch_norm", {batch_norm}};
-const fac__kernel fac__k_batch_norm_backward = {"batch_norm_backward", {batch_norm_backward}};
-const fac__kernel fac__k_group_norm = {"group_norm", {group_norm}};
-const fac__kernel fac__k_group_norm_backward = {"group_norm_backward", {group_norm_backward}};
-const fac__kernel fac__k_layer_norm = {"layer_norm", {layer_norm}};
-const fac__kernel fac__k_layer_norm_backward = {"layer_norm_backward", {layer_norm_backward}};
+const fac__kernel fac__k_batch_norm = {.name = "batch_norm", .run = {batch_norm}};
+const fac__kernel fac__k_batch_norm_backward = {.name = "batch_norm_backward", .run = {batch_norm_backward}};
+const fac__kernel fac__k_group_norm = {.name = "group_norm", .run = {group_norm}};
+const fac__kernel fac__k_group_norm_backward = {.name = "group_norm_backward", .run = {group_norm_backward}};
+const fac__kernel fac__k_layer_norm = {.name = "layer_norm", .run = {layer_norm}};
+const fac__kernel fac__k_layer_norm_backward = {.name = "layer_norm_backward", .run = {layer_norm_backward}};

@@ -616,4 +616,4 @@ static void run_pointwise(const void *args_)
     fac__parallel(p.n_boxes, grain, run_boxes, &p);
 }
 
-const fac__kernel fac__k_pointwise = {"pointwise", {run_pointwise}};
+const fac__kernel fac__k_pointwise = {.name = "pointwise", .run = {run_pointwise}};

@@ -178,5 +178,5 @@ static void run_backward(const void *args)
     over_planes(args, backward_planes);
 }
 
-const fac__kernel fac__k_pool = {"pool", {run_forward}};
-const fac__kernel fac__k_pool_backward = {"pool_backward", {run_backward}};
+const fac__kernel fac__k_pool = {.name = "pool", .run = {run_forward}};
+const fac__kernel fac__k_pool_backward = {.name = "pool_backward", .run = {run_backward}};

@@ -471,4 +471,4 @@ static void reduce(const void *args)
         run(&j, units, cost);
 }
 
-const fac__kernel fac__k_reduce = {"reduce", {reduce}};
+const fac__kernel fac__k_reduce = {.name = "reduce", .run = {reduce}};

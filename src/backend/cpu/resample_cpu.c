@@ -130,6 +130,6 @@ static void pick(const void *args)
     fac__parallel(a->planes, 1 + (1 << 16) / (work + 1), pick_planes, (void *)a);
 }
 
-const fac__kernel fac__k_resample = {"resample", {resample}};
-const fac__kernel fac__k_resample_backward = {"resample_backward", {resample_backward}};
-const fac__kernel fac__k_pick = {"pick", {pick}};
+const fac__kernel fac__k_resample = {.name = "resample", .run = {resample}};
+const fac__kernel fac__k_resample_backward = {.name = "resample_backward", .run = {resample_backward}};
+const fac__kernel fac__k_pick = {.name = "pick", .run = {pick}};

@@ -30,5 +30,5 @@ static void backward(const void *args)
     run(args, 1);
 }
 
-const fac__kernel fac__k_rnn_step = {"rnn_step", {forward}};
-const fac__kernel fac__k_rnn_step_backward = {"rnn_step_backward", {backward}};
+const fac__kernel fac__k_rnn_step = {.name = "rnn_step", .run = {forward}};
+const fac__kernel fac__k_rnn_step_backward = {.name = "rnn_step_backward", .run = {backward}};

@@ -180,4 +180,4 @@ static void scan(const void *args)
     fac__parallel(j.outer * j.blocks, 1 + (GRAIN - 1) / (n * together), run_units, &j);
 }
 
-const fac__kernel fac__k_scan = {"scan", {scan}};
+const fac__kernel fac__k_scan = {.name = "scan", .run = {scan}};

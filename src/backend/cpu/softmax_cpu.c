@@ -28,4 +28,4 @@ static void softmax(const void *args)
         fac__parallel(units, 1 + (GRAIN - 1) / (a.n * width), body, &a);
 }
 
-const fac__kernel fac__k_softmax = {"softmax", {softmax}};
+const fac__kernel fac__k_softmax = {.name = "softmax", .run = {softmax}};

@@ -239,6 +239,6 @@ static void bin(const void *args)
     }
 }
 
-const fac__kernel fac__k_sort = {"sort", {sort}};
-const fac__kernel fac__k_search = {"search", {search}};
-const fac__kernel fac__k_bin = {"bin", {bin}};
+const fac__kernel fac__k_sort = {.name = "sort", .run = {sort}};
+const fac__kernel fac__k_search = {.name = "search", .run = {search}};
+const fac__kernel fac__k_bin = {.name = "bin", .run = {bin}};

@@ -384,5 +384,5 @@ static void svd(const void *args)
     if (a->m || a->n) fac__parallel(a->batch, 1 + 50000 / (cube + 1), svd_range, (void *)a);
 }
 
-const fac__kernel fac__k_eigh = {"eigh", {eigh}};
-const fac__kernel fac__k_svd = {"svd", {svd}};
+const fac__kernel fac__k_eigh = {.name = "eigh", .run = {eigh}};
+const fac__kernel fac__k_svd = {.name = "svd", .run = {svd}};
