@@ -5,6 +5,7 @@
 #include "facula/aliases.h"
 #include "facula/autograd.h"
 #include "facula/base.h"
+#include "facula/capture.h"
 #include "facula/data.h"
 #include "facula/error.h"
 #include "facula/init.h"

@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 #include "engine.h"
+#include "graph/launch.h"
 
 /* ---- a tensor's part ---------------------------------------------------------------------------------------- */
 
@@ -31,6 +32,7 @@ bool fac_is_leaf(const fac_tensor *t)
 
 fac_tensor *fac_grad(const fac_tensor *t)
 {
+    if (t && t->grad) fac__grad_read((fac_tensor *)t);
     return t ? t->grad : NULL;
 }
 
@@ -41,6 +43,7 @@ bool fac_set_grad(fac_tensor *t, fac_tensor *grad)
     if (grad && grad->dtype != t->dtype) return fac__runtime_error("assigned grad has data of a different type"), false;
     if (grad && (grad->ndim != t->ndim || memcmp(grad->shape, t->shape, (size_t)t->ndim * sizeof *t->shape)))
         return fac__runtime_error("assigned grad has data of a different size"), false;
+    fac__grad_replaced(t);
     fac__retain(grad);
     fac_release(t->grad);
     t->grad = grad;

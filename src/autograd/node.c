@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "core/thread.h"
+#include "graph/launch.h"
 
 static fac__node failed_node = {.failed = true};
 
@@ -294,6 +295,7 @@ static void accumulate(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
     fac_tensor *leaf = n->leaf, *g = gy[0];
     if (!leaf || !leaf->requires_grad || !g) return;
     bool record = fac_is_grad_enabled();
+    fac__grad_read(leaf);
     if (leaf->grad && !record) {
         fac__grad_add_into(leaf->grad, g);
         return;
@@ -301,7 +303,7 @@ static void accumulate(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
     fac_tensor *fresh;
     if (leaf->grad)
         fresh = fac_keep(fac__grad_add(leaf->grad, g));
-    else if (!record && atomic_load(&g->refs) == 1 && atomic_load(&g->storage->refs) == 1 && g->contiguous &&
+    else if (!record && atomic_load(&g->refs) == 1 && !fac__storage_is_shared(g->storage) && g->contiguous &&
              !g->grad_fn)
         fresh = fac_keep(g);
     else

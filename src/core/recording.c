@@ -86,6 +86,12 @@ void fac__recording_resume(void)
     if (r) r->paused--;
 }
 
+int fac__recording_holds(const fac__storage *s)
+{
+    const fac__recording *r = fac__self()->recording;
+    return r && r->table_size && *slot_of(r, s);
+}
+
 void fac__recording_made(fac__storage *s)
 {
     fac__held *h = hold(fac__self()->recording, s);

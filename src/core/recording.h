@@ -49,6 +49,8 @@ void fac__recording_resume(void);
 void fac__recording_made(fac__storage *s);
 void fac__recording_use(fac__storage *s);
 void fac__recording_host(fac__storage *s);
+/* 1 if what is recorded holds s, else 0. */
+int fac__recording_holds(const fac__storage *s);
 /* What cannot be captured, by whatever means: "what" completes the sentence "a step that is captured cannot…". NULL. */
 void *fac__recording_refuse(const char *what);
 

@@ -21,6 +21,12 @@ struct fac__storage {
     void *context;
 };
 void fac__storage_release(fac__storage *s);
+/* Do other tensors look at it too? */
+static inline bool fac__storage_is_shared(fac__storage *s)
+{
+    int refs = atomic_load_explicit(&s->refs, memory_order_relaxed);
+    return refs > 1 && refs > 1 + (fac__recording_now() ? fac__recording_holds(s) : 0);
+}
 
 struct fac_tensor {
     atomic_int refs;

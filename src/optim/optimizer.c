@@ -211,15 +211,18 @@ static bool fill(fac_tensor *t, double value)
 /* Makes the states that are missing; *first tells whether there were any. */
 static bool make_slots(const fac_optimizer *optimizer, const fac__group *group, fac__param_state *state, bool *first)
 {
+    bool ok = true;
     *first = false;
-    for (int k = 0; k < FAC__SLOTS; k++) {
+    fac__recording_pause(); /* they last, and are made once */
+    for (int k = 0; k < FAC__SLOTS && ok; k++) {
         if (!group->uses[k] || state->slots[k]) continue;
-        state->slots[k] = fac__new_like(state->param, (fac_dtype)state->param->dtype);
-        if (!state->slots[k]) return false;
-        fill(state->slots[k], optimizer->kind->initial ? optimizer->kind->initial(&group->options) : 0);
         *first = true;
+        state->slots[k] = fac__new_like(state->param, (fac_dtype)state->param->dtype);
+        ok = state->slots[k] != NULL;
+        if (ok) fill(state->slots[k], optimizer->kind->initial ? optimizer->kind->initial(&group->options) : 0);
     }
-    return true;
+    fac__recording_resume();
+    return ok;
 }
 
 static void compute_numbers(const fac_optimizer *optimizer, fac__group *group, int64_t step)
@@ -242,7 +245,31 @@ static void set_operand(fac__operand *o, const fac_tensor *t)
         o->strides[d] = t->strides[d];
 }
 
-static void run(fac__group *group, const fac__param_state *state, bool first)
+/* Of a captured step: whose it is, and what the step's program was. */
+typedef struct replayed {
+    fac_optimizer *optimizer;
+    int group;
+    int64_t param;
+    fac__program program;
+} replayed;
+
+/* Before a replay: one more step of that parameter, with the numbers that it now has. */
+static bool refresh(const void *context, void *args_)
+{
+    const replayed *r = context;
+    fac__group *group = &r->optimizer->groups[r->group];
+    const fac__pointwise_args *now = &group->args[0];
+    fac__pointwise_args *args = args_;
+    if (memcmp(&now->program, &r->program, sizeof now->program) != 0)
+        return fac__runtime_error("the options of %s have changed since the step was captured: capture it again",
+                                  r->optimizer->kind->name),
+               false;
+    compute_numbers(r->optimizer, group, ++group->params[r->param].step);
+    memcpy(args->constants, now->constants, sizeof args->constants);
+    return true;
+}
+
+static const fac__pointwise_args *prepare(fac__group *group, const fac__param_state *state, bool first)
 {
     fac_tensor *p = state->param;
     const fac_tensor *places[] = {p, p->grad, state->slots[0], state->slots[1], state->slots[2]};
@@ -256,7 +283,26 @@ static void run(fac__group *group, const fac__param_state *state, bool first)
         set_operand(&args->in[i], places[code->in[i]]);
     for (int i = 0; i < code->n_out; i++)
         set_operand(&args->out[i], places[code->out[i]]);
-    FAC__LAUNCH(fac__k_pointwise, *args);
+    return args;
+}
+
+/* What is captured is never the first step, even if this is: that happens once. */
+static void record(fac_optimizer *optimizer, int g, int64_t i)
+{
+    fac__group *group = &optimizer->groups[g];
+    replayed r = {.optimizer = optimizer, .group = g, .param = i, .program = group->args[0].program};
+    const fac__pointwise_args *args = prepare(group, &group->params[i], false);
+    fac__record_refreshed(&fac__k_pointwise, args, sizeof *args, refresh, &r, sizeof r);
+}
+
+static void run(fac_optimizer *optimizer, int g, int64_t i, bool first)
+{
+    fac__group *group = &optimizer->groups[g];
+    fac_tensor *p = group->params[i].param;
+    if (fac__recording_now()) record(optimizer, g, i);
+    fac__recording_pause();
+    FAC__LAUNCH(fac__k_pointwise, *prepare(group, &group->params[i], first));
+    fac__recording_resume();
     p->storage->version++;
 }
 
@@ -270,9 +316,10 @@ bool fac_step(fac_optimizer *optimizer)
             fac__param_state *state = &group->params[i];
             if (!state->param->grad) continue;
             bool first;
+            fac__grad_read(state->param);
             if (!make_slots(optimizer, group, state, &first)) return false;
             compute_numbers(optimizer, group, ++state->step);
-            run(group, state, first);
+            run(optimizer, g, i, first);
         }
     }
     return true;
@@ -285,11 +332,11 @@ bool fac_zero_grad_with(fac_optimizer *optimizer, fac_zero_grad_options options)
     for (int g = 0; g < optimizer->n_groups; g++)
         for (int64_t i = 0; i < optimizer->groups[g].count; i++) {
             fac_tensor *p = optimizer->groups[g].params[i].param;
-            if (!p->grad) continue;
-            if (options.set_to_none) {
+            if (options.set_to_none || !p->grad) {
                 fac_set_grad(p, NULL);
                 continue;
             }
+            fac__grad_read(p);
             /* A gradient with a history gives way to one without; others may be shared, and are overwritten. */
             fac_tensor *grad = p->grad->grad_fn ? fac__new_alias(p->grad) : fac_keep(p->grad);
             if (!grad) return false;

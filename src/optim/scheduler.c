@@ -143,6 +143,13 @@ fac_scheduler *fac__scheduler_start(fac_scheduler *s, bool ok)
     return NULL;
 }
 
+/* In a captured step: a replay takes a step of the schedule too. */
+static bool step_again(const void *args)
+{
+    return fac_scheduler_step(*(fac_scheduler *const *)args);
+}
+static const fac__kernel k_schedule = {.name = "schedule", .check = step_again, .effects = true};
+
 bool fac_scheduler_step(fac_scheduler *scheduler)
 {
     FAC__OP("scheduler_step");
@@ -151,6 +158,7 @@ bool fac_scheduler_step(fac_scheduler *scheduler)
         return fac__type_error("%s.step() missing 1 required positional argument: 'metrics' (call fac_plateau_step)",
                                scheduler->kind->name),
                false;
+    if (fac__recording_now()) fac__record_launch(&k_schedule, &scheduler, sizeof scheduler);
     return step(scheduler);
 }
 
