@@ -252,6 +252,31 @@ static void run_weight(const void *args)
     (a->dtype == FAC_FLOAT64 ? weight_double : weight_float)(a);
 }
 
-const fac__kernel fac__k_conv = {.name = "conv", .run = {run_forward}};
-const fac__kernel fac__k_conv_input = {.name = "conv_input", .run = {run_input}};
-const fac__kernel fac__k_conv_weight = {.name = "conv_weight", .run = {run_weight}};
+static void conv_memory(void *args, fac__memory *m)
+{
+    fac__conv_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__READS(m, a->w);
+    FAC__READS(m, a->bias);
+    FAC__WRITES(m, a->y);
+}
+
+static void input_memory(void *args, fac__memory *m)
+{
+    fac__conv_args *a = args;
+    FAC__READS(m, a->dy);
+    FAC__READS(m, a->w);
+    FAC__WRITES(m, a->dx);
+}
+
+static void weight_memory(void *args, fac__memory *m)
+{
+    fac__conv_args *a = args;
+    FAC__READS(m, a->dy);
+    FAC__READS(m, a->x);
+    FAC__WRITES(m, a->dw);
+}
+
+const fac__kernel fac__k_conv = {.name = "conv", .run = {run_forward}, .memory = conv_memory};
+const fac__kernel fac__k_conv_input = {.name = "conv_input", .run = {run_input}, .memory = input_memory};
+const fac__kernel fac__k_conv_weight = {.name = "conv_weight", .run = {run_weight}, .memory = weight_memory};

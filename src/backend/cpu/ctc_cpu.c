@@ -98,5 +98,32 @@ static void ctc_backward(const void *args)
     run(args, backward_float, backward_double);
 }
 
-const fac__kernel fac__k_ctc = {.name = "ctc", .run = {ctc}};
-const fac__kernel fac__k_ctc_backward = {.name = "ctc_backward", .run = {ctc_backward}};
+static void ctc_memory(void *args, fac__memory *m)
+{
+    fac__ctc_args *a = args;
+    FAC__READS(m, a->targets);
+    FAC__READS(m, a->begin);
+    FAC__READS(m, a->target_length);
+    FAC__READS(m, a->input_length);
+    FAC__READS(m, a->log_probs);
+    FAC__WRITES(m, a->alpha);
+    FAC__WRITES(m, a->loss);
+}
+
+static void backward_memory(void *args, fac__memory *m)
+{
+    fac__ctc_args *a = args;
+    FAC__READS(m, a->targets);
+    FAC__READS(m, a->begin);
+    FAC__READS(m, a->target_length);
+    FAC__READS(m, a->input_length);
+    FAC__READS(m, a->log_probs);
+    FAC__READS(m, a->alpha);
+    FAC__READS(m, a->loss);
+    FAC__READS(m, a->dy);
+    FAC__WRITES(m, a->beta);
+    FAC__WRITES(m, a->dx);
+}
+
+const fac__kernel fac__k_ctc = {.name = "ctc", .run = {ctc}, .memory = ctc_memory};
+const fac__kernel fac__k_ctc_backward = {.name = "ctc_backward", .run = {ctc_backward}, .memory = backward_memory};

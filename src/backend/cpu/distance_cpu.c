@@ -16,4 +16,18 @@ static void cdist(const void *args)
     fac__parallel(a->batch * a->rows, 1 + 100000 / (work + 1), run, (void *)a);
 }
 
-const fac__kernel fac__k_cdist = {.name = "cdist", .run = {cdist}};
+static void cdist_memory(void *args, fac__memory *m)
+{
+    fac__cdist_args *a = args;
+    FAC__READS(m, a->x1);
+    FAC__READS(m, a->x2);
+    if (a->g) {
+        FAC__READS(m, a->g);
+        FAC__READS(m, a->y);
+        FAC__WRITES(m, a->gx);
+    } else {
+        FAC__WRITES(m, a->y);
+    }
+}
+
+const fac__kernel fac__k_cdist = {.name = "cdist", .run = {cdist}, .memory = cdist_memory};

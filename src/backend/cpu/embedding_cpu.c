@@ -138,7 +138,43 @@ static void bag_max(const void *args)
                   (void *)a);
 }
 
-const fac__kernel fac__k_bag_max = {.name = "bag_max", .run = {bag_max}};
-const fac__kernel fac__k_embedding = {.name = "embedding", .run = {embedding}};
-const fac__kernel fac__k_embedding_backward = {.name = "embedding_backward", .run = {embedding_backward}};
-const fac__kernel fac__k_embedding_renorm = {.name = "embedding_renorm", .run = {embedding_renorm}};
+static void bag_max_memory(void *args, fac__memory *m)
+{
+    fac__bag_max_args *a = args;
+    FAC__READS(m, a->index);
+    FAC__READS(m, a->begin);
+    FAC__READS(m, a->count);
+    FAC__READS(m, a->table);
+    FAC__WRITES(m, a->row);
+}
+
+static void embedding_memory(void *args, fac__memory *m)
+{
+    fac__embedding_args *a = args;
+    FAC__READS(m, a->index);
+    FAC__READS(m, a->table);
+    FAC__WRITES(m, a->y);
+}
+
+static void backward_memory(void *args, fac__memory *m)
+{
+    fac__embedding_args *a = args;
+    FAC__READS(m, a->index);
+    FAC__READS(m, a->dy);
+    FAC__WRITES(m, a->table);
+    if (a->by_frequency) FAC__WRITES(m, a->times);
+}
+
+static void renorm_memory(void *args, fac__memory *m)
+{
+    fac__embedding_args *a = args;
+    FAC__READS(m, a->index);
+    FAC__CHANGES(m, a->table);
+}
+
+const fac__kernel fac__k_bag_max = {.name = "bag_max", .run = {bag_max}, .memory = bag_max_memory};
+const fac__kernel fac__k_embedding = {.name = "embedding", .run = {embedding}, .memory = embedding_memory};
+const fac__kernel fac__k_embedding_backward = {
+    .name = "embedding_backward", .run = {embedding_backward}, .memory = backward_memory};
+const fac__kernel fac__k_embedding_renorm = {
+    .name = "embedding_renorm", .run = {embedding_renorm}, .memory = renorm_memory};

@@ -194,4 +194,14 @@ static void fft(const void *args)
     fac__parallel(a.outer * a.inner, 1 + GRAIN / a.plan.n, lines, &a);
 }
 
-const fac__kernel fac__k_fft = {.name = "fft", .run = {fft}};
+static void fft_memory(void *args, fac__memory *m)
+{
+    fac__fft_args *a = args;
+    FAC__READS(m, a->in);
+    FAC__READS(m, a->plan.roots);
+    FAC__READS(m, a->plan.chirp);
+    FAC__READS(m, a->plan.filter);
+    FAC__WRITES(m, a->out);
+}
+
+const fac__kernel fac__k_fft = {.name = "fft", .run = {fft}, .memory = fft_memory};

@@ -137,7 +137,13 @@ static void run_range(const void *args)
     fac__parallel(a.n, 16384, bodies[a.kind], &a);
 }
 
-const fac__kernel fac__k_range = {.name = "range", .run = {run_range}};
+static void range_memory(void *args, fac__memory *m)
+{
+    fac__range_args *a = args;
+    FAC__WRITES(m, a->out);
+}
+
+const fac__kernel fac__k_range = {.name = "range", .run = {run_range}, .memory = range_memory};
 
 /* ---- random numbers ------------------------------------------------------------------------------------------ */
 
@@ -160,7 +166,15 @@ static void run_random(const void *args)
     }
 }
 
-const fac__kernel fac__k_random = {.name = "random", .run = {run_random}};
+static void random_memory(void *args, fac__memory *m)
+{
+    fac__random_args *a = args;
+    FAC__READS(m, a->p);
+    FAC__READS(m, a->counts);
+    FAC__WRITES(m, a->out);
+}
+
+const fac__kernel fac__k_random = {.name = "random", .run = {run_random}, .memory = random_memory, .effects = true};
 
 /* ---- triangles ----------------------------------------------------------------------------------------------- */
 
@@ -187,4 +201,11 @@ static void run_triangle(const void *args)
     fac__parallel(rows, 65536 / ((int64_t)a.size * a.columns + 1) + 1, triangle_rows, &a);
 }
 
-const fac__kernel fac__k_triangle = {.name = "triangle", .run = {run_triangle}};
+static void triangle_memory(void *args, fac__memory *m)
+{
+    fac__triangle_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__WRITES(m, a->out);
+}
+
+const fac__kernel fac__k_triangle = {.name = "triangle", .run = {run_triangle}, .memory = triangle_memory};

@@ -203,4 +203,17 @@ static void run(const void *args)
     fac__parallel(items, grain, blocks, &s);
 }
 
-const fac__kernel fac__k_gemm = {.name = "gemm", .run = {run}};
+static void gemm_memory(void *args, fac__memory *m)
+{
+    fac__gemm_args *g = args;
+    if (g->alpha != 0) {
+        FAC__READS(m, g->a);
+        FAC__READS(m, g->b);
+    }
+    if (g->beta == 0)
+        FAC__WRITES(m, g->c);
+    else
+        FAC__CHANGES(m, g->c);
+}
+
+const fac__kernel fac__k_gemm = {.name = "gemm", .run = {run}, .memory = gemm_memory};

@@ -34,5 +34,23 @@ static void grid_backward(const void *args)
                   a->dtype == FAC_FLOAT32 ? backward_float : backward_double, (void *)a);
 }
 
-const fac__kernel fac__k_grid = {.name = "grid", .run = {grid}};
-const fac__kernel fac__k_grid_backward = {.name = "grid_backward", .run = {grid_backward}};
+static void grid_memory(void *args, fac__memory *m)
+{
+    fac__grid_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__READS(m, a->grid);
+    FAC__WRITES(m, a->y);
+}
+
+static void backward_memory(void *args, fac__memory *m)
+{
+    fac__grid_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__READS(m, a->grid);
+    FAC__READS(m, a->dy);
+    FAC__WRITES(m, a->dx);
+    FAC__WRITES(m, a->dgrid);
+}
+
+const fac__kernel fac__k_grid = {.name = "grid", .run = {grid}, .memory = grid_memory};
+const fac__kernel fac__k_grid_backward = {.name = "grid_backward", .run = {grid_backward}, .memory = backward_memory};

@@ -36,4 +36,14 @@ static void histogram(const void *args)
     }
 }
 
-const fac__kernel fac__k_histogram = {.name = "histogram", .run = {histogram}};
+static void histogram_memory(void *args, fac__memory *m)
+{
+    fac__histogram_args *a = args;
+    for (int d = 0; d < a->dims; d++)
+        FAC__READS(m, a->edges[d]);
+    FAC__READS(m, a->x);
+    FAC__READS(m, a->weights);
+    FAC__CHANGES(m, a->counts);
+}
+
+const fac__kernel fac__k_histogram = {.name = "histogram", .run = {histogram}, .memory = histogram_memory};

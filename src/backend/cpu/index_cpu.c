@@ -280,7 +280,21 @@ static void run_index(const void *args)
         fac__parallel(n, grain, walk_range, &w);
 }
 
-const fac__kernel fac__k_index = {.name = "index", .run = {run_index}};
+static void index_memory(void *args, fac__memory *m)
+{
+    fac__index_args *a = args;
+    for (int i = 0; i < a->n_index; i++)
+        FAC__READS(m, a->index[i].at.data);
+    if (a->mode == FAC__INDEX_GET) {
+        FAC__READS(m, a->table.data);
+        FAC__WRITES(m, a->values.data);
+    } else { /* what no index names stays as it was */
+        FAC__READS(m, a->values.data);
+        FAC__CHANGES(m, a->table.data);
+    }
+}
+
+const fac__kernel fac__k_index = {.name = "index", .run = {run_index}, .memory = index_memory};
 
 /* ---- checks -------------------------------------------------------------------------------------------------- */
 
@@ -378,4 +392,11 @@ static void run_nonzero(const void *args)
     }
 }
 
-const fac__kernel fac__k_nonzero = {.name = "nonzero", .run = {run_nonzero}};
+static void nonzero_memory(void *args, fac__memory *m)
+{
+    fac__nonzero_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__WRITES(m, a->out);
+}
+
+const fac__kernel fac__k_nonzero = {.name = "nonzero", .run = {run_nonzero}, .memory = nonzero_memory};

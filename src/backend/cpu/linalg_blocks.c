@@ -98,7 +98,14 @@ static void trisolve(const void *args)
     fac__each_matrix(t->batch, (double)t->n * (double)t->n * (double)t->k / 2, trisolve_range, args);
 }
 
-const fac__kernel fac__k_trisolve = {.name = "trisolve", .run = {trisolve}};
+static void trisolve_memory(void *args, fac__memory *m)
+{
+    fac__trisolve_args *t = args;
+    FAC__READS(m, t->a.data);
+    FAC__CHANGES(m, t->b.data);
+}
+
+const fac__kernel fac__k_trisolve = {.name = "trisolve", .run = {trisolve}, .memory = trisolve_memory};
 
 /* ---- swaps --------------------------------------------------------------------------------------------------- */
 
@@ -131,7 +138,14 @@ static void swap_rows(const void *args)
     fac__each_matrix(s->batch, (double)s->pivot_count * (double)s->k, swap_range, args);
 }
 
-const fac__kernel fac__k_swap_rows = {.name = "swap_rows", .run = {swap_rows}};
+static void swap_memory(void *args, fac__memory *m)
+{
+    fac__swap_rows_args *s = args;
+    FAC__READS(m, s->pivots);
+    FAC__CHANGES(m, s->b.data);
+}
+
+const fac__kernel fac__k_swap_rows = {.name = "swap_rows", .run = {swap_rows}, .memory = swap_memory};
 
 /* ---- reflectors (Golub and Van Loan, Matrix Computations, 5.1; signs as in LAPACK's larfg) ----------------------- */
 
@@ -261,4 +275,13 @@ static void reflect(const void *args)
     fac__each_matrix(r->batch, 2.0 * (double)r->k * (double)r->m * (double)r->n, reflect_range, args);
 }
 
-const fac__kernel fac__k_reflect = {.name = "reflect", .run = {reflect}};
+static void reflect_memory(void *args, fac__memory *m)
+{
+    fac__reflect_args *r = args;
+    FAC__READS(m, r->a);
+    FAC__READS(m, r->tau);
+    FAC__CHANGES(m, r->c.data);
+    FAC__WRITES(m, r->work);
+}
+
+const fac__kernel fac__k_reflect = {.name = "reflect", .run = {reflect}, .memory = reflect_memory};

@@ -66,7 +66,15 @@ static void lu(const void *args)
     fac__each_matrix(l->batch, (double)l->m * (double)l->n * (double)(l->m < l->n ? l->m : l->n) / 3, lu_range, args);
 }
 
-const fac__kernel fac__k_lu = {.name = "lu", .run = {lu}};
+static void lu_memory(void *args, fac__memory *m)
+{
+    fac__lu_args *l = args;
+    FAC__CHANGES(m, l->a);
+    FAC__WRITES(m, l->pivots);
+    FAC__WRITES(m, l->info);
+}
+
+const fac__kernel fac__k_lu = {.name = "lu", .run = {lu}, .memory = lu_memory};
 
 /* ---- Cholesky -------------------------------------------------------------------------------------------------- */
 
@@ -123,7 +131,14 @@ static void cholesky(const void *args)
     fac__each_matrix(c->batch, (double)c->n * (double)c->n * (double)c->n / 6, cholesky_range, args);
 }
 
-const fac__kernel fac__k_cholesky = {.name = "cholesky", .run = {cholesky}};
+static void cholesky_memory(void *args, fac__memory *m)
+{
+    fac__cholesky_args *c = args;
+    FAC__CHANGES(m, c->a);
+    FAC__WRITES(m, c->info);
+}
+
+const fac__kernel fac__k_cholesky = {.name = "cholesky", .run = {cholesky}, .memory = cholesky_memory};
 
 /* ---- QR -------------------------------------------------------------------------------------------------------- */
 
@@ -156,4 +171,12 @@ static void qr(const void *args)
     fac__each_matrix(q->batch, (double)q->m * (double)q->n * (double)(q->m < q->n ? q->m : q->n), qr_range, args);
 }
 
-const fac__kernel fac__k_qr = {.name = "qr", .run = {qr}};
+static void qr_memory(void *args, fac__memory *m)
+{
+    fac__qr_args *q = args;
+    FAC__CHANGES(m, q->a);
+    FAC__WRITES(m, q->tau);
+    FAC__WRITES(m, q->work);
+}
+
+const fac__kernel fac__k_qr = {.name = "qr", .run = {qr}, .memory = qr_memory};

@@ -96,7 +96,15 @@ static void ldl(const void *args)
     fac__each_matrix(l->batch, (double)l->n * (double)l->n * (double)l->n / 6, ldl_range, args);
 }
 
-const fac__kernel fac__k_ldl = {.name = "ldl", .run = {ldl}};
+static void ldl_memory(void *args, fac__memory *m)
+{
+    fac__ldl_args *l = args;
+    FAC__CHANGES(m, l->a);
+    FAC__WRITES(m, l->pivots);
+    FAC__WRITES(m, l->info);
+}
+
+const fac__kernel fac__k_ldl = {.name = "ldl", .run = {ldl}, .memory = ldl_memory};
 
 /* ---- solving --------------------------------------------------------------------------------------------------- */
 
@@ -157,4 +165,12 @@ static void ldl_solve(const void *args)
     fac__each_matrix(s->batch, (double)s->n * (double)s->n * (double)s->k, ldl_solve_range, args);
 }
 
-const fac__kernel fac__k_ldl_solve = {.name = "ldl_solve", .run = {ldl_solve}};
+static void solve_memory(void *args, fac__memory *m)
+{
+    fac__ldl_solve_args *s = args;
+    FAC__READS(m, s->a);
+    FAC__READS(m, s->pivots);
+    FAC__CHANGES(m, s->b);
+}
+
+const fac__kernel fac__k_ldl_solve = {.name = "ldl_solve", .run = {ldl_solve}, .memory = solve_memory};

@@ -124,4 +124,13 @@ static void lstsq(const void *args)
                      args);
 }
 
-const fac__kernel fac__k_lstsq = {.name = "lstsq", .run = {lstsq}};
+static void lstsq_memory(void *args, fac__memory *m)
+{
+    fac__lstsq_args *l = args;
+    FAC__CHANGES(m, l->a);
+    FAC__CHANGES(m, l->b);
+    FAC__WRITES(m, l->work);
+    FAC__WRITES(m, l->rank);
+}
+
+const fac__kernel fac__k_lstsq = {.name = "lstsq", .run = {lstsq}, .memory = lstsq_memory};

@@ -69,8 +69,28 @@ static void nll_backward(const void *args)
         }
 }
 
-const fac__kernel fac__k_nll = {.name = "nll", .run = {nll}};
-const fac__kernel fac__k_nll_backward = {.name = "nll_backward", .run = {nll_backward}};
+static void results_memory(void *args, fac__memory *m)
+{
+    fac__nll_args *l = args;
+    FAC__READS(m, l->x);
+    FAC__READS(m, l->weight);
+    FAC__READS(m, l->target);
+    FAC__WRITES(m, l->y);
+    if (l->reduction != FAC__LOSS_NONE) FAC__WRITES(m, l->total);
+}
+
+static void gradient_memory(void *args, fac__memory *m)
+{
+    fac__nll_args *l = args;
+    FAC__READS(m, l->weight);
+    FAC__READS(m, l->target);
+    FAC__READS(m, l->g);
+    if (l->reduction == FAC__LOSS_MEAN) FAC__READS(m, l->total);
+    FAC__WRITES(m, l->dx);
+}
+
+const fac__kernel fac__k_nll = {.name = "nll", .run = {nll}, .memory = results_memory};
+const fac__kernel fac__k_nll_backward = {.name = "nll_backward", .run = {nll_backward}, .memory = gradient_memory};
 
 /* ---- cross entropy ------------------------------------------------------------------------------------------ */
 
@@ -122,5 +142,21 @@ static void cross_entropy_backward(const void *args)
     fac__parallel(a->nll.n, grain(a), backward_rows, (void *)a);
 }
 
-const fac__kernel fac__k_cross_entropy = {.name = "cross_entropy", .run = {cross_entropy}};
-const fac__kernel fac__k_cross_entropy_backward = {.name = "cross_entropy_backward", .run = {cross_entropy_backward}};
+static void rows_memory(void *args, fac__memory *m)
+{
+    fac__cross_entropy_args *a = args;
+    results_memory(&a->nll, m);
+    FAC__WRITES(m, a->rows);
+}
+
+static void rows_gradient_memory(void *args, fac__memory *m)
+{
+    fac__cross_entropy_args *a = args;
+    FAC__READS(m, a->nll.x);
+    FAC__READS(m, a->rows);
+    gradient_memory(&a->nll, m);
+}
+
+const fac__kernel fac__k_cross_entropy = {.name = "cross_entropy", .run = {cross_entropy}, .memory = rows_memory};
+const fac__kernel fac__k_cross_entropy_backward = {
+    .name = "cross_entropy_backward", .run = {cross_entropy_backward}, .memory = rows_gradient_memory};

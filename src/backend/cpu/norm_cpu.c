@@ -399,9 +399,56 @@ static void layer_norm_backward(const void *args)
     if (affine) over(a, a->inner, a->n, layer_affine_columns);
 }
 
-const fac__kernel fac__k_batch_norm = {.name = "batch_norm", .run = {batch_norm}};
-const fac__kernel fac__k_batch_norm_backward = {.name = "batch_norm_backward", .run = {batch_norm_backward}};
-const fac__kernel fac__k_group_norm = {.name = "group_norm", .run = {group_norm}};
-const fac__kernel fac__k_group_norm_backward = {.name = "group_norm_backward", .run = {group_norm_backward}};
-const fac__kernel fac__k_layer_norm = {.name = "layer_norm", .run = {layer_norm}};
-const fac__kernel fac__k_layer_norm_backward = {.name = "layer_norm_backward", .run = {layer_norm_backward}};
+static void forward_memory(void *args, fac__memory *m)
+{
+    fac__norm_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__READS(m, a->weight);
+    FAC__READS(m, a->bias);
+    FAC__WRITES(m, a->y);
+    FAC__WRITES(m, a->mean);
+    FAC__WRITES(m, a->rstd);
+}
+
+static void batch_norm_memory(void *args, fac__memory *m)
+{
+    fac__norm_args *a = args;
+    forward_memory(a, m);
+    if (a->training) {
+        FAC__CHANGES(m, a->running_mean);
+        FAC__CHANGES(m, a->running_var);
+    } else {
+        FAC__READS(m, a->running_mean);
+        FAC__READS(m, a->running_var);
+    }
+}
+
+static void backward_memory(void *args, fac__memory *m)
+{
+    fac__norm_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__READS(m, a->weight);
+    FAC__READS(m, a->mean);
+    FAC__READS(m, a->rstd);
+    FAC__READS(m, a->dy);
+    FAC__WRITES(m, a->dx);
+    FAC__WRITES(m, a->dweight);
+    FAC__WRITES(m, a->dbias);
+}
+
+static void group_norm_backward_memory(void *args, fac__memory *m)
+{
+    fac__norm_args *a = args;
+    backward_memory(a, m);
+    FAC__WRITES(m, a->work);
+}
+
+const fac__kernel fac__k_batch_norm = {.name = "batch_norm", .run = {batch_norm}, .memory = batch_norm_memory};
+const fac__kernel fac__k_batch_norm_backward = {
+    .name = "batch_norm_backward", .run = {batch_norm_backward}, .memory = backward_memory};
+const fac__kernel fac__k_group_norm = {.name = "group_norm", .run = {group_norm}, .memory = forward_memory};
+const fac__kernel fac__k_group_norm_backward = {
+    .name = "group_norm_backward", .run = {group_norm_backward}, .memory = group_norm_backward_memory};
+const fac__kernel fac__k_layer_norm = {.name = "layer_norm", .run = {layer_norm}, .memory = forward_memory};
+const fac__kernel fac__k_layer_norm_backward = {
+    .name = "layer_norm_backward", .run = {layer_norm_backward}, .memory = backward_memory};

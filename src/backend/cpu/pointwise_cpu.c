@@ -616,4 +616,13 @@ static void run_pointwise(const void *args_)
     fac__parallel(p.n_boxes, grain, run_boxes, &p);
 }
 
-const fac__kernel fac__k_pointwise = {.name = "pointwise", .run = {run_pointwise}};
+static void pointwise_memory(void *args, fac__memory *m)
+{
+    fac__pointwise_args *a = args;
+    for (int i = 0; i < a->program.n_in; i++)
+        FAC__READS(m, a->in[i].data);
+    for (int i = 0; i < a->program.n_out; i++)
+        FAC__WRITES(m, a->out[i].data);
+}
+
+const fac__kernel fac__k_pointwise = {.name = "pointwise", .run = {run_pointwise}, .memory = pointwise_memory};

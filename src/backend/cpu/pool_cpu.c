@@ -178,5 +178,21 @@ static void run_backward(const void *args)
     over_planes(args, backward_planes);
 }
 
-const fac__kernel fac__k_pool = {.name = "pool", .run = {run_forward}};
-const fac__kernel fac__k_pool_backward = {.name = "pool_backward", .run = {run_backward}};
+static void pool_memory(void *args, fac__memory *m)
+{
+    fac__pool_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__WRITES(m, a->y);
+    if (is_max(a)) FAC__WRITES(m, a->indices);
+}
+
+static void backward_memory(void *args, fac__memory *m)
+{
+    fac__pool_args *a = args;
+    FAC__READS(m, a->dy);
+    if (is_max(a)) FAC__READS(m, a->indices);
+    FAC__WRITES(m, a->dx);
+}
+
+const fac__kernel fac__k_pool = {.name = "pool", .run = {run_forward}, .memory = pool_memory};
+const fac__kernel fac__k_pool_backward = {.name = "pool_backward", .run = {run_backward}, .memory = backward_memory};

@@ -471,4 +471,13 @@ static void reduce(const void *args)
         run(&j, units, cost);
 }
 
-const fac__kernel fac__k_reduce = {.name = "reduce", .run = {reduce}};
+static void reduce_memory(void *args, fac__memory *m)
+{
+    fac__reduce_args *a = args;
+    bool two = a->kind == FAC__MAX || a->kind == FAC__MIN || a->kind == FAC__MEAN_VAR;
+    FAC__READS(m, a->in.data);
+    FAC__WRITES(m, a->out[0].data);
+    if (two) FAC__WRITES(m, a->out[1].data);
+}
+
+const fac__kernel fac__k_reduce = {.name = "reduce", .run = {reduce}, .memory = reduce_memory};

@@ -130,6 +130,34 @@ static void pick(const void *args)
     fac__parallel(a->planes, 1 + (1 << 16) / (work + 1), pick_planes, (void *)a);
 }
 
-const fac__kernel fac__k_resample = {.name = "resample", .run = {resample}};
-const fac__kernel fac__k_resample_backward = {.name = "resample_backward", .run = {resample_backward}};
-const fac__kernel fac__k_pick = {.name = "pick", .run = {pick}};
+static void resample_memory(void *args, fac__memory *m)
+{
+    fac__resample_args *a = args;
+    FAC__READS(m, a->taps.at);
+    FAC__READS(m, a->taps.weight);
+    FAC__READS(m, a->x);
+    FAC__WRITES(m, a->y);
+}
+
+static void backward_memory(void *args, fac__memory *m)
+{
+    fac__resample_args *a = args;
+    FAC__READS(m, a->taps.at);
+    FAC__READS(m, a->taps.weight);
+    FAC__READS(m, a->dy);
+    FAC__WRITES(m, a->dx);
+}
+
+static void pick_memory(void *args, fac__memory *m)
+{
+    fac__pick_args *a = args;
+    for (int d = 0; d < 3; d++)
+        FAC__READS(m, a->at[d]);
+    FAC__READS(m, a->x);
+    FAC__WRITES(m, a->y);
+}
+
+const fac__kernel fac__k_resample = {.name = "resample", .run = {resample}, .memory = resample_memory};
+const fac__kernel fac__k_resample_backward = {
+    .name = "resample_backward", .run = {resample_backward}, .memory = backward_memory};
+const fac__kernel fac__k_pick = {.name = "pick", .run = {pick}, .memory = pick_memory};

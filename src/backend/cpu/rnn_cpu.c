@@ -30,5 +30,39 @@ static void backward(const void *args)
     run(args, 1);
 }
 
-const fac__kernel fac__k_rnn_step = {.name = "rnn_step", .run = {forward}};
-const fac__kernel fac__k_rnn_step_backward = {.name = "rnn_step_backward", .run = {backward}};
+static void step_memory(void *args, fac__memory *m)
+{
+    fac__rnn_args *a = args;
+    FAC__CHANGES(m, a->gates);
+    FAC__READS(m, a->hh);
+    FAC__READS(m, a->b_ih);
+    FAC__READS(m, a->b_hh);
+    if (a->kind == FAC__GRU) FAC__READS(m, a->h);
+    if (a->kind == FAC__LSTM) {
+        FAC__READS(m, a->c);
+        FAC__WRITES(m, a->c_next);
+    }
+    if (a->kind == FAC__GRU || a->kind == FAC__LSTM) FAC__WRITES(m, a->kept);
+    FAC__WRITES(m, a->h_next);
+}
+
+static void backward_memory(void *args, fac__memory *m)
+{
+    fac__rnn_args *a = args;
+    FAC__READS(m, a->gates);
+    FAC__READS(m, a->dy);
+    if (a->kind == FAC__GRU || a->kind == FAC__LSTM) FAC__READS(m, a->kept);
+    FAC__CHANGES(m, a->dh);
+    if (a->kind == FAC__GRU) {
+        FAC__READS(m, a->h);
+        FAC__WRITES(m, a->dgates_hh);
+    } else if (a->kind == FAC__LSTM) {
+        FAC__READS(m, a->c);
+        FAC__CHANGES(m, a->dc);
+    }
+    FAC__WRITES(m, a->dgates);
+}
+
+const fac__kernel fac__k_rnn_step = {.name = "rnn_step", .run = {forward}, .memory = step_memory};
+const fac__kernel fac__k_rnn_step_backward = {
+    .name = "rnn_step_backward", .run = {backward}, .memory = backward_memory};

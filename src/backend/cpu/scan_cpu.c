@@ -180,4 +180,12 @@ static void scan(const void *args)
     fac__parallel(j.outer * j.blocks, 1 + (GRAIN - 1) / (n * together), run_units, &j);
 }
 
-const fac__kernel fac__k_scan = {.name = "scan", .run = {scan}};
+static void scan_memory(void *args, fac__memory *m)
+{
+    fac__scan_args *a = args;
+    FAC__READS(m, a->in.data);
+    FAC__WRITES(m, a->out[0].data);
+    if (a->kind == FAC__CUMMAX || a->kind == FAC__CUMMIN) FAC__WRITES(m, a->out[1].data);
+}
+
+const fac__kernel fac__k_scan = {.name = "scan", .run = {scan}, .memory = scan_memory};

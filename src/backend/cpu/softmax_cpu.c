@@ -28,4 +28,16 @@ static void softmax(const void *args)
         fac__parallel(units, 1 + (GRAIN - 1) / (a.n * width), body, &a);
 }
 
-const fac__kernel fac__k_softmax = {.name = "softmax", .run = {softmax}};
+static void softmax_memory(void *args, fac__memory *m)
+{
+    fac__softmax_args *a = args;
+    if (a->backward) {
+        FAC__READS(m, a->y);
+        FAC__READS(m, a->g);
+    } else {
+        FAC__READS(m, a->x);
+    }
+    FAC__WRITES(m, a->out);
+}
+
+const fac__kernel fac__k_softmax = {.name = "softmax", .run = {softmax}, .memory = softmax_memory};

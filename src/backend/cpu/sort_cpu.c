@@ -239,6 +239,32 @@ static void bin(const void *args)
     }
 }
 
-const fac__kernel fac__k_sort = {.name = "sort", .run = {sort}};
-const fac__kernel fac__k_search = {.name = "search", .run = {search}};
-const fac__kernel fac__k_bin = {.name = "bin", .run = {bin}};
+static void sort_memory(void *args, fac__memory *m)
+{
+    fac__sort_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__WRITES(m, a->values);
+    FAC__WRITES(m, a->indices);
+    FAC__WRITES(m, a->scratch);
+}
+
+static void search_memory(void *args, fac__memory *m)
+{
+    fac__search_args *a = args;
+    FAC__READS(m, a->sorted);
+    FAC__READS(m, a->sorter);
+    FAC__READS(m, a->values);
+    FAC__WRITES(m, a->out);
+}
+
+static void bin_memory(void *args, fac__memory *m)
+{
+    fac__bin_args *a = args;
+    FAC__READS(m, a->x);
+    FAC__READS(m, a->weights);
+    FAC__CHANGES(m, a->counts);
+}
+
+const fac__kernel fac__k_sort = {.name = "sort", .run = {sort}, .memory = sort_memory};
+const fac__kernel fac__k_search = {.name = "search", .run = {search}, .memory = search_memory};
+const fac__kernel fac__k_bin = {.name = "bin", .run = {bin}, .memory = bin_memory};

@@ -384,5 +384,28 @@ static void svd(const void *args)
     if (a->m || a->n) fac__parallel(a->batch, 1 + 50000 / (cube + 1), svd_range, (void *)a);
 }
 
-const fac__kernel fac__k_eigh = {.name = "eigh", .run = {eigh}};
-const fac__kernel fac__k_svd = {.name = "svd", .run = {svd}};
+static void eigh_memory(void *args, fac__memory *m)
+{
+    fac__eigh_args *a = args;
+    if (!a->n) return;
+    FAC__READS(m, a->a);
+    FAC__WRITES(m, a->values);
+    FAC__WRITES(m, a->vectors);
+    FAC__WRITES(m, a->info);
+    FAC__WRITES(m, a->scratch);
+}
+
+static void svd_memory(void *args, fac__memory *m)
+{
+    fac__svd_args *a = args;
+    if (!a->m && !a->n) return;
+    FAC__READS(m, a->a);
+    FAC__WRITES(m, a->u);
+    FAC__WRITES(m, a->s);
+    FAC__WRITES(m, a->vh);
+    FAC__WRITES(m, a->info);
+    FAC__WRITES(m, a->scratch);
+}
+
+const fac__kernel fac__k_eigh = {.name = "eigh", .run = {eigh}, .memory = eigh_memory};
+const fac__kernel fac__k_svd = {.name = "svd", .run = {svd}, .memory = svd_memory};
