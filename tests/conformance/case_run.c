@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool case_captured;
+
 /* Room for one case, far beyond any seen; a case that needs more fails. */
 enum { MAX_ARGS = 256, MAX_TENSORS = 4096, MAX_VALUES = 4096, MAX_INTS = 4096 };
 
@@ -348,6 +350,17 @@ static bool check_outputs(run *r, fac_tensor **outs, int n)
     return true;
 }
 
+/* A tensor of the file that is no argument. */
+static fac_tensor *tensor_named(run *r, const char *name)
+{
+    for (int i = 0; i < r->n_tensors; i++)
+        if (!strcmp(r->names[i], name)) return r->tensors[i];
+    fac_tensor *t = case_file_tensor(r->file, name, NULL);
+    if (!t || r->n_tensors == MAX_TENSORS) return NULL;
+    r->names[r->n_tensors] = name;
+    return r->tensors[r->n_tensors++] = t;
+}
+
 static fac_tensor *leaf_named(run *r, const char *name)
 {
     for (int i = 0; i < r->n_tensors; i++)
@@ -355,32 +368,46 @@ static fac_tensor *leaf_named(run *r, const char *name)
     return NULL;
 }
 
-static bool check_gradients(run *r, fac_tensor **outs, int n)
+typedef struct gradients {
+    fac_tensor *leaves[MAX_TENSORS], *got[MAX_TENSORS]; /* in the order of the recorded ones; got NULL: none */
+    int n;
+} gradients;
+
+static bool compute_gradients(run *r, fac_tensor **outs, int n, gradients *g)
 {
     json_t *cotangents = json_object_get(r->c, "grad_outputs"), *grads = json_object_get(r->c, "grads"), *j;
-    fac_tensor *roots[MAX_TENSORS], *gs[MAX_TENSORS], *leaves[MAX_TENSORS], *got[MAX_TENSORS] = {NULL};
+    fac_tensor *roots[MAX_TENSORS], *gs[MAX_TENSORS];
     const char *name;
-    int n_roots = 0, n_leaves = 0;
+    int n_roots = 0;
+    g->n = 0;
     if (!grads) return true;
     if (json_array_size(cotangents) != (size_t)n || json_object_size(grads) > MAX_TENSORS)
         return say(r, "backward: %d cotangents for %d outputs", (int)json_array_size(cotangents), n);
     for (int i = 0; i < n; i++) {
-        const char *g = json_string_value(json_array_get(cotangents, (size_t)i));
-        if (!g || !fac_requires_grad(outs[i])) continue;
+        const char *cotangent = json_string_value(json_array_get(cotangents, (size_t)i));
+        if (!cotangent || !fac_requires_grad(outs[i])) continue;
         roots[n_roots] = outs[i];
-        gs[n_roots] = case_file_tensor(r->file, g, NULL);
-        if (!gs[n_roots++]) return say(r, "backward: the cotangent %s is missing", g);
+        gs[n_roots] = tensor_named(r, cotangent);
+        if (!gs[n_roots++]) return say(r, "backward: the cotangent %s is missing", cotangent);
     }
     json_object_foreach(grads, name, j) {
-        leaves[n_leaves] = leaf_named(r, name);
-        if (!leaves[n_leaves++]) return say(r, "backward: no argument is %s", name);
+        g->got[g->n] = NULL;
+        g->leaves[g->n] = leaf_named(r, name);
+        if (!g->leaves[g->n++]) return say(r, "backward: no argument is %s", name);
     }
-    if (n_roots && n_leaves &&
-        !fac_autograd_grad(roots, n_roots, leaves, n_leaves, got, .grad_outputs = gs, .allow_unused = true))
+    if (n_roots && g->n &&
+        !fac_autograd_grad(roots, n_roots, g->leaves, g->n, g->got, .grad_outputs = gs, .allow_unused = true))
         return say(r, "backward: %s", fac_error() ? fac_error() : "failed");
+    return true;
+}
+
+static bool check_gradients(run *r, const gradients *computed)
+{
+    json_t *grads = json_object_get(r->c, "grads"), *j;
+    const char *name;
     int i = 0;
     json_object_foreach(grads, name, j) {
-        fac_tensor *g = got[i] ? got[i] : fac_zeros_like(leaves[i]);
+        fac_tensor *g = computed->got[i] ? computed->got[i] : fac_zeros_like(computed->leaves[i]);
         char what[64];
         snprintf(what, sizeof what, "gradient of %s",
                  strchr(name, '.') ? strstr(name, "arg") ? strstr(name, "arg") : name : name);
@@ -400,6 +427,92 @@ static bool solution_only(const call *k, json_t *c)
 {
     const char *variant = json_string_value(json_object_get(c, "variant"));
     return !strcmp(k->op, "linalg.lstsq") && variant && !strcmp(variant, "grad_oriented");
+}
+
+/* ---- the call --------------------------------------------------------------------------------------------------- */
+
+typedef struct outcome {
+    fac_tensor *outs[MAX_TENSORS];
+    int n;
+    gradients gradients;
+    bool kept; /* a reference to each */
+} outcome;
+
+static bool call_op(run *r, const call *k, outcome *o)
+{
+    fac_value results[16];
+    int n = fac_call(k->op, k->args, k->n_args, k->keywords, k->n_keywords, results, 16);
+    if (n < 0) return false;
+    if (solution_only(k, r->c)) n = 1;
+    o->n = flatten(results, n, o->outs, MAX_TENSORS);
+    return true;
+}
+
+static bool compute(run *r, const call *k, outcome *o)
+{
+    return call_op(r, k, o) && compute_gradients(r, o->outs, o->n, &o->gradients);
+}
+
+static void keep(outcome *o)
+{
+    for (int i = 0; i < o->n; i++)
+        fac_keep(o->outs[i]);
+    for (int i = 0; i < o->gradients.n; i++)
+        fac_keep(o->gradients.got[i]);
+    o->kept = true;
+}
+
+static void forget(outcome *o)
+{
+    for (int i = 0; i < o->n && o->kept; i++)
+        fac_release(o->outs[i]);
+    for (int i = 0; i < o->gradients.n && o->kept; i++)
+        fac_release(o->gradients.got[i]);
+    free(o);
+}
+
+/* Captures the call on other values, the given ones in reverse order, and replays it on the given ones: a value that the
+ * plan holds on to comes out wrong. A call that cannot be captured is skipped. */
+static bool run_captured(run *r, outcome *o, case_result *result)
+{
+    fac_tensor *given[MAX_TENSORS];
+    fac_plan *plan = NULL;
+    if (json_object_get(r->c, "grads")) { /* the cotangents too, before the capture */
+        size_t i;
+        json_t *j;
+        json_array_foreach(json_object_get(r->c, "grad_outputs"), i, j) if (json_is_string(j))
+            tensor_named(r, json_string_value(j));
+    }
+    int n = r->n_tensors;
+    fac_no_grad for (int i = 0; i < n; i++)
+    {
+        given[i] = fac_clone(r->tensors[i]);
+        fac_dims all = fac_shape(given[i]);
+        for (int d = 0; d < all.n; d++)
+            all.d[d] = d;
+        if (fac_is_leaf(r->tensors[i])) fac_copy_(r->tensors[i], fac_flip(given[i], all));
+        fac_clear_error(); /* an expanded tensor stays as it is */
+    }
+    bool ok = false;
+    r->n_values = r->n_ints = r->n_lists = 0;
+    fac_capture(&plan) {
+        call k;
+        ok = build(r, &k) && compute(r, &k, o);
+        if (ok) keep(o);
+    }
+    if (!plan) {
+        say(r, "not captured: %s", fac_error() ? fac_error() : "?");
+        *result = CASE_SKIPPED;
+        return false;
+    }
+    fac_no_grad for (int i = 0; i < n; i++)
+    {
+        fac_copy_(r->tensors[i], given[i]);
+        fac_clear_error();
+    }
+    ok = fac_replay(plan);
+    fac_plan_free(plan);
+    return ok;
 }
 
 case_result case_run(const case_file *f, json_t *c, char *why, size_t room)
@@ -427,25 +540,20 @@ case_result case_run(const case_file *f, json_t *c, char *why, size_t room)
             if (raises && fac_error()) result = CASE_PASSED;
             break;
         }
-        fac_value results[16];
-        fac_tensor *outs[MAX_TENSORS];
-        int n = fac_call(k.op, k.args, k.n_args, k.keywords, k.n_keywords, results, 16);
+        outcome *o = calloc(1, sizeof *o);
         if (raises) {
-            if (n < 0)
+            if (!call_op(r, &k, o))
                 result = CASE_PASSED;
             else
                 say(r, "expected %s: %s", json_string_value(json_object_get(c, "raises")),
                     json_string_value(json_object_get(c, "message")));
-            break;
+        } else if (case_captured ? !run_captured(r, o, &result) : !compute(r, &k, o)) {
+            if (!*why) say(r, "%s", fac_error() ? fac_error() : "failed without an error");
+        } else if (check_outputs(r, o->outs, o->n) && check_gradients(r, &o->gradients)) {
+            result = CASE_PASSED;
         }
-        if (n < 0) {
-            say(r, "%s", fac_error() ? fac_error() : "failed without an error");
-            break;
-        }
-        if (solution_only(&k, c)) n = 1;
-        n = flatten(results, n, outs, MAX_TENSORS);
-        if (check_outputs(r, outs, n) && check_gradients(r, outs, n)) result = CASE_PASSED;
-        if (result == CASE_PASSED && fac_error()) {
+        forget(o);
+        if (result == CASE_PASSED && !raises && fac_error()) {
             say(r, "an error is pending: %s", fac_error());
             result = CASE_FAILED;
         }

@@ -6,6 +6,9 @@
 
 typedef enum case_result { CASE_PASSED, CASE_FAILED, CASE_SKIPPED } case_result;
 
+/* Captures each call, and looks at what its replay gives. */
+extern bool case_captured;
+
 /* why: what was expected and what came, for a failed or skipped case. */
 case_result case_run(const case_file *f, json_t *c, char *why, size_t room);
 

@@ -189,6 +189,7 @@ static const struct argp_option option_list[] = {
     {"case", 'c', "NAME", 0, "only this case", 0},
     {"tier", 't', "N", 0, "only operations of this tier (needs --tiers)", 0},
     {"tiers", 'T', "FILE", 0, "lines of tier and operation", 0},
+    {"captured", 'p', NULL, 0, "capture each call and check its replay; what cannot be captured is skipped", 0},
     {"json", 'j', "FILE", 0, "write a JSON line a case", 0},
     {"verbose", 'v', NULL, 0, "show passed and skipped cases too", 0},
     {0},
@@ -205,6 +206,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         options.json_file = fopen(arg, "w");
         if (!options.json_file) argp_failure(state, 2, errno, "%s", arg);
         break;
+    case 'p': case_captured = true; break;
     case 'v': options.verbose = true; break;
     case ARGP_KEY_ARG:
         if (options.n_paths == 4096) argp_error(state, "too many paths");
