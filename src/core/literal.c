@@ -145,7 +145,7 @@ static bool store(reader *r, const number *v)
         [FAC_INT64] = {INT64_MIN, INT64_MAX},
     };
     fac_dtype dtype = (fac_dtype)r->t->dtype;
-    char *out = (char *)fac__data(r->t) + r->stored++ * (int64_t)fac_dtype_size(dtype);
+    char *out = (char *)fac__host(r->t) + r->stored++ * (int64_t)fac_dtype_size(dtype);
     if (!fac_dtype_is_integral(dtype)) {
         if (v->huge && isinf(v->f)) return fac__runtime_error("int too large to convert to float"), false;
         if (v->kind == FAC_FLOAT64 || v->huge)

@@ -93,7 +93,7 @@ typedef struct printer {
 
 static const char *element(const printer *p, int64_t at)
 {
-    return p->t->storage->data + at * (int64_t)p->size;
+    return (const char *)fac__host(p->t) + (at - p->t->offset) * (int64_t)p->size;
 }
 
 static void look_at(printer *p, const char *e)
@@ -287,6 +287,10 @@ char *fac_to_string(const fac_tensor *t)
 void fac_fprint(FILE *f, const fac_tensor *t)
 {
     FAC__OP("print");
+    if (fac__recording_now()) {
+        fac__recording_refuse("print");
+        return;
+    }
     if (!f) {
         fac__null_error("f");
         return;

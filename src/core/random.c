@@ -176,6 +176,7 @@ void fac_manual_seed(uint64_t seed)
 fac_generator *fac_generator_new(uint64_t seed)
 {
     FAC__OP("generator_new");
+    if (fac__recording_now()) return fac__recording_refuse("make a generator of random numbers");
     fac_generator *g = fac__alloc(sizeof *g);
     if (g) fac__generator_init(g, seed);
     return g;
@@ -183,11 +184,14 @@ fac_generator *fac_generator_new(uint64_t seed)
 
 void fac_generator_free(fac_generator *g)
 {
+    fac__recording_refuse("free a generator of random numbers");
     if (g != &default_generator) fac__free(g);
 }
 
 void fac_generator_seed(fac_generator *g, uint64_t seed)
 {
+    FAC__OP("generator_seed");
+    fac__recording_refuse("seed a generator of random numbers");
     HOLD(g);
     fac__generator_init(g, seed);
 }
@@ -198,8 +202,15 @@ uint64_t fac_generator_initial_seed(const fac_generator *g)
     return g->seed;
 }
 
+/* For the program: a replay draws for tensors only. */
+static void refuse_to_draw(void)
+{
+    fac__recording_refuse("draw a random number without a tensor");
+}
+
 uint32_t fac_generator_random(fac_generator *g)
 {
+    refuse_to_draw();
     HOLD(g);
     uint32_t w;
     draw(g, &w, 1);
@@ -208,6 +219,7 @@ uint32_t fac_generator_random(fac_generator *g)
 
 uint64_t fac_generator_random64(fac_generator *g)
 {
+    refuse_to_draw();
     HOLD(g);
     uint32_t w[2];
     draw(g, w, 2);
@@ -227,10 +239,11 @@ static const char magic[8] = "facrng1";
 fac_tensor *fac_generator_get_state(const fac_generator *g)
 {
     FAC__OP("generator_get_state");
+    if (fac__recording_now()) return fac__recording_refuse("read the state of a generator of random numbers");
     HOLD(g);
     fac_tensor *t = fac__new(FAC_UINT8, 1, (int64_t[]){sizeof(state)});
     if (!t) return NULL;
-    state *s = fac__data(t);
+    state *s = fac__host(t);
     memcpy(s->magic, magic, sizeof magic);
     s->seed = g->seed;
     s->normal = g->has_normal ? g->normal : 0;
@@ -244,6 +257,7 @@ bool fac_generator_set_state(fac_generator *g, const fac_tensor *t)
 {
     FAC__OP("generator_set_state");
     FAC__NEED_OR(t, false);
+    if (fac__recording_now()) return fac__recording_refuse("set the state of a generator of random numbers"), false;
     if (t->dtype != FAC_UINT8) return fac__type_error("RNG state must be a torch.ByteTensor"), false;
     state s;
     if (t->numel != sizeof s) return fac__runtime_error("RNG state is wrong size"), false;

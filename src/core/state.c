@@ -148,14 +148,14 @@ static fac_tensor *number(const fac_state *s, const char *name)
 bool fac_state_get_float(const fac_state *s, const char *name, double *value)
 {
     fac_tensor *t = number(s, name);
-    if (t && value) *value = fac__load_double((fac_dtype)t->dtype, fac__data(t));
+    if (t && value) *value = fac__load_double((fac_dtype)t->dtype, fac__host(t));
     return t != NULL;
 }
 
 bool fac_state_get_int(const fac_state *s, const char *name, int64_t *value)
 {
     fac_tensor *t = number(s, name);
-    if (t && value) *value = fac__load_int((fac_dtype)t->dtype, fac__data(t));
+    if (t && value) *value = fac__load_int((fac_dtype)t->dtype, fac__host(t));
     return t != NULL;
 }
 

@@ -95,7 +95,7 @@ bool fac__dataset_fill(fac_dataset *d, const int64_t *indices, int64_t n, fac_te
 {
     void *out[FAC_MAX_FIELDS];
     for (int f = 0; f < d->spec.n_fields; f++)
-        out[f] = fac__data(into[f]);
+        out[f] = fac__host(into[f]);
     for (int64_t i = 0; i < n; i++) {
         int64_t index = indices[i];
         if (d->spec.soon && i + AHEAD < n) say_soon(d, indices[i + AHEAD]);
@@ -126,6 +126,7 @@ bool fac_dataset_get(fac_dataset *dataset, int64_t index, fac_tensor **out)
     FAC__OP("dataset_get");
     FAC__NEED_OR(dataset, false);
     FAC__NEED_OR(out, false);
+    if (fac__recording_now()) return fac__recording_refuse("take an item from a dataset"), false;
     return give(dataset, &index, -1, out);
 }
 
@@ -136,6 +137,7 @@ bool fac_dataset_batch(fac_dataset *dataset, const int64_t *indices, int64_t n, 
     FAC__NEED_OR(out, false);
     if (n < 0) return fac__value_error("a batch cannot have %lld items", (long long)n), false;
     if (n) FAC__NEED_OR(indices, false);
+    if (fac__recording_now()) return fac__recording_refuse("take items from a dataset"), false;
     return give(dataset, indices, n, out);
 }
 
@@ -151,7 +153,7 @@ static bool get_rows(void *context, int64_t index, void *const *out)
 {
     const rows *r = context;
     for (int i = 0; i < r->n; i++)
-        memcpy(out[i], (const char *)fac__data(r->tensors[i]) + r->bytes[i] * (size_t)index, r->bytes[i]);
+        memcpy(out[i], (const char *)fac__host(r->tensors[i]) + r->bytes[i] * (size_t)index, r->bytes[i]);
     return true;
 }
 
@@ -286,6 +288,7 @@ bool fac_random_split(fac_dataset *dataset, const double *lengths, int n, fac_ge
     FAC__NEED_OR(dataset, false);
     FAC__NEED_OR(lengths, false);
     FAC__NEED_OR(parts, false);
+    if (fac__recording_now()) return fac__recording_refuse("split a dataset"), false;
     if (n < 1) return fac__value_error("Sum of input lengths does not equal the length of the input dataset!"), false;
     memset(parts, 0, (size_t)n * sizeof *parts);
     int64_t count = dataset->spec.count, *counts = fac__alloc((size_t)(n + count) * sizeof *counts);

@@ -49,7 +49,7 @@ static fac_tensor *read_idx(fac__source *s)
                              fac__shape_text(ndim, shape));
     fac_tensor *t = fac__new(dtype, ndim, shape);
     if (!t) return NULL;
-    got = fac__source_read(s, t->storage->data, bytes);
+    got = fac__source_read(s, fac__host(t), bytes);
     if (got >= 0 && got < bytes)
         fac__io_error("%s: idx file truncated: %lld of %lld bytes of data", path, (long long)got, (long long)bytes);
     unsigned char more;
@@ -59,12 +59,13 @@ static fac_tensor *read_idx(fac__source *s)
         fac_release(t);
         return NULL;
     }
-    if (!fac__machine_is_big_endian()) fac__swap_bytes(t->storage->data, t->numel, fac_dtype_size(dtype));
+    if (!fac__machine_is_big_endian()) fac__swap_bytes(fac__host(t), t->numel, fac_dtype_size(dtype));
     return t;
 }
 
 fac_tensor *fac__idx_read(const char *path, bool quiet)
 {
+    if (fac__recording_now()) return fac__recording_refuse("read a file");
     fac__source *s = fac__source_open(path, quiet);
     if (!s) return NULL;
     fac_tensor *t = read_idx(s);

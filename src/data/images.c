@@ -19,8 +19,8 @@ typedef struct images {
 static bool get_image(void *context, int64_t index, void *const *out)
 {
     const images *m = context;
-    const unsigned char *from = (const unsigned char *)fac__data(m->pixels) + index * m->channels * m->channel_size;
-    memcpy(out[1], (const int64_t *)fac__data(m->labels) + index, sizeof(int64_t));
+    const unsigned char *from = (const unsigned char *)fac__host(m->pixels) + index * m->channels * m->channel_size;
+    memcpy(out[1], (const int64_t *)fac__host(m->labels) + index, sizeof(int64_t));
     if (!m->scale) {
         memcpy(out[0], from, (size_t)(m->channels * m->channel_size));
         return true;
@@ -44,7 +44,7 @@ static void fetch_image(void *context, int64_t index)
 {
     const images *m = context;
     int64_t size = m->channels * m->channel_size, most = size < 16384 ? size : 16384;
-    const char *from = (const char *)fac__data(m->pixels) + index * size;
+    const char *from = (const char *)fac__host(m->pixels) + index * size;
     for (int64_t i = 0; i < most; i += 64)
         __builtin_prefetch(from + i);
 }

@@ -262,6 +262,7 @@ bool fac_loader_next(fac_loader *loader, fac_batch *batch)
     FAC__NEED_OR(loader, false);
     FAC__NEED_OR(batch, false);
     memset(batch, 0, sizeof *batch);
+    if (fac__recording_now()) return fac__recording_refuse("take a batch from a loader"), false;
     if (next(loader, batch)) return true;
     if (loader->at >= 0) fac_loader_reset(loader); /* an error ends the epoch */
     memset(batch, 0, sizeof *batch);

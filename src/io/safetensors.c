@@ -140,9 +140,9 @@ static bool write_tensor(fac__file *f, fac_tensor *t)
         fac_scope {
             bool swap = size > 1 && fac__machine_is_big_endian();
             fac_tensor *row = swap ? fac_clone(fac_contiguous(t)) : fac_contiguous(t);
-            if (row && swap) fac__swap_bytes(fac__data(row), row->numel, size);
+            if (row && swap) fac__swap_bytes(fac__host(row), row->numel, size);
             if (row)
-                ok = fac__file_write(f, fac__data(row), (size_t)row->numel * size);
+                ok = fac__file_write(f, fac__host(row), (size_t)row->numel * size);
             else
                 fac__file_abandon(f);
         }
@@ -154,6 +154,7 @@ bool fac_save(const fac_state *state, const char *path)
     FAC__OP("save");
     FAC__NEED_OR(state, false);
     FAC__NEED_OR(path, false);
+    if (fac__recording_now()) return fac__recording_refuse("write a file"), false;
     int64_t count = fac_state_count(state);
     piece *pieces = fac__alloc((size_t)count * sizeof *pieces);
     json_t *header = pieces && list_pieces(state, pieces) ? describe(state, pieces) : NULL;
@@ -325,7 +326,7 @@ static bool read_pieces(reader *r)
 
 static bool read_tensor(const reader *r, const piece *p)
 {
-    char *data = fac__data(p->tensor);
+    char *data = fac__host(p->tensor);
     if (!read_exactly(r, data, p->end - p->begin)) return false;
     if (p->tensor->dtype == FAC_BOOL)
         for (int64_t i = 0; i < p->tensor->numel; i++)
@@ -362,6 +363,7 @@ fac_state *fac_load(const char *path)
 {
     FAC__OP("load");
     FAC__NEED(path);
+    if (fac__recording_now()) return fac__recording_refuse("read a file");
     /* O_NONBLOCK: a pipe nobody writes to is to be refused, not waited for. It means nothing to regular files. */
     reader r = {.path = path, .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
     if (r.fd < 0) return fac__io_error("%s: cannot be opened: %s", path, strerror(errno));

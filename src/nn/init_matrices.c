@@ -10,7 +10,7 @@ static void put(fac_tensor *t, const int64_t *index, double v)
     int64_t at = 0;
     for (int i = 0; i < t->ndim; i++)
         at += index[i] * t->strides[i];
-    fac__store_double((fac_dtype)t->dtype, (char *)fac__data(t) + at * (int64_t)fac_dtype_size((fac_dtype)t->dtype), v);
+    fac__store_double((fac_dtype)t->dtype, (char *)fac__host(t) + at * (int64_t)fac_dtype_size((fac_dtype)t->dtype), v);
 }
 
 fac_tensor *fac_init_eye_(fac_tensor *t)
@@ -80,11 +80,11 @@ fac_tensor *fac_init_orthogonal_(fac_tensor *t, double gain)
         fac_tensor *wide = drawn ? fac__own(fac__new_like(t, FAC_FLOAT64)) : NULL;
         if (wide && fac__copy_into(wide, drawn)) {
             if (rows < cols)
-                orthonormalise(fac__data(wide), rows, cols, cols, 1);
+                orthonormalise(fac__host(wide), rows, cols, cols, 1);
             else
-                orthonormalise(fac__data(wide), cols, rows, 1, cols);
+                orthonormalise(fac__host(wide), cols, rows, 1, cols);
             for (int64_t i = 0; i < t->numel; i++)
-                ((double *)fac__data(wide))[i] *= gain;
+                ((double *)fac__host(wide))[i] *= gain;
             if (fac__copy_into(t, wide)) made = t;
         }
     }
@@ -109,7 +109,7 @@ fac_tensor *fac_init_sparse_(fac_tensor *t, double sparsity, double std)
             fac_tensor *order = fac_randperm(t->shape[0]);
             good = order != NULL;
             for (int64_t i = 0; i < zeros && good; i++)
-                put(t, (int64_t[]){((int64_t *)fac__data(order))[i], c}, 0);
+                put(t, (int64_t[]){((int64_t *)fac__host(order))[i], c}, 0);
         }
         if (!good) return NULL;
     }

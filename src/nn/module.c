@@ -359,6 +359,7 @@ bool fac_module_to(void *module, fac_dtype dtype)
     FAC__OP("to");
     fac_module *m = module;
     FAC__NEED_OR(m, false);
+    if (fac__recording_now()) return fac__recording_refuse("change the dtype of a module"), false;
     if (!fac_dtype_is_floating(dtype))
         return fac__type_error(
                    "nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=torch.%s",

@@ -57,6 +57,11 @@ char *fac_module_to_string(const void *module)
 
 void fac_module_print(const void *module)
 {
+    FAC__OP("module_print");
+    if (fac__recording_now()) {
+        fac__recording_refuse("print");
+        return;
+    }
     if (module) put_module(stdout, module, 0);
     fputs(module ? "\n" : "None\n", stdout);
 }

@@ -11,8 +11,8 @@ bool fac__copy_into(fac_tensor *dst, fac_tensor *src)
     static const fac__program copy = {.n_in = 1, .n_out = 1, .out = {0}};
     if (!dst || !src) return false;
     if (dst->contiguous && src->contiguous && dst->dtype == src->dtype && fac__same_shape(dst, src) &&
-        dst->numel < 256) {
-        memmove(fac__data(dst), fac__data(src), (size_t)dst->numel * fac_dtype_size((fac_dtype)dst->dtype));
+        dst->numel < 256 && !fac__recording_now()) {
+        memmove(fac__host(dst), fac__host(src), (size_t)dst->numel * fac_dtype_size((fac_dtype)dst->dtype));
         return true;
     }
     return fac__run_program(&copy, fac__compute_type((fac_dtype)src->dtype), dst->ndim, dst->shape, &src, NULL, &dst);

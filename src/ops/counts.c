@@ -16,7 +16,7 @@ static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 static bool any_negative(const fac_tensor *plain)
 {
     for (int64_t i = 0; i < plain->numel; i++) {
-        const char *at = (const char *)fac__data(plain) + i * (int64_t)fac_dtype_size((fac_dtype)plain->dtype);
+        const char *at = (const char *)fac__host(plain) + i * (int64_t)fac_dtype_size((fac_dtype)plain->dtype);
         if (!(fac__load_double((fac_dtype)plain->dtype, at) >= 0)) return true;
     }
     return false;

@@ -307,7 +307,7 @@ static int64_t lower_count(int64_t rows, int64_t columns, int64_t offset)
 static void write_triangle(bool upper, int64_t rows, int64_t columns, int64_t offset, fac_tensor *out)
 {
     size_t size = fac_dtype_size((fac_dtype)out->dtype);
-    char *row = fac__data(out), *column = row + (size_t)out->shape[1] * size;
+    char *row = fac__host(out), *column = row + (size_t)out->shape[1] * size;
     int64_t first = !upper && offset < 0 ? -offset : 0,
             end = upper && columns - offset < rows ? columns - offset : rows;
     for (int64_t r = first; r < end; r++) {
@@ -353,19 +353,26 @@ fac_tensor *fac_triu_indices_with(int64_t row, int64_t col, int64_t offset, fac_
 
 /* ---- C arrays ------------------------------------------------------------------------------------------------ */
 
-fac_tensor *fac_from_array(const void *data, fac_dtype dtype, fac_dims shape)
+fac_tensor *fac__of_array(const void *data, fac_dtype dtype, fac_dims shape)
 {
-    FAC__OP("from_array");
     fac_tensor *t = fac__new_shaped(shape, dtype, FAC_DTYPE_NONE);
     if (!t) return NULL;
     if (t->numel && !data) return fac_release(t), fac__null_error("data");
-    if (t->numel) memcpy(fac__data(t), data, (size_t)t->numel * fac_dtype_size(dtype));
+    if (t->numel) memcpy(fac__host(t), data, (size_t)t->numel * fac_dtype_size(dtype));
     return fac__own(t);
+}
+
+fac_tensor *fac_from_array(const void *data, fac_dtype dtype, fac_dims shape)
+{
+    FAC__OP("from_array");
+    if (fac__recording_now()) return fac__recording_refuse("copy an array of the program");
+    return fac__of_array(data, dtype, shape);
 }
 
 fac_tensor *fac_from_blob(void *data, fac_dtype dtype, fac_dims shape, void (*drop)(void *), void *context)
 {
     FAC__OP("from_blob");
+    if (fac__recording_now()) return fac__recording_refuse("make a tensor of the program's memory");
     FAC__NEED(data);
     if (!fac__dims_fit(shape)) return NULL;
     if (!fac_dtype_size(dtype)) return fac__type_error("a tensor needs a dtype");
@@ -380,7 +387,7 @@ static bool more_memory(fac_tensor *self, int64_t count)
     fac_dtype dtype = (fac_dtype)self->dtype;
     fac_tensor *larger = fac__new(dtype, 1, (int64_t[]){self->offset + count});
     if (!larger) return false;
-    memcpy(larger->storage->data, self->storage->data, self->storage->nbytes);
+    memcpy(fac__host(larger), self->storage->data, self->storage->nbytes);
     fac__storage *old = self->storage;
     self->storage = larger->storage;
     larger->storage = old;
@@ -392,6 +399,7 @@ fac_tensor *fac_resize_(fac_tensor *self, fac_dims shape)
 {
     FAC__OP("resize_");
     FAC__NEED(self);
+    if (fac__recording_now()) return fac__recording_refuse("resize a tensor in place");
     if (!fac__dims_fit(shape)) return NULL;
     if (fac_requires_grad(self)) return fac__runtime_error("cannot resize variables that require grad");
     int64_t numel = fac__shape_numel(shape.n, shape.d);

@@ -9,5 +9,7 @@
 fac_tensor *fac__created(fac_tensor *t, fac_create_options options);
 /* A new tensor of that shape, of `dtype` or, where that is NONE, `otherwise`. The caller's. */
 fac_tensor *fac__new_shaped(fac_dims shape, fac_dtype dtype, fac_dtype otherwise);
+/* A tensor of these elements, the scope's: those of a list in a call, which does not change. */
+fac_tensor *fac__of_array(const void *data, fac_dtype dtype, fac_dims shape);
 
 #endif

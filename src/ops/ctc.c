@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "backend/ctc.h"
-#include "facula/ops_create.h"
+#include "create.h"
 #include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
 #include "loss_parts.h"
@@ -72,8 +72,8 @@ static bool check_probs(const fac_tensor *x, int64_t blank)
 static bool take_numbers(fac__ctc_args *a, fac_tensor *numbers, const fac_tensor *targets, const int64_t *input_lengths,
                          const int64_t *target_lengths)
 {
-    int64_t *v = fac__data(numbers), longest = 0, total = 0, row = targets->ndim == 2 ? targets->shape[1] : 0;
-    const int64_t *t = fac__data(targets);
+    int64_t *v = fac__host(numbers), longest = 0, total = 0, row = targets->ndim == 2 ? targets->shape[1] : 0;
+    const int64_t *t = fac__host(targets);
     for (int64_t i = 0; i < a->n; i++) {
         int64_t steps = input_lengths[i], length = target_lengths[i];
         if (steps > a->t)
@@ -142,7 +142,7 @@ static fac_tensor *losses(fac_tensor *x, fac_tensor *given_targets, fac_tensor *
                *lengths = steps ? lengths_of(target_lengths, a.n, "target_lengths") : NULL,
                *targets = lengths ? targets_of(given_targets, a.n) : NULL;
     fac_tensor *numbers = targets ? fac__own(fac__new(FAC_INT64, 2, (int64_t[]){3, a.n})) : NULL;
-    if (!numbers || !take_numbers(&a, numbers, targets, fac__data(steps), fac__data(lengths))) return NULL;
+    if (!numbers || !take_numbers(&a, numbers, targets, fac__host(steps), fac__host(lengths))) return NULL;
     fac__node *n = fac__record("CtcLossBackward0", ctc_backward, 1, SAVED, sizeof a, x);
     if (n && !n->failed) *(fac__ctc_args *)n->params = a;
     fac_tensor *probs = fac__plain(x, a.dtype), *y = NULL;
@@ -192,7 +192,7 @@ static fac_tensor *tensor_of(const fac_value *v)
     if (v->kind == FAC_VALUE_INTS) {
         fac_dims shape = {.n = 1};
         shape.d[0] = v->v.ints.count;
-        return fac_from_array(v->v.ints.items, FAC_INT64, shape);
+        return fac__of_array(v->v.ints.items, FAC_INT64, shape);
     }
     return fac__type_error("lengths must be a tensor or a list of integers");
 }

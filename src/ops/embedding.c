@@ -32,15 +32,15 @@ static bool check_indices(const fac_tensor *index, int64_t rows)
 /* The factor of each index's gradient: 0 for padding, or 1 over how often the index comes. [count, 1] */
 static fac_tensor *factors(const fac__embedding_args *a, const fac_tensor *index)
 {
-    const int64_t *t = fac__data(index);
+    const int64_t *t = fac__host(index);
     fac_tensor *f = fac_ones(FAC_DIMS(a->count, 1), .dtype = a->dtype),
                *times = fac_zeros(FAC_DIMS(a->rows), .dtype = FAC_INT64);
     if (!f || !times) return NULL;
-    int64_t *n = fac__data(times), size = (int64_t)fac_dtype_size(a->dtype);
+    int64_t *n = fac__host(times), size = (int64_t)fac_dtype_size(a->dtype);
     for (int64_t i = 0; i < a->count; i++)
         n[t[i]]++;
     for (int64_t i = 0; i < a->count; i++)
-        fac__store_double(a->dtype, (char *)fac__data(f) + i * size,
+        fac__store_double(a->dtype, (char *)fac__host(f) + i * size,
                           t[i] == a->padding ? 0
                           : a->by_frequency  ? 1 / (double)n[t[i]]
                                              : 1);

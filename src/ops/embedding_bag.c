@@ -54,7 +54,7 @@ static bool fill(bags *b, fac_tensor *indices, fac_tensor *offsets, bool include
     fac_tensor *index = whole_numbers(indices, "indices"), *offset = offsets ? whole_numbers(offsets, "offsets") : NULL;
     if (!index || (offsets && !offset)) return false;
     int64_t total = index->numel, n = offset ? offset->numel : 0, kept = 0;
-    const int64_t *at = offset ? fac__data(offset) : NULL, *from = fac__data(index);
+    const int64_t *at = offset ? fac__host(offset) : NULL, *from = fac__host(index);
     if (offset && include_last && !n)
         return fac__runtime_error("include_last_offset: number of offset should be at least 1"), false;
     if (offset && !check_offsets(at, n, total)) return false;
@@ -65,10 +65,10 @@ static bool fill(bags *b, fac_tensor *indices, fac_tensor *offsets, bool include
     b->begin = fac_zeros(FAC_DIMS(b->count), .dtype = FAC_INT64);
     b->size = fac_zeros(FAC_DIMS(b->count), .dtype = FAC_INT64);
     if (!b->index || !b->position || !b->bag || !b->begin || !b->size) return false;
-    int64_t *to = fac__data(b->index), *position = fac__data(b->position), *bag = fac__data(b->bag);
+    int64_t *to = fac__host(b->index), *position = fac__host(b->position), *bag = fac__host(b->bag);
     for (int64_t i = 0; i < b->count; i++) {
         int64_t first = at ? at[i] : i * width, end = !at ? first + width : i + 1 < n ? at[i + 1] : total;
-        ((int64_t *)fac__data(b->begin))[i] = kept;
+        ((int64_t *)fac__host(b->begin))[i] = kept;
         for (int64_t k = first; k < end; k++) {
             if (from[k] < 0 || from[k] >= rows) return fac__index_error("index out of range in self"), false;
             if (from[k] == b->padding) continue;
@@ -76,7 +76,7 @@ static bool fill(bags *b, fac_tensor *indices, fac_tensor *offsets, bool include
             position[kept] = k;
             bag[kept++] = i;
         }
-        ((int64_t *)fac__data(b->size))[i] = kept - ((int64_t *)fac__data(b->begin))[i];
+        ((int64_t *)fac__host(b->size))[i] = kept - ((int64_t *)fac__host(b->begin))[i];
     }
     if (kept == total) return true;
     b->index = fac_narrow(b->index, 0, 0, kept);

@@ -29,11 +29,10 @@ static bool factorise(int64_t n, fac__fft_plan *plan)
     return n == 1;
 }
 
-/* count pairs of doubles in memory of the scope. */
-static double *pairs(int64_t count)
+/* count pairs of doubles: the scope's. */
+static fac_tensor *pairs(int64_t count)
 {
-    fac_tensor *t = fac__own(fac__new(FAC_FLOAT64, 2, (int64_t[]){count, 2}));
-    return t ? fac__data(t) : NULL;
+    return fac__own(fac__new(FAC_FLOAT64, 2, (int64_t[]){count, 2}));
 }
 
 /* exp(-pi i k / half), with the angle in the first turn. */
@@ -46,11 +45,12 @@ static void root(double *out, int64_t k, int64_t half)
 
 static bool mixed_radix_plan(fac__fft_plan *plan)
 {
-    double *roots = pairs(plan->n);
+    fac_tensor *roots = pairs(plan->n);
     if (!roots) return false;
+    double *to = fac__host(roots);
     for (int64_t k = 0; k < plan->n; k++)
-        root(roots + 2 * k, 2 * k, plan->n);
-    plan->roots = roots;
+        root(to + 2 * k, 2 * k, plan->n);
+    plan->roots = fac__data(roots);
     return true;
 }
 
@@ -61,8 +61,9 @@ static bool chirp_plan(int64_t size, fac__fft_plan *plan)
     while (n < 2 * size - 1)
         n *= 2;
     factorise(n, plan);
-    double *chirp = pairs(size), *wrapped = pairs(n), *filter = pairs(n);
-    if (!chirp || !wrapped || !filter || !mixed_radix_plan(plan)) return false;
+    fac_tensor *chirps = pairs(size), *around = pairs(n), *filter = pairs(n);
+    if (!chirps || !around || !filter || !mixed_radix_plan(plan)) return false;
+    double *chirp = fac__host(chirps), *wrapped = fac__host(around);
     memset(wrapped, 0, (size_t)n * 2 * sizeof *wrapped);
     for (int64_t k = 0, square = 0; k < size; k++) { /* square: k * k, modulo the turn */
         root(chirp + 2 * k, square, size);
@@ -83,11 +84,11 @@ static bool chirp_plan(int64_t size, fac__fft_plan *plan)
                           .in_size = n,
                           .out_size = n,
                           .plan = *plan,
-                          .in = wrapped,
-                          .out = filter};
+                          .in = fac__data(around),
+                          .out = fac__data(filter)};
     FAC__LAUNCH(fac__k_fft, args);
-    plan->chirp = chirp;
-    plan->filter = filter;
+    plan->chirp = fac__data(chirps);
+    plan->filter = args.out;
     return true;
 }
 
@@ -248,11 +249,8 @@ static void c2r_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
     for (int d = 0; d < g->ndim; d++)
         shape.d[d] = d == last ? g->shape[d] : 1;
     fac_tensor *weights = fac_full(shape, 2, .dtype = (fac_dtype)g->dtype);
-    if (!weights) return;
-    fac__store_double((fac_dtype)g->dtype, fac__data(weights), 1);
-    if (t->size % 2 == 0)
-        fac__store_double((fac_dtype)g->dtype,
-                          (char *)fac__data(weights) + t->size / 2 * (int64_t)fac_dtype_size((fac_dtype)g->dtype), 1);
+    if (!weights || !fac__fill_into(fac_narrow(weights, last, 0, 1), fac_scalar_int(1))) return;
+    if (t->size % 2 == 0 && !fac__fill_into(fac_narrow(weights, last, t->size / 2, 1), fac_scalar_int(1))) return;
     gx[0] = fac_mul(g, weights);
 }
 

@@ -69,9 +69,9 @@ static fac_tensor *draw_slopes(fac_tensor *x, double lower, double upper)
     const uint64_t mask = ((uint64_t)1 << 53) - 1;
     for (int64_t i = 0; i < x->numel * size; i += size) {
         double r = 1;
-        if (fac__load_double((fac_dtype)x->dtype, (const char *)fac__data(plain) + i) <= 0)
+        if (fac__load_double((fac_dtype)x->dtype, (const char *)fac__host(plain) + i) <= 0)
             r = (double)(fac_generator_random64(NULL) & mask) * 0x1p-53 * (upper - lower) + lower;
-        fac__store_double((fac_dtype)x->dtype, (char *)fac__data(noise) + i, r);
+        fac__store_double((fac_dtype)x->dtype, (char *)fac__host(noise) + i, r);
     }
     return noise;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "facula/ops_create.h"
+#include "create.h"
 #include "facula/ops_join.h"
 #include "index_along.h"
 
@@ -447,8 +447,8 @@ static fac_index_parts parts_of_tensors(fac_tensor_list list, fac_index_part *pa
 static fac_tensor *tensor_of_list(const fac_value *v)
 {
     if (v->kind == FAC_VALUE_INTS)
-        return fac_from_array(v->v.ints.items ? v->v.ints.items : (const int64_t[]){0}, FAC_INT64,
-                              FAC_SHAPE(v->v.ints.count));
+        return fac__of_array(v->v.ints.items ? v->v.ints.items : (const int64_t[]){0}, FAC_INT64,
+                             FAC_SHAPE(v->v.ints.count));
     fac_tensor_list rows = fac__list_new(v->v.list.count);
     for (int64_t i = 0; i < v->v.list.count && rows.items; i++) {
         const fac_value *row = &v->v.list.items[i];

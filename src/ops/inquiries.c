@@ -13,8 +13,8 @@ static fac_scalar only_element(fac_tensor *t)
         return fac__runtime_error("a Tensor with %lld elements cannot be converted to Scalar", (long long)t->numel),
                fac_scalar_none();
     if (fac_dtype_is_floating((fac_dtype)t->dtype))
-        return fac_scalar_float(fac__load_double((fac_dtype)t->dtype, fac__data(t)));
-    int64_t v = fac__load_int((fac_dtype)t->dtype, fac__data(t));
+        return fac_scalar_float(fac__load_double((fac_dtype)t->dtype, fac__host(t)));
+    int64_t v = fac__load_int((fac_dtype)t->dtype, fac__host(t));
     return t->dtype == FAC_BOOL ? fac_scalar_bool(v != 0) : fac_scalar_int(v);
 }
 

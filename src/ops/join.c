@@ -303,7 +303,7 @@ fac_tensor *fac_combinations(fac_tensor *self, int64_t r, bool with_replacement)
     }
     fac_tensor *index = fac_empty(FAC_SHAPE(count, r), .dtype = FAC_INT64);
     if (!index) return NULL;
-    int64_t *rows = fac__data(index);
+    int64_t *rows = fac__host(index);
     for (int64_t i = 0; i < count; i++) {
         int64_t *row = rows + i * r;
         if (i == 0) {

@@ -156,7 +156,7 @@ static void inverse_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **g
 /* Whether the diagonals have no zero. */
 static bool invertible(const fac_tensor *L)
 {
-    const double *p = fac__data(L);
+    const double *p = fac__host(L);
     int64_t n = fac__last(L, 1), count = fac__batch_count(fac__batch_of(L));
     for (int64_t b = 0; b < count; b++)
         for (int64_t i = 0; i < n; i++) {

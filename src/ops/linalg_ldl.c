@@ -68,7 +68,7 @@ static bool pivots_fit(const fac_tensor *LD, const fac_tensor *pivots)
                                       "but got pivots with shape %s instead",
                                       fac__shape_text(pivots->ndim, pivots->shape)),
                    false;
-    const int32_t *p = fac__data(pivots);
+    const int32_t *p = fac__host(pivots);
     for (int64_t i = 0; i < pivots->numel; i++) {
         int64_t row = p[i] < 0 ? -(int64_t)p[i] : p[i];
         bool paired = p[i] > 0 || (i % n + 1 < n && p[i + 1] < 0);

@@ -23,7 +23,7 @@ typedef struct answer {
  * residuals. */
 static fac_tensor *squares(fac_tensor *rows, const fac_tensor *rank, int64_t full)
 {
-    const int64_t *p = fac__data(rank);
+    const int64_t *p = fac__host(rank);
     for (int64_t i = 0; i < rank->numel; i++)
         if (p[i] != full) return NULL;
     return rows ? fac_sum(fac_square(rows), .dim = -2) : NULL;
@@ -50,7 +50,7 @@ static bool by_qr(fac_tensor *A, fac_tensor *B, fac_dims batch, const problem *p
     out->x = fac_narrow(b, -2, 0, n);
     if (p->driver == GELSY) return out->x != NULL;
     int64_t full = m < n ? m : n;
-    const int64_t *rank = fac__data(out->rank);
+    const int64_t *rank = fac__host(out->rank);
     for (int64_t i = 0; i < count; i++)
         if (rank[i] && rank[i] < full) /* nothing but zeros is allowed, as in LAPACK */
             return fac__runtime_error("torch.linalg.lstsq: The least squares solution could not be computed because "

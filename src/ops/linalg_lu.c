@@ -150,7 +150,7 @@ bool fac__pivots_fit(const char *op, const fac_tensor *LU, const fac_tensor *piv
                                       "shape %s instead",
                                       op, fac__shape_text(pivots->ndim, pivots->shape)),
                    false;
-    const int32_t *p = fac__data(pivots);
+    const int32_t *p = fac__host(pivots);
     for (int64_t i = 0; i < pivots->numel; i++)
         if (p[i] < 1 || p[i] > rows)
             return fac__runtime_error("pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive.Did you "

@@ -72,7 +72,7 @@ bool fac__linalg_old_fit(const char *op, const fac_tensor *B, const fac_tensor *
 
 bool fac__linalg_succeeded(const char *op, const fac_tensor *info, const char *what)
 {
-    const int32_t *p = fac__data(info);
+    const int32_t *p = fac__host(info);
     for (int64_t i = 0; i < info->numel; i++) {
         if (!p[i]) continue;
         char where[48] = "", text[300];
@@ -160,10 +160,11 @@ fac_tensor *fac__wide_eye(fac_dims batch, int64_t m, int64_t n)
     fac_dims shape = fac__batch_with(batch, 2, m, n);
     fac_tensor *y = fac__new(FAC_FLOAT64, shape.n, shape.d);
     if (!y || !fac__fill_into(y, fac_scalar_int(0))) return fac_release(y), NULL;
-    double *p = fac__data(y);
-    for (int64_t b = 0, count = fac__batch_count(batch); b < count; b++)
-        for (int64_t i = 0; i < m && i < n; i++)
-            p[(b * m + i) * n + i] = 1;
+    int64_t diagonals[] = {fac__batch_count(batch), m < n ? m : n}, steps[] = {m * n, n + 1};
+    fac_tensor *ones = y->numel ? fac__new_view(y, 2, diagonals, steps, 0) : fac__retain(y);
+    bool ok = fac__fill_into(ones, fac_scalar_int(1));
+    fac_release(ones);
+    if (!ok) fac_release(y), y = NULL;
     return y;
 }
 

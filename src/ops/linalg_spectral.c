@@ -36,7 +36,7 @@ static bool make_workspace(const fac_tensor *x, int64_t lane_size, workspace *w)
 /* Whether all went well; otherwise the error of the first that did not. */
 static bool succeeded(const workspace *w, const fac_tensor *x, const char *op, const char *why)
 {
-    const int64_t *info = fac__data(w->info);
+    const int64_t *info = fac__host(w->info);
     int64_t b = 0;
     while (b < w->batch && info[b] == FAC__SPECTRAL_DONE)
         b++;

@@ -229,7 +229,7 @@ static fac_tensor *of_probabilities(fac_tensor *x, fac_tensor *target, const fac
 /* What a mean over the targets that count is divided by. */
 static double total_weight(const fac_tensor *target, const fac_loss_options *o)
 {
-    const int64_t *t = fac__data(target);
+    const int64_t *t = fac__host(target);
     double total = 0;
     for (int64_t i = 0; i < target->numel; i++) {
         if (t[i] == o->ignore_index) continue;

@@ -164,11 +164,11 @@ fac_tensor *fac_multi_margin_loss_with(fac_tensor *input, fac_tensor *target, fa
 static bool read_labels(const fac_tensor *target, fac_tensor *index, fac_tensor *valid, fac_tensor *named)
 {
     int64_t classes = target->shape[1];
-    memset(fac__data(valid), 0, (size_t)valid->numel);
-    memset(fac__data(named), 0, (size_t)named->numel);
+    memset(fac__host(valid), 0, (size_t)valid->numel);
+    memset(fac__host(named), 0, (size_t)named->numel);
     for (int64_t i = 0; i < target->shape[0]; i++) {
-        int64_t *t = (int64_t *)fac__data(index) + i * classes;
-        bool *v = (bool *)fac__data(valid) + i * classes, *n = (bool *)fac__data(named) + i * classes, on = true;
+        int64_t *t = (int64_t *)fac__host(index) + i * classes;
+        bool *v = (bool *)fac__host(valid) + i * classes, *n = (bool *)fac__host(named) + i * classes, on = true;
         for (int64_t k = 0; k < classes; k++) {
             if (t[k] < -1 || t[k] >= classes) return false;
             on = on && t[k] >= 0;

@@ -11,7 +11,7 @@ static fac_tensor *nonzero(fac_tensor *x, bool columns)
 {
     fac_tensor *plain = x->contiguous ? fac__retain(x) : fac__copy_of(x);
     if (!plain) return NULL;
-    int64_t count = fac__count_nonzero((fac_dtype)x->dtype, fac__data(plain), plain->numel);
+    int64_t count = fac__count_nonzero((fac_dtype)x->dtype, fac__host(plain), plain->numel);
     fac_tensor *y = fac__new(FAC_INT64, 2, columns ? (int64_t[]){x->ndim, count} : (int64_t[]){count, x->ndim});
     if (y) {
         fac__nonzero_args args = {.dtype = (fac_dtype)x->dtype,

@@ -52,7 +52,7 @@ static fac_tensor *among_sums(fac_tensor *x, int64_t samples, fac_generator *gen
     fac_tensor *numbers = fac_rand(shape, .dtype = FAC_FLOAT64, .generator = generator);
     if (!sums || !numbers) return NULL;
     fac_dtype dtype = (fac_dtype)x->dtype;
-    double *p = fac__data(sums), rounded;
+    double *p = fac__host(sums), rounded;
     for (int64_t r = 0; r < rows; r++, p += categories) {
         for (int64_t j = 0; j < categories; j++) {
             fac__store_double(dtype, &rounded, p[j] + (j ? p[j - 1] : 0));

@@ -96,7 +96,7 @@ static fac_tensor *border_index(border mode, int64_t size, int64_t before, int64
 {
     fac_tensor *index = fac_empty(FAC_SHAPE(before + size + after), .dtype = FAC_INT64);
     if (!index) return NULL;
-    int64_t *out = fac__data(index);
+    int64_t *out = fac__host(index);
     int64_t first = before < 0 ? -before : 0, left = size - first + (after < 0 ? after : 0);
     for (int64_t j = 0; j < index->numel; j++) {
         int64_t i = j - before;

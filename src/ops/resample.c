@@ -128,8 +128,8 @@ static bool make_taps(const fac__resampling *r, int d, fac_dtype dtype, fac__tap
     int64_t shape[] = {r->out[d], t.count};
     fac_tensor *at = fac__own(fac__new(FAC_INT64, 2, shape)), *weight = at ? fac__own(fac__new(dtype, 2, shape)) : NULL;
     if (!weight) return false;
-    t.at = fac__data(at);
-    t.weight = fac__data(weight);
+    t.at = fac__host(at);
+    t.weight = fac__host(weight);
     if (r->antialias)
         put_antialiased(&t, r, d);
     else if (r->kind == FAC__LINEAR)
@@ -138,7 +138,7 @@ static bool make_taps(const fac__resampling *r, int d, fac_dtype dtype, fac__tap
         put_cubic(&t, r, d);
     else
         put_nearest(&t, r, d);
-    *taps = (fac__taps){t.count, t.at, t.weight};
+    *taps = (fac__taps){t.count, fac__data(at), fac__data(weight)};
     return true;
 }
 

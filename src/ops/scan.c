@@ -108,7 +108,7 @@ static void cumprod_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **g
     fac_tensor *g = fac_to(gy[0], (fac_dtype)x->dtype);
     if (!x->ndim)
         gx[0] = g;
-    else if (*(const bool *)fac__data(all))
+    else if (*(const bool *)fac__host(all))
         gx[0] = fac_div(sum_from_end(fac_mul(y, g), dim), x);
     else if (g && fac_is_grad_enabled())
         gx[0] = cumprod_gradient_by_terms(x, g, dim);

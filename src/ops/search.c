@@ -77,7 +77,7 @@ static bool check_search(const fac_tensor *sorted, const fac_tensor *values, con
         if (!fac__reduction_of(o->sorter, &all, &r)) return false;
         fac_tensor *extreme = fac__reduce(least ? FAC__MIN : FAC__MAX, o->sorter, &r, FAC_INT64);
         if (!extreme) return false;
-        int64_t at = *(const int64_t *)fac__data(extreme);
+        int64_t at = *(const int64_t *)fac__host(extreme);
         fac_release(extreme);
         if (at < 0 || at >= n) return fac__runtime_error("torch.searchsorted(): sorter index out of range"), false;
     }
@@ -143,7 +143,7 @@ fac_tensor *fac_bincount(fac_tensor *self, fac_tensor *weights, int64_t minlengt
         int64_t bins = minlength;
         bool ok = x && (w || !weights);
         for (int64_t i = 0; ok && i < self->numel; i++) {
-            int64_t v = ((const int64_t *)fac__data(x))[i];
+            int64_t v = ((const int64_t *)fac__host(x))[i];
             if (v < 0)
                 ok = fac__runtime_error("bincount only supports 1-d non-negative integral inputs.") != NULL;
             else if (v >= bins)
@@ -151,8 +151,7 @@ fac_tensor *fac_bincount(fac_tensor *self, fac_tensor *weights, int64_t minlengt
         }
         if (ok && self->numel == 0) count_dtype = FAC_INT64;
         y = ok ? fac__new(count_dtype, 1, &bins) : NULL;
-        if (y) memset(fac__data(y), 0, (size_t)bins * fac_dtype_size(count_dtype));
-        if (y && self->numel) {
+        if (fac__fill_into(y, fac_scalar_int(0)) && self->numel) {
             fac__bin_args args = {.dtype = FAC_INT64,
                                   .weight_dtype = count_dtype,
                                   .count_dtype = count_dtype,
@@ -188,8 +187,7 @@ fac_tensor *fac_histc(fac_tensor *self, int64_t bins, double min, double max)
     if (bins < 1)
         return fac__runtime_error("torch.histogram(): bins must be > 0, but got %lld for dimension 0", (long long)bins);
     fac_tensor *y = fac__new(dtype, 1, &bins);
-    bool ok = y != NULL;
-    if (ok) memset(fac__data(y), 0, (size_t)bins * fac_dtype_size(dtype));
+    bool ok = fac__fill_into(y, fac_scalar_int(0));
     fac_scope
         fac_no_grad {
             if (ok && min == max && self->numel) ok = range_of(self, &min, &max);

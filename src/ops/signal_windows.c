@@ -55,7 +55,7 @@ static fac_tensor *window(const char *op, shape f, int64_t n, fac_window_options
     fac_tensor *t = fac__new(dtype, 1, &n);
     double last = (double)(o.periodic ? n : n - 1);
     for (int64_t i = 0; t && i < n; i++)
-        fac__store_double(dtype, (char *)fac__data(t) + (size_t)i * fac_dtype_size(dtype),
+        fac__store_double(dtype, (char *)fac__host(t) + (size_t)i * fac_dtype_size(dtype),
                           n == 1 ? 1 : f((double)i / last, &o));
     return fac__created(t, (fac_create_options){.requires_grad = o.requires_grad});
 }

@@ -355,9 +355,9 @@ static int broadcast_shapes(const fac_value *shapes, fac_value *results)
     }
     fac_tensor *memory = fac__own(fac__new(FAC_INT64, 1, (int64_t[]){n}));
     if (!memory) return 1;
-    memcpy(fac__data(memory), shape, (size_t)n * sizeof *shape);
+    memcpy(fac__host(memory), shape, (size_t)n * sizeof *shape);
     results[0].kind = FAC_VALUE_INTS;
-    results[0].v.ints.items = fac__data(memory);
+    results[0].v.ints.items = fac__host(memory);
     results[0].v.ints.count = n;
     return 1;
 }

@@ -54,12 +54,12 @@ static int64_t *sorted_order(const rows *r, fac_tensor *flat)
         fac_tensor *indices;
         if (!fac__rank(flat, 0, FAC__PICK_STABLE, false, 0, r->count, NULL, &indices) || !fac__own(indices))
             return NULL;
-        return fac__data(indices);
+        return fac__host(indices);
     }
     int64_t room_size = 2 * r->count;
     fac_tensor *room = fac__own(fac__new(FAC_INT64, 1, &room_size));
     if (!room) return NULL;
-    int64_t *order = fac__data(room);
+    int64_t *order = fac__host(room);
     for (int64_t i = 0; i < r->count; i++)
         order[i] = i;
     merge_sort(r, order, order + r->count);
@@ -85,9 +85,9 @@ static bool collect(const rows *r, const int64_t *order, fac_dims shape, fac_dim
     f->inverse = o->inverse ? fac__new(FAC_INT64, inverse_shape.n, inverse_shape.d) : NULL;
     f->counts = o->counts ? fac__new(FAC_INT64, 1, &groups) : NULL;
     if (!f->values || (o->inverse && !f->inverse) || (o->counts && !f->counts)) return false;
-    int64_t *inverse = f->inverse ? fac__data(f->inverse) : NULL, *counts = f->counts ? fac__data(f->counts) : NULL;
+    int64_t *inverse = f->inverse ? fac__host(f->inverse) : NULL, *counts = f->counts ? fac__host(f->counts) : NULL;
     size_t row_size = (size_t)r->width * fac_dtype_size(r->dtype);
-    char *values = fac__data(f->values);
+    char *values = fac__host(f->values);
     for (int64_t i = 0, group = -1; i < r->count; i++) {
         int64_t at = order ? order[i] : i;
         if (!i || compare(r, order ? order[i - 1] : i - 1, at)) {
@@ -119,7 +119,7 @@ static fac_tensor *unique_values(fac_tensor *x, bool sort, const fac_unique_opti
         fac_no_grad
             flat = plain ? fac_reshape(plain, fac_dims_one(x->numel)) : NULL;
         if (flat) {
-            rows r = {fac__data(flat), (fac_dtype)x->dtype, x->numel, 1};
+            rows r = {fac__host(flat), (fac_dtype)x->dtype, x->numel, 1};
             int64_t *order = sort ? sorted_order(&r, flat) : NULL;
             if (order || !sort) collect(&r, order, (fac_dims){.n = 0}, fac_shape(x), o, &f);
         }
@@ -153,7 +153,7 @@ static fac_tensor *unique_slices(fac_tensor *x, bool sort, const fac_unique_opti
                 fac_transpose(x, dim, 0); /* as PyTorch 1.13 does: it says in which order elements are compared */
             fac_tensor *plain = front ? fac__plain(front, (fac_dtype)x->dtype) : NULL;
             if (plain) {
-                rows r = {fac__data(plain), (fac_dtype)x->dtype, x->shape[dim], width};
+                rows r = {fac__host(plain), (fac_dtype)x->dtype, x->shape[dim], width};
                 fac_tensor *flat = r.width == 1 ? fac_reshape(plain, fac_dims_one(r.count)) : plain;
                 int64_t *order = sort && flat ? sorted_order(&r, flat) : NULL;
                 if (order || !sort) collect(&r, order, shape, fac_dims_one(r.count), o, &f);

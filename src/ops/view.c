@@ -81,7 +81,7 @@ fac_tensor_list fac__list_new(int64_t n)
         return fac__memory_error(SIZE_MAX), fac__no_list;
     fac_tensor *memory = fac__own(fac__new(FAC_UINT8, 1, &size));
     if (!memory) return fac__no_list;
-    fac_tensor_list list = {fac__data(memory), n};
+    fac_tensor_list list = {fac__host(memory), n};
     memset(list.items, 0, (size_t)n * sizeof *list.items);
     return list;
 }

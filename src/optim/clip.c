@@ -25,7 +25,7 @@ static fac_tensor *total_norm(fac_tensor_list params, double p, int64_t *count)
         if (!norms) norms = fac__own(fac__new((fac_dtype)g->dtype, 1, &params.count));
         fac_tensor *norm = norms ? fac_vector_norm(g, .p = p) : NULL;
         if (!norm) return NULL;
-        char *at = (char *)fac__data(norms) + *count * (int64_t)fac_dtype_size((fac_dtype)norms->dtype);
+        char *at = (char *)fac__host(norms) + *count * (int64_t)fac_dtype_size((fac_dtype)norms->dtype);
         fac__store_double((fac_dtype)norms->dtype, at, fac_item(norm));
         ++*count;
     }

@@ -42,7 +42,7 @@ static bool save_group(fac_state *s, fac__group *group, int g, int64_t first)
     fac_tensor *indices = fac__new(FAC_INT64, 1, &group->count);
     if (!indices) return false;
     for (int64_t i = 0; i < group->count; i++)
-        ((int64_t *)fac__data(indices))[i] = first + i;
+        ((int64_t *)fac__host(indices))[i] = first + i;
     bool ok = fac_state_set(s, group_name(name, g, "params"), indices);
     fac_release(indices);
     return ok;
@@ -52,6 +52,7 @@ fac_state *fac_optimizer_state_dict(fac_optimizer *optimizer)
 {
     FAC__OP("optimizer_state_dict");
     FAC__NEED(optimizer);
+    if (fac__recording_now()) return fac__recording_refuse("take the state of an optimizer");
     fac_state *s = fac_state_new();
     bool ok = s != NULL;
     int64_t index = 0, first = 0;
@@ -143,6 +144,7 @@ bool fac_optimizer_load_state_dict(fac_optimizer *optimizer, const fac_state *st
     FAC__OP("optimizer_load_state_dict");
     FAC__NEED_OR(optimizer, false);
     FAC__NEED_OR(state, false);
+    if (fac__recording_now()) return fac__recording_refuse("load the state of an optimizer"), false;
     int n = optimizer->n_groups, saved = 0;
     name_text name;
     while (fac_state_get(state, group_name(name, saved, "params")))

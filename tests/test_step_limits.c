@@ -1,0 +1,124 @@
+/* What a step that is captured cannot do: whatever would happen in the recording only, and not in its replays. */
+#include "core/recording.h"
+#include "core/tensor_impl.h"
+#include "testing.h"
+
+#define RECORD(statement)                                                                                              \
+    fac__recording r = {0};                                                                                            \
+    fac__recording_begin(&r);                                                                                          \
+    (void)(statement);                                                                                                 \
+    fac__recording_end(&r);                                                                                            \
+    fac__recording_drop(&r)
+/* The call must be an error while something is recorded. */
+#define refused(call, what)                                                                                            \
+    do {                                                                                                               \
+        RECORD(call);                                                                                                  \
+        if (!fac_error()) fail_msg("%s: expected an error: %s", #call, what);                                          \
+        if (!strstr(fac_error(), "a step that is captured cannot " what)) fail_msg("%s: got %s", #call, fac_error());  \
+        fac_clear_error();                                                                                             \
+    } while (0)
+#define allowed(call)                                                                                                  \
+    do {                                                                                                               \
+        RECORD(call);                                                                                                  \
+        if (fac_error()) fail_msg("%s: %s", #call, fac_error());                                                       \
+    } while (0)
+
+#define ELEMENTS "read or write the elements of a tensor itself"
+
+static void test_elements(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = fac_literal("[3., 1, 2]"), *i = fac_literal("[0, 2]"), *y = NULL;
+        double values[3];
+        refused(fac_item(fac_sum(x)), ELEMENTS);
+        refused(fac_at(x, FAC_DIMS(1)), ELEMENTS);
+        refused(fac_to_array(x, FAC_FLOAT64, values, 3), ELEMENTS);
+        refused(fac_data(x), ELEMENTS);
+        refused(fac_equal(x, x), ELEMENTS);
+        refused(free(fac_to_string(x)), ELEMENTS);
+        refused(fac_nonzero(x), ELEMENTS);
+        refused(fac_unique(x), ELEMENTS);
+        refused(fac_bincount(i, NULL, 0), ELEMENTS);
+        refused(fac_repeat_interleave_tensor(x, fac_to(x, FAC_INT64), 0), ELEMENTS);
+        /* A literal of the step is a constant, as are small tables that operations make. */
+        allowed(y = fac_add(x, fac_literal("[1., 2, 3]")));
+        check_values(y, "[4, 3, 5]");
+        allowed(y = fac_triu_indices(2, 2, 0));
+        allowed(y = fac_fft_hfft(x));
+        allowed(y = fac_fft_irfft(x, .n = 37)); /* Bluestein's plan */
+    }
+}
+
+/* The copy of few elements goes by a kernel while something is recorded. */
+static void test_small_copies(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = fac_literal("[3., 1, 2]"), *y = NULL;
+        fac__recording r = {0};
+        fac__recording_begin(&r);
+        y = fac_clone(x);
+        fac__recording_end(&r);
+        assert_null(fac_error());
+        bool used = false;
+        for (int64_t i = 0; i < r.count; i++)
+            used |= r.held[i].storage == x->storage && r.held[i].used;
+        assert_true(used);
+        check_values(y, "[3, 1, 2]");
+        fac__recording_drop(&r);
+    }
+}
+
+static void test_outside(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = fac_literal("[[3.], [1]]"), *out[1];
+        float array[2] = {1, 2};
+        fac_dataset *dataset = fac_tensor_dataset(x);
+        fac_loader *loader = fac_data_loader(dataset, .batch_size = 1);
+        fac_generator *g = fac_generator_new(1);
+        fac_module *m = fac_nn_linear(1, 1);
+        fac_optimizer *sgd = fac_sgd(fac_parameters(m), .lr = 1);
+        fac_state *s = fac_state_new();
+        fac_batch batch;
+        int64_t zero = 0;
+        refused(fac_loader_next(loader, &batch), "take a batch from a loader");
+        refused(fac_dataset_get(dataset, 0, out), "take an item from a dataset");
+        refused(fac_dataset_batch(dataset, &zero, 1, out), "take items from a dataset");
+        refused(fac_from_array(array, FAC_FLOAT32, FAC_SHAPE(2)), "copy an array of the program");
+        refused(fac_from_blob(array, FAC_FLOAT32, FAC_SHAPE(2), NULL, NULL), "make a tensor of the program's memory");
+        refused(fac_resize_(x, FAC_SHAPE(1)), "resize a tensor in place");
+        refused(fac_manual_seed(1), "seed a generator of random numbers");
+        refused(fac_generator_random(g), "draw a random number without a tensor");
+        refused(fac_generator_get_state(g), "read the state of a generator");
+        refused(fac_generator_free(fac_generator_new(1)), "make a generator");
+        refused(fac_print(x), "print");
+        refused(fac_module_print(m), "print");
+        refused(fac_module_to(m, FAC_FLOAT64), "change the dtype of a module");
+        refused(fac_idx_read("/nowhere"), "read a file");
+        refused(fac_load("/nowhere"), "read a file");
+        refused(fac_save(s, "/nowhere/at/all"), "write a file");
+        refused(fac_optimizer_state_dict(sgd), "take the state of an optimizer");
+        /* Afterwards all is as before. */
+        assert_true(fac_loader_next(loader, &batch));
+        fac_state_free(s);
+        fac_optimizer_free(sgd);
+        fac_module_free(m);
+        fac_generator_free(g);
+        fac_loader_free(loader);
+        fac_dataset_free(dataset);
+    }
+}
+
+int main(void)
+{
+    fac_set_error_handler(NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_elements),
+        cmocka_unit_test(test_small_copies),
+        cmocka_unit_test(test_outside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
