@@ -484,15 +484,15 @@ static bool run_captured(run *r, outcome *o, case_result *result)
             tensor_named(r, json_string_value(j));
     }
     int n = r->n_tensors;
-    fac_no_grad for (int i = 0; i < n; i++)
-    {
-        given[i] = fac_clone(r->tensors[i]);
-        fac_dims all = fac_shape(given[i]);
-        for (int d = 0; d < all.n; d++)
-            all.d[d] = d;
-        if (fac_is_leaf(r->tensors[i])) fac_copy_(r->tensors[i], fac_flip(given[i], all));
-        fac_clear_error(); /* an expanded tensor stays as it is */
-    }
+    fac_no_grad
+        for (int i = 0; i < n; i++) {
+            given[i] = fac_clone(r->tensors[i]);
+            fac_dims all = fac_shape(given[i]);
+            for (int d = 0; d < all.n; d++)
+                all.d[d] = d;
+            if (fac_is_leaf(r->tensors[i])) fac_copy_(r->tensors[i], fac_flip(given[i], all));
+            fac_clear_error(); /* an expanded tensor stays as it is */
+        }
     bool ok = false;
     r->n_values = r->n_ints = r->n_lists = 0;
     fac_capture(&plan) {
@@ -505,11 +505,11 @@ static bool run_captured(run *r, outcome *o, case_result *result)
         *result = CASE_SKIPPED;
         return false;
     }
-    fac_no_grad for (int i = 0; i < n; i++)
-    {
-        fac_copy_(r->tensors[i], given[i]);
-        fac_clear_error();
-    }
+    fac_no_grad
+        for (int i = 0; i < n; i++) {
+            fac_copy_(r->tensors[i], given[i]);
+            fac_clear_error();
+        }
     ok = fac_replay(plan);
     fac_plan_free(plan);
     return ok;
