@@ -312,7 +312,7 @@ static fac_tensor *in_place(fac_tensor *x, fac_tensor *w, fac_tensor *classes)
     (void)classes;
     fac_tensor *y = fac_matmul(x, w);
     fac_add_(y, fac_clone(fac_narrow(y, 0, 0, 1)));
-    fac_relu_(y);
+    fac_mul_scalar_(y, 3);
     fac_zero_(fac_select(y, 1, 0));
     return fac_sum(fac_mul(y, fac_t(fac_t(y))));
 }
@@ -548,7 +548,7 @@ static void test_changed(void **state)
         assert_true(fac_replay(plan));
         assert_true(fac_at(w, FAC_DIMS(0)) == 1 - 1 - 10);
         *(int64_t *)fac_data(classes) = 2; /* is checked, before anything is changed by it */
-        if (!fac_replay(plan)) fail_msg("%s", fac_error());
+        assert_false(fac_replay(plan));
         assert_int_equal(fac_get_error_code(), FAC_ERROR_INDEX);
         fac_clear_error();
         assert_true(fac_at(w, FAC_DIMS(0)) == -10);

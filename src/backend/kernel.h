@@ -17,8 +17,13 @@ typedef struct fac__kernel {
     void (*memory)(void *args, fac__memory *m);
     /* A kernel that looks whether values are good, and changes nothing: in place of run. false: an error is pending. */
     bool (*check)(const void *args);
-    bool
-        effects; /* it does more than write that memory, as drawing random numbers does: never left out, never shared */
+    /* It does more than write that memory, as drawing random numbers does: it is never left out, never done once for two. */
+    bool effects;
+    /* What a captured step gains by deciding once what its arguments mean; may be NULL. With state NULL: how many bytes that
+     * takes, 0 if there is nothing to gain; else fills them (aligned to 64). From then on run_ready stands for run. The
+     * arguments stay where they are, and of what is in them only the constants of a pointwise program change. */
+    size_t (*ready)(const void *args, void *state);
+    void (*run_ready)(const void *args, const void *state);
 } fac__kernel;
 
 /* How a kernel uses what a pointer in its args points to. */

@@ -38,6 +38,10 @@ typedef struct fac__pointwise_args {
 
 extern const fac__kernel fac__k_pointwise;
 
+/* cpu/pointwise_ready.c: the kernel's .ready and .run_ready, for little work. */
+size_t fac__pointwise_ready(const void *args, void *state);
+void fac__pointwise_run_ready(const void *args, const void *state);
+
 /* Name and arity of a row, for parsing and printing programs. */
 const char *fac__row_name(fac__row row);
 int fac__row_arity(fac__row row);

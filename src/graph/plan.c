@@ -219,6 +219,19 @@ static void close_gaps(fac_plan *plan)
     plan->count = n;
 }
 
+/* Kernels that gain by it decide now what their arguments mean. Without memory for it they do without. */
+static void make_ready(fac_plan *plan)
+{
+    for (int64_t i = 0; i < plan->count; i++) {
+        fac__planned *step = &plan->steps[i];
+        size_t size = step->kernel->ready ? step->kernel->ready(step->args, NULL) : 0;
+        step->ready = size ? fac__alloc(size) : NULL;
+        if (!step->ready || step->kernel->ready(step->args, step->ready)) continue;
+        fac__free(step->ready);
+        step->ready = NULL;
+    }
+}
+
 bool fac__plan_make(fac_plan *plan)
 {
     plan->launched = plan->count;
@@ -233,5 +246,7 @@ bool fac__plan_make(fac_plan *plan)
     if (!fac__plan_fuse(plan)) return false;
     close_gaps(plan);
     fac__plan_lives(plan);
-    return fac__plan_share(plan);
+    if (!fac__plan_share(plan)) return false;
+    make_ready(plan);
+    return true;
 }

@@ -25,6 +25,7 @@ typedef struct fac__planned {
     int n_uses;
     fac__refresh refresh; /* may be NULL */
     void *context;
+    void *ready;  /* what the kernel made of the arguments; NULL: nothing */
     bool dropped; /* by planning: not run in a replay */
     int64_t ns;   /* measured in the first replays */
 } fac__planned;

@@ -68,6 +68,7 @@ void fac__planned_free(fac__planned *step)
     fac__free(step->args);
     fac__free(step->uses);
     fac__free(step->context);
+    fac__free(step->ready);
 }
 
 /* ---- steps ---------------------------------------------------------------------------------------------------- */

@@ -96,7 +96,10 @@ static bool run(fac__planned *step)
 {
     if (step->refresh && !step->refresh(step->context, step->args)) return false;
     if (step->kernel->check) return step->kernel->check(step->args);
-    step->kernel->run[FAC__CPU](step->args);
+    if (step->ready)
+        step->kernel->run_ready(step->args, step->ready);
+    else
+        step->kernel->run[FAC__CPU](step->args);
     return true;
 }
 

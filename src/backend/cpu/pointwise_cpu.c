@@ -625,4 +625,8 @@ static void pointwise_memory(void *args, fac__memory *m)
         FAC__WRITES(m, a->out[i].data);
 }
 
-const fac__kernel fac__k_pointwise = {.name = "pointwise", .run = {run_pointwise}, .memory = pointwise_memory};
+const fac__kernel fac__k_pointwise = {.name = "pointwise",
+                                      .run = {run_pointwise},
+                                      .memory = pointwise_memory,
+                                      .ready = fac__pointwise_ready,
+                                      .run_ready = fac__pointwise_run_ready};

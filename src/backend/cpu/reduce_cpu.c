@@ -41,6 +41,7 @@ typedef struct job {
     int64_t block, blocks;                 /* results of one unit, and units along `across` */
     int64_t segment, pieces;               /* elements of one segment, and segments along `along` */
     int64_t segments, parts, per_part;     /* of one result, and how many make a part */
+    int64_t units, cost;                   /* what may be shared out, and the whole in elements */
     int64_t outer_kept, total;             /* units' kept index without `across`; elements behind one result */
     result *partial_value, *partial_extra; /* of parts: [part][outer kept][across] */
 } job;
@@ -444,31 +445,58 @@ static bool reduce_small(const job *j, const fac__reduce_table *table)
     return true;
 }
 
+/* What to do is decided in j, of which only what is used is set: small reductions are to stay cheap. False if there is
+ * nothing to do. */
+static bool make_job(job *j, const void *args)
+{
+    const fac__reduce_table *table = &FAC__ISA_PICK(fac__reduce_table);
+    j->rows = lay_out(j);
+    int64_t results = j->outer_kept * j->across.size, numel = results * j->total;
+    if (results == 0) return false;
+    choose_segments(j, results, numel);
+    j->loop = (j->rows ? table->rows : table->columns)[j->compute][j->kind];
+    j->units = j->outer_kept * j->blocks;
+    j->cost = numel * (j->direct && j->kind != FAC__MEAN_VAR ? 1 : 3);
+    j->parts = 1;
+    j->per_part = j->segments;
+    if (j->cost >= 4 * GRAIN && j->units < (j->sum ? 2 : 8) && results <= PARTIAL / 2) {
+        int64_t parts = at_most(at_most(PARTIAL / results, 64), j->cost / j->units / (GRAIN / 2));
+        j->per_part = ceil_div(j->segments, at_least(parts, 1));
+        j->parts = ceil_div(j->segments, j->per_part);
+    }
+    return true;
+}
+
+static void begin_job(job *j, const void *args)
+{
+    j->args = args;
+    j->n_kept = j->n_reduced = 0;
+    choose_types(j);
+}
+
 static void reduce(const void *args)
 {
-    job j; /* only what is used is set: small reductions are to stay cheap */
-    j.args = args;
-    j.n_kept = j.n_reduced = 0;
-    const fac__reduce_table *table = &FAC__ISA_PICK(fac__reduce_table);
-    choose_types(&j);
-    if (reduce_small(&j, table)) return;
-    j.rows = lay_out(&j);
-    int64_t results = j.outer_kept * j.across.size, numel = results * j.total;
-    if (results == 0) return;
-    choose_segments(&j, results, numel);
-    j.loop = (j.rows ? table->rows : table->columns)[j.compute][j.kind];
-    int64_t units = j.outer_kept * j.blocks, cost = numel * (j.direct && j.kind != FAC__MEAN_VAR ? 1 : 3);
-    j.parts = 1;
-    j.per_part = j.segments;
-    if (cost >= 4 * GRAIN && units < (j.sum ? 2 : 8) && results <= PARTIAL / 2) {
-        int64_t parts = at_most(at_most(PARTIAL / results, 64), cost / units / (GRAIN / 2));
-        j.per_part = ceil_div(j.segments, at_least(parts, 1));
-        j.parts = ceil_div(j.segments, j.per_part);
-    }
+    job j;
+    begin_job(&j, args);
+    if (reduce_small(&j, &FAC__ISA_PICK(fac__reduce_table)) || !make_job(&j, args)) return;
     if (j.parts > 1)
-        run_parts(&j, units, cost);
+        run_parts(&j, j.units, j.cost);
     else
-        run(&j, units, cost);
+        run(&j, j.units, j.cost);
+}
+
+static size_t reduce_ready(const void *args, void *state)
+{
+    job *j = state;
+    if (!j) return sizeof *j;
+    begin_job(j, args);
+    return make_job(j, args) && j->parts == 1 && j->cost < 4 * GRAIN ? sizeof *j : 0;
+}
+
+static void run_ready(const void *args, const void *state)
+{
+    job *j = (job *)state;
+    run(j, j->units, j->cost);
 }
 
 static void reduce_memory(void *args, fac__memory *m)
@@ -480,4 +508,4 @@ static void reduce_memory(void *args, fac__memory *m)
     if (two) FAC__WRITES(m, a->out[1].data);
 }
 
-const fac__kernel fac__k_reduce = {.name = "reduce", .run = {reduce}, .memory = reduce_memory};
+const fac__kernel fac__k_reduce = {.name = "reduce", .run = {reduce}, .ready = reduce_ready, .run_ready = run_ready, .memory = reduce_memory};
