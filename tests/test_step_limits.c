@@ -112,6 +112,32 @@ static void test_outside(void **state)
     }
 }
 
+/* Indices and divisors are looked at by kernels. */
+static void test_checks(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = fac_literal("[[3., 1, 2], [0, 1, 2]]"), *i = fac_literal("[[0, 2], [1, 1]]"),
+                   *c = fac_literal("[2, 0]"), *y = NULL;
+        allowed(y = fac_gather(x, 1, i));
+        allowed(y = fac_scatter(x, 1, i, fac_gather(x, 1, i)));
+        allowed(y = fac_index_select(x, 1, c));
+        allowed(y = fac_index_add(x, 1, c, fac_index_select(x, 1, c), 1));
+        allowed(y = fac_index_copy(x, 1, c, fac_index_select(x, 1, c)));
+        allowed(y = fac_index_fill(x, 1, c, 4));
+        allowed(y = fac_take(x, i));
+        allowed(y = fac_index(x, FAC_ALL, c));
+        check_values(y, "[[2, 3], [2, 0]]");
+        allowed(y = fac_embedding(c, fac_mT(x)));
+        check_values(y, "[[2, 2], [3, 0]]");
+        allowed(y = fac_cross_entropy(x, c));
+        allowed(y = fac_nll_loss(x, c));
+        allowed(y = fac_floor_divide(i, fac_add_scalar(c, 1)));
+        check_values(y, "[[0, 2], [0, 1]]");
+        allowed(y = fac_remainder(i, fac_add_scalar(c, 1)));
+    }
+}
+
 int main(void)
 {
     fac_set_error_handler(NULL);
@@ -119,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_elements),
         cmocka_unit_test(test_small_copies),
         cmocka_unit_test(test_outside),
+        cmocka_unit_test(test_checks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

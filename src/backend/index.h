@@ -33,11 +33,6 @@ typedef struct fac__index_args {
 } fac__index_args;
 extern const fac__kernel fac__k_index;
 
-/* The first index outside of [-size, size) — or [0, size) — in row-major order, into *bad; false when all are
- * inside. */
-bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *shape, int64_t size, bool negative,
-                             int64_t *bad);
-
 /* Counts, and lists, what is not 0 (or false) of a contiguous tensor: out gets one row of ndim int64 coordinates for
  * each. */
 typedef struct fac__nonzero_args {

@@ -24,6 +24,7 @@ static inline void fac__launch(const fac__kernel *kernel, const void *args, size
 /* Runs a kernel that checks; false: it reported an error. */
 static inline bool fac__launch_check(const fac__kernel *kernel, const void *args, size_t size)
 {
+    fac__settle_threads();
     if (fac__recording_now()) fac__record_launch(kernel, args, size);
     return kernel->check(args);
 }

@@ -2,7 +2,7 @@
  * division, pow, where, clamp, addcmul. Their maths still are rows of pointwise.def. */
 #include <string.h>
 
-#include "facula/ops_reduce.h"
+#include "backend/check.h"
 #include "op.h"
 #include "shaping.h"
 
@@ -80,21 +80,21 @@ fac_tensor *(fac_rsub_scalar)(fac_tensor *self, fac_scalar other)
 
 /* ---- division ----------------------------------------------------------------------------------------------- */
 
+static bool report_zero(void)
+{
+    return fac__runtime_error("ZeroDivisionError"), false;
+}
+
 bool fac__check_divisor(const fac__arg *args, fac_dtype common)
 {
     fac__arg b = args[1];
     if (args[0].t && !args[0].t->numel) return true;
     if (!fac__to_common(&b, common)) return false;
-    bool zero = !b.t && fac_scalar_to_int(b.s) == 0;
-    if (b.t && b.t->numel)
-        fac_scope {
-            fac_tensor *is_zero = (fac_eq_scalar)(b.t, fac_scalar_int(0));
-            fac_tensor *any = is_zero ? fac_any(is_zero) : NULL;
-            if (!any) return false;
-            zero = fac_item_int(any) != 0;
-        }
-    if (zero) fac__runtime_error("ZeroDivisionError");
-    return !zero;
+    if (!b.t) return fac_scalar_to_int(b.s) != 0 || report_zero();
+    if (!b.t->numel) return true;
+    fac__no_zero_args a = {.at = fac__operand_of(b.t), .ndim = b.t->ndim, .report = report_zero};
+    memcpy(a.shape, b.t->shape, (size_t)b.t->ndim * sizeof *b.t->shape);
+    return FAC__LAUNCH_CHECK(fac__k_no_zero, a);
 }
 
 static fac_tensor *divide(fac__arg a, fac__arg b, fac_rounding mode)

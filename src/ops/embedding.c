@@ -7,6 +7,7 @@
 #include "facula/ops_index.h"
 #include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
+#include "index_check.h"
 #include "plain.h"
 
 /* ---- embedding ---------------------------------------------------------------------------------------------- */
@@ -23,10 +24,7 @@ static bool check_index_dtype(const fac_tensor *index)
 
 static bool check_indices(const fac_tensor *index, int64_t rows)
 {
-    const int64_t *t = fac__data(index);
-    for (int64_t i = 0; i < index->numel; i++)
-        if (t[i] < 0 || t[i] >= rows) return fac__index_error("index out of range in self"), false;
-    return true;
+    return fac__index_check(index, 0, rows, fac__report_in_self, 0, rows);
 }
 
 /* The factor of each index's gradient: 0 for padding, or 1 over how often the index comes. [count, 1] */

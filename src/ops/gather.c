@@ -149,13 +149,8 @@ static bool gather_args(const fac_tensor *self, int dim, const fac_tensor *index
                        "dimension %d",
                        i, fac__shape_text(index->ndim, index->shape), fac__shape_text(self->ndim, self->shape), dim),
                    false;
-    int64_t bad, size = self->ndim ? self->shape[dim] : 1;
-    fac__operand at = fac__operand_of(index);
-    if (fac__index_out_of_range(&at, index->ndim, index->shape, size, false, &bad))
-        return fac__runtime_error("index %lld is out of bounds for dimension %d with size %lld", (long long)bad, dim,
-                                  (long long)size),
-               false;
-    return true;
+    int64_t size = self->ndim ? self->shape[dim] : 1;
+    return fac__index_check(index, 0, size, fac__report_runtime, dim, size);
 }
 
 fac_tensor *fac_gather(fac_tensor *self, int dim, fac_tensor *index)
@@ -217,10 +212,8 @@ fac_tensor *fac_index_select(fac_tensor *self, int dim, fac_tensor *index)
     if (index->dtype != FAC_INT64 && index->dtype != FAC_INT32)
         return fac__runtime_error("index_select(): Expected dtype int32 or int64 for index");
     if (!(index = fac__int64_index(index))) return NULL;
-    int64_t bad, size = self->ndim ? self->shape[dim] : 1, shape[FAC_MAX_DIMS];
-    fac__operand at = fac__operand_of(index);
-    if (fac__index_out_of_range(&at, index->ndim, index->shape, size, false, &bad))
-        return fac__index_error("index out of range in self");
+    int64_t size = self->ndim ? self->shape[dim] : 1, shape[FAC_MAX_DIMS];
+    if (!fac__index_check(index, 0, size, fac__report_in_self, dim, size)) return NULL;
     memcpy(shape, self->shape, (size_t)self->ndim * sizeof *shape);
     if (self->ndim) shape[dim] = index->numel;
     fac_tensor *y = fac__new((fac_dtype)self->dtype, self->ndim, shape);
@@ -233,6 +226,13 @@ fac_tensor *fac_index_select(fac_tensor *self, int dim, fac_tensor *index)
 
 /* ---- take, put ----------------------------------------------------------------------------------------------- */
 
+static bool report_take(const fac__index_range_args *a, int64_t bad)
+{
+    return fac__index_error("out of range: tried to access index %lld on a tensor of %lld elements.", (long long)bad,
+                            (long long)a->size),
+           false;
+}
+
 static bool take_args(const char *op, const fac_tensor *self, const fac_tensor *index)
 {
     if (index->dtype != FAC_INT64)
@@ -241,13 +241,7 @@ static bool take_args(const char *op, const fac_tensor *self, const fac_tensor *
                false;
     if (self->numel == 0 && index->numel)
         return fac__index_error("%s(): tried to %s from an empty tensor", op, op), false;
-    int64_t bad;
-    fac__operand at = fac__operand_of(index);
-    if (fac__index_out_of_range(&at, index->ndim, index->shape, self->numel, true, &bad))
-        return fac__index_error("out of range: tried to access index %lld on a tensor of %lld elements.",
-                                (long long)bad, (long long)self->numel),
-               false;
-    return true;
+    return fac__index_check(index, -self->numel, self->numel, report_take, 0, self->numel);
 }
 
 /* table is contiguous. */

@@ -184,18 +184,13 @@ static bool broadcast_indices(selection *s)
 static bool indices_in_range(const selection *s)
 {
     for (int d = 0; d < s->view->ndim; d++) {
-        int64_t bad, size = s->view->shape[d];
-        if (!s->index[d]) continue;
-        fac__operand at = fac__operand_of(s->index[d]);
-        if (!fac__index_out_of_range(&at, s->index[d]->ndim, s->index[d]->shape, size, true, &bad)) continue;
-        int64_t rest = 1; /* nothing is looked up when another dimension makes the result empty */
+        int64_t size = s->view->shape[d], rest = 1;
+        if (!s->index[d] || !s->index[d]->numel) continue;
         for (int i = 0; i < s->ndim; i++)
             rest *= s->shape[i];
-        if (rest == 0 && size) continue;
         if (!size) return fac__index_error("index is out of bounds for dimension with size 0"), false;
-        return fac__index_error("index %lld is out of bounds for dimension %d with size %lld", (long long)bad, d,
-                                (long long)size),
-               false;
+        if (rest == 0) continue; /* another dimension makes the result empty: nothing is looked up */
+        if (!fac__index_check(s->index[d], -size, size, fac__report_index, d, size)) return false;
     }
     return true;
 }

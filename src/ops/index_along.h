@@ -4,6 +4,7 @@
 
 #include "backend/index.h"
 #include "facula/ops_index.h"
+#include "index_check.h"
 #include "shaping.h"
 
 /* Elements of table at index along dim, one for each element of index (which has table's dims). */

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/check.h"
 #include "backend/loss.h"
 #include "facula/ops_view.h"
 #include "loss_parts.h"
@@ -68,13 +69,23 @@ static fac_tensor *indices_of(fac_tensor *target)
     return fac_contiguous(fac_to(target, FAC_INT64));
 }
 
+static bool report_target(const fac__index_range_args *a, int64_t bad)
+{
+    (void)a;
+    return fac__index_error("Target %lld is out of bounds.", (long long)bad), false;
+}
+
 static bool check_indices(const fac_tensor *target, int64_t classes, int64_t ignore_index)
 {
-    const int64_t *t = fac__data(target);
-    for (int64_t i = 0; i < target->numel; i++)
-        if ((t[i] < 0 || t[i] >= classes) && t[i] != ignore_index)
-            return fac__index_error("Target %lld is out of bounds.", (long long)t[i]), false;
-    return true;
+    if (!target->numel) return true;
+    fac__index_range_args a = {.at = {.data = fac__data(target), .dtype = FAC_INT64, .strides = {1}},
+                               .ndim = 1,
+                               .shape = {target->numel},
+                               .high = classes,
+                               .excepts = true,
+                               .except = ignore_index,
+                               .report = report_target};
+    return FAC__LAUNCH_CHECK(fac__k_index_range, a);
 }
 
 static fac__nll_args sizes_of(const fac_tensor *x, fac_reduction reduction, int64_t ignore_index)

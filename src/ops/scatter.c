@@ -35,18 +35,6 @@ static int64_t size_along(const fac_tensor *t, int dim)
     return t->ndim ? t->shape[dim] : 1;
 }
 
-/* scatter's and gather's error is a RuntimeError, that of the others an IndexError after their prefix. */
-static bool in_range(const fac_tensor *self, int dim, const fac_tensor *index, bool negative, const char *prefix)
-{
-    int64_t bad;
-    fac__operand at = fac__operand_of(index);
-    if (!fac__index_out_of_range(&at, index->ndim, index->shape, size_along(self, dim), negative, &bad)) return true;
-    return fac_raise(prefix ? FAC_ERROR_INDEX : FAC_ERROR_RUNTIME,
-                     "%sindex %lld is out of bounds for dimension %d with size %lld", prefix ? prefix : "",
-                     (long long)bad, dim, (long long)size_along(self, dim)),
-           false;
-}
-
 /* scatter's rule. src NULL: a number is written. */
 static bool scatter_args(fac_tensor *self, int *dim, const fac_tensor *index, const fac_tensor *src)
 {
@@ -76,7 +64,8 @@ static bool scatter_args(fac_tensor *self, int *dim, const fac_tensor *index, co
                                   *dim, fac__shape_text(src->ndim, src->shape)),
                false;
     }
-    return in_range(self, *dim, index, false, NULL);
+    int64_t size = size_along(self, *dim);
+    return fac__index_check(index, 0, size, fac__report_runtime, *dim, size);
 }
 
 /* ---- scatter, scatter_add ------------------------------------------------------------------------------------ */
@@ -380,11 +369,7 @@ static bool index_add_args(fac_tensor *self, int *dim, fac_tensor **index, const
                                   fac__shape_text(source->ndim, source->shape), *dim),
                false;
     if (!(*index = fac__int64_index(*index))) return false;
-    int64_t bad;
-    fac__operand at = fac__operand_of(*index);
-    if (fac__index_out_of_range(&at, i->ndim, i->shape, size_along(self, *dim), false, &bad))
-        return fac__index_error("index out of range in self"), false;
-    return true;
+    return fac__index_check(*index, 0, size_along(self, *dim), fac__report_in_self, *dim, size_along(self, *dim));
 }
 
 /* number * source, unrecorded, in source's dtype; source itself for 1. */
@@ -447,6 +432,13 @@ static void index_copy_backward(fac__node *n, fac_tensor *const *gy, fac_tensor 
     gx[1] = g && g->ndim != p->source.n ? fac_reshape(g, p->source) : g;
 }
 
+static bool report_copy(const fac__index_range_args *a, int64_t bad)
+{
+    return fac__index_error("index_copy_(): index %lld is out of bounds for dimension %lld with size %lld",
+                            (long long)bad, (long long)a->dim, (long long)a->size),
+           false;
+}
+
 static bool index_copy_args(fac_tensor *self, int *dim, const fac_tensor *index, const fac_tensor *source)
 {
     if ((*dim = fac__wrap_dim(*dim, self->ndim)) < 0) return false;
@@ -481,7 +473,8 @@ static bool index_copy_args(fac_tensor *self, int *dim, const fac_tensor *index,
         return fac__index_error("index_copy_(): Number of indices (%lld) should be equal to source.size(dim) (%lld)",
                                 (long long)index->numel, (long long)size_along(source, *dim)),
                false;
-    return in_range(self, *dim, index, false, "index_copy_(): ");
+    int64_t size = size_along(self, *dim);
+    return fac__index_check(index, 0, size, report_copy, *dim, size);
 }
 
 static fac_tensor *index_copy(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source, bool inplace)
@@ -518,7 +511,8 @@ static fac_tensor *index_fill(const char *name, fac_tensor *self, int dim, fac_t
         return fac__runtime_error(
             "index_fill_ only supports a 0-dimensional value tensor, but got tensor with %d dimension(s).",
             value->ndim);
-    if (!in_range(self, dim, index, true, "")) return NULL;
+    int64_t size = size_along(self, dim);
+    if (!fac__index_check(index, -size, size, fac__report_index, dim, size)) return NULL;
     fac__node *n = record(name, index_fill_backward, 1, dim, self, index, value);
     fac_tensor *cast = fac__own(fac__new((fac_dtype)self->dtype, 0, NULL)), *y = NULL;
     if (cast && fac__copy_into(cast, value) && (index = fac__apart(self, index, inplace)))

@@ -296,36 +296,6 @@ static void index_memory(void *args, fac__memory *m)
 
 const fac__kernel fac__k_index = {.name = "index", .run = {run_index}, .memory = index_memory};
 
-/* ---- checks -------------------------------------------------------------------------------------------------- */
-
-bool fac__index_out_of_range(const fac__operand *at, int ndim, const int64_t *shape, int64_t size, bool negative,
-                             int64_t *bad)
-{
-    int64_t coordinate[FAC_MAX_DIMS] = {0}, least = negative ? -size : 0, numel = 1;
-    for (int d = 0; d < ndim; d++)
-        numel *= shape[d];
-    if (numel == 0) return false;
-    const int64_t *p = (const int64_t *)(const void *)at->data;
-    int64_t inner = ndim ? shape[ndim - 1] : 1, step = ndim ? at->strides[ndim - 1] : 0;
-    for (;;) {
-        uint64_t signs = 0; /* its highest bit: whether some p - least or size - 1 - p is negative */
-        for (int64_t k = 0; k < inner && step == 1; k++)
-            signs |= ((uint64_t)p[k] - (uint64_t)least) | ((uint64_t)size - 1 - (uint64_t)p[k]);
-        for (int64_t k = 0; k < inner && step != 1; k++)
-            signs |= ((uint64_t)p[k * step] - (uint64_t)least) | ((uint64_t)size - 1 - (uint64_t)p[k * step]);
-        for (int64_t k = 0; signs >> 63; k++)
-            if (p[k * step] < least || p[k * step] >= size) return *bad = p[k * step], true;
-        int d = ndim - 2;
-        for (; d >= 0; d--) {
-            p += at->strides[d];
-            if (++coordinate[d] < shape[d]) break;
-            p -= at->strides[d] * shape[d];
-            coordinate[d] = 0;
-        }
-        if (d < 0) return false;
-    }
-}
-
 /* ---- nonzero ------------------------------------------------------------------------------------------------- */
 
 #define MAGNITUDE(x) ((x)&0x7fff) /* of half floats: -0 is 0 */
