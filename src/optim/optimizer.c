@@ -245,12 +245,11 @@ static void set_operand(fac__operand *o, const fac_tensor *t)
         o->strides[d] = t->strides[d];
 }
 
-/* Of a captured step: whose it is, and what the step's program was. */
+/* Of a captured step: whose it is, and which of the group's programs it was. */
 typedef struct replayed {
     fac_optimizer *optimizer;
     int group;
-    int64_t param;
-    fac__program program;
+    int64_t param, programs;
 } replayed;
 
 /* Before a replay: one more step of that parameter, with the numbers that it now has. */
@@ -260,12 +259,13 @@ static bool refresh(const void *context, void *args_)
     fac__group *group = &r->optimizer->groups[r->group];
     const fac__pointwise_args *now = &group->args[0];
     fac__pointwise_args *args = args_;
-    if (memcmp(&now->program, &r->program, sizeof now->program) != 0)
+    if (group->programs != r->programs)
         return fac__runtime_error("the options of %s have changed since the step was captured: capture it again",
                                   r->optimizer->kind->name),
                false;
     compute_numbers(r->optimizer, group, ++group->params[r->param].step);
-    memcpy(args->constants, now->constants, sizeof args->constants);
+    for (int i = 0; i < now->program.n_const; i++)
+        args->constants[i] = now->constants[i];
     return true;
 }
 
@@ -290,7 +290,7 @@ static const fac__pointwise_args *prepare(fac__group *group, const fac__param_st
 static void record(fac_optimizer *optimizer, int g, int64_t i)
 {
     fac__group *group = &optimizer->groups[g];
-    replayed r = {.optimizer = optimizer, .group = g, .param = i, .program = group->args[0].program};
+    replayed r = {.optimizer = optimizer, .group = g, .param = i, .programs = group->programs};
     const fac__pointwise_args *args = prepare(group, &group->params[i], false);
     fac__record_refreshed(&fac__k_pointwise, args, sizeof *args, refresh, &r, sizeof r);
 }

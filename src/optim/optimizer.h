@@ -73,6 +73,7 @@ typedef struct fac__group {
     fac__step_code code[2]; /* [first] */
     fac__pointwise_args args[2];
     bool uses[FAC__SLOTS];
+    int64_t programs;   /* how many different ones there have been; options other than numbers make another */
     int64_t numbers_of; /* the step that the constants in args were computed for; 0: none */
 } fac__group;
 

@@ -81,6 +81,7 @@ static void fix(uint8_t *reg, const fac__program *p)
 
 bool fac__group_write(const fac_optimizer *optimizer, fac__group *group)
 {
+    fac__program before = group->args[0].program;
     group->numbers_of = 0;
     memset(group->uses, 0, sizeof group->uses);
     for (int first = 0; first < 2; first++) {
@@ -100,5 +101,6 @@ bool fac__group_write(const fac_optimizer *optimizer, fac__group *group)
         }
         s->program = NULL; /* groups move when there come more */
     }
+    if (memcmp(&before, &group->args[0].program, sizeof before) != 0) group->programs++;
     return true;
 }

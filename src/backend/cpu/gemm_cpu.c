@@ -1,7 +1,7 @@
 /* Floor 1. Matrix multiplication on the CPU: which way a problem takes, and how it is shared among threads. float and
  * double are multiplied in isa/gemm_body.h; half types pass through float in pieces; integers and bool take plain loops.
  * Knows nothing of tensors. */
-#include "backend/cpu/isa/isa.h"
+#include "backend/cpu/isa/gemm_tiny.h"
 #include "backend/cpu/scratch.h"
 #include "backend/gemm.h"
 #include "core/half.h"
@@ -170,17 +170,24 @@ static bool halve(grid *s)
 
 enum { BLOCK_WORK = 1 << 19 }; /* multiply-adds: no block is worth less than 8 us */
 
+/* C^T = B^T A^T, whose rows are C's columns. */
+static fac__gemm_args turn(const fac__gemm_args *g)
+{
+    fac__gemm_args t = *g;
+    t.m = g->n, t.n = g->m;
+    t.a = g->b, t.a_row = g->b_col, t.a_col = g->b_row, t.a_batch = g->b_batch;
+    t.b = g->a, t.b_row = g->a_col, t.b_col = g->a_row, t.b_batch = g->a_batch;
+    t.c_row = g->c_col, t.c_col = g->c_row;
+    return t;
+}
+
 static void run(const void *args)
 {
     const fac__gemm_args *g = args;
     if (g->m <= 0 || g->n <= 0 || g->batch <= 0) return;
     fac__gemm_args turned;
-    if ((g->c_col != 1 && g->c_row == 1) || (g->n == 1 && g->m != 1)) { /* C^T = B^T A^T has contiguous rows */
-        turned = *g;
-        turned.m = g->n, turned.n = g->m;
-        turned.a = g->b, turned.a_row = g->b_col, turned.a_col = g->b_row, turned.a_batch = g->b_batch;
-        turned.b = g->a, turned.b_row = g->a_col, turned.b_col = g->a_row, turned.b_batch = g->a_batch;
-        turned.c_row = g->c_col, turned.c_col = g->c_row;
+    if ((g->c_col != 1 && g->c_row == 1) || (g->n == 1 && g->m != 1)) {
+        turned = turn(g);
         g = &turned;
     }
     double work = (double)g->m * (double)g->n * (double)(g->k + 1);
@@ -203,6 +210,28 @@ static void run(const void *args)
     fac__parallel(items, grain, blocks, &s);
 }
 
+/* Tiny products get the layout that suits them, and the loops for it. */
+static size_t ready(const void *args, void *state)
+{
+    const fac__gemm_args *g = args;
+    fac__gemm_args *r = state;
+    if (g->dtype != FAC_FLOAT32 || g->batch != 1 || g->alpha == 0 || g->k > FAC__TINY_DEPTH || g->m * g->n <= 0 ||
+        g->m * g->n * g->k > FAC__TINY_WORK || (g->c_col != 1 && g->c_row != 1 && g->n != 1))
+        return 0;
+    if (!r) return sizeof *r;
+    /* Either C or its transpose: what has contiguous rows, and need not bring B into order for it. */
+    bool rows = g->c_col == 1 || g->n == 1, columns = g->c_row == 1 || g->m == 1;
+    bool turned = columns && (!rows || (g->b_col != 1 && g->a_row == 1) || (g->n == 1 && g->a_row == 1));
+    *r = turned ? turn(g) : *g;
+    return sizeof *r;
+}
+
+static void run_ready(const void *args, const void *state)
+{
+    (void)args;
+    FAC__ISA_PICK(fac__gemm_tiny)(state);
+}
+
 static void gemm_memory(void *args, fac__memory *m)
 {
     fac__gemm_args *g = args;
@@ -216,4 +245,5 @@ static void gemm_memory(void *args, fac__memory *m)
         FAC__CHANGES(m, g->c);
 }
 
-const fac__kernel fac__k_gemm = {.name = "gemm", .run = {run}, .memory = gemm_memory};
+const fac__kernel fac__k_gemm = {
+    .name = "gemm", .run = {run}, .memory = gemm_memory, .ready = ready, .run_ready = run_ready};

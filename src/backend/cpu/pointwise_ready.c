@@ -132,7 +132,8 @@ static bool prepare(const fac__pointwise_args *a, ready *r)
     r->n_calls = p->n_code;
     for (int o = 0; o < p->n_out; o++) {
         const fac__operand *out = &a->out[o];
-        move m = {.loop = table->store[r->type][out->dtype], .to = out->data, .from = registers[p->out[o]], .from_col = 1};
+        move m = {
+            .loop = table->store[r->type][out->dtype], .to = out->data, .from = registers[p->out[o]], .from_col = 1};
         if (m.from == out->data) continue;
         if (!as_matrix(out, a, &m.rows, &m.cols, &m.to_row, &m.to_col)) return false;
         m.from_row = m.cols;

@@ -508,4 +508,5 @@ static void reduce_memory(void *args, fac__memory *m)
     if (two) FAC__WRITES(m, a->out[1].data);
 }
 
-const fac__kernel fac__k_reduce = {.name = "reduce", .run = {reduce}, .ready = reduce_ready, .run_ready = run_ready, .memory = reduce_memory};
+const fac__kernel fac__k_reduce = {
+    .name = "reduce", .run = {reduce}, .ready = reduce_ready, .run_ready = run_ready, .memory = reduce_memory};
