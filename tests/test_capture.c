@@ -58,7 +58,7 @@ typedef struct recipe {
     fac_optimizer *(*optimizer)(fac_tensor_list);
     fac_scheduler *(*scheduler)(fac_optimizer *);
     fac_dims input;
-    bool set_to_zero, scheduler_outside;
+    bool set_to_zero, scheduler_outside, clip;
 } recipe;
 
 static void train_step(const recipe *r, trained *t, fac_tensor *x)
@@ -67,6 +67,7 @@ static void train_step(const recipe *r, trained *t, fac_tensor *x)
     fac_tensor *y = fac_forward(t->model, x);
     fac_tensor *loss = fac_mean(fac_mul(y, y));
     fac_backward(loss);
+    if (r->clip) fac_clip_grad_norm_(fac_parameters(t->model), 0.1);
     fac_step(t->optimizer);
     if (t->scheduler && !r->scheduler_outside) fac_scheduler_step(t->scheduler);
     fac_copy_(t->loss, fac_detach(loss));
@@ -161,8 +162,8 @@ static void test_optimizers(void **state)
 {
     (void)state;
 #define CHECK(name, ...)                                                                                               \
-    check_recipe(#name, &(recipe){small_net, name, NULL, FAC_SHAPE(5, 6), false, false});                              \
-    check_recipe(#name ", zeros", &(recipe){small_net, name, NULL, FAC_SHAPE(5, 6), true, false});
+    check_recipe(#name, &(recipe){small_net, name, NULL, FAC_SHAPE(5, 6), false, false, false});                       \
+    check_recipe(#name ", zeros", &(recipe){small_net, name, NULL, FAC_SHAPE(5, 6), true, false, true});
     OPTIMIZERS(CHECK)
 }
 
@@ -180,8 +181,8 @@ static void test_schedules(void **state)
 {
     (void)state;
     for (int outside = 0; outside < 2; outside++) {
-        check_recipe("step_lr", &(recipe){small_net, adam, steps, FAC_SHAPE(5, 6), false, outside});
-        check_recipe("one_cycle", &(recipe){small_net, momentum, one_cycle, FAC_SHAPE(5, 6), false, outside});
+        check_recipe("step_lr", &(recipe){small_net, adam, steps, FAC_SHAPE(5, 6), false, outside, false});
+        check_recipe("one_cycle", &(recipe){small_net, momentum, one_cycle, FAC_SHAPE(5, 6), false, outside, false});
     }
 }
 
@@ -269,7 +270,7 @@ MODULES(MODEL)
 static void test_modules(void **state)
 {
     (void)state;
-#define TRY(name, shape, ...) check_recipe(#name, &(recipe){with_##name, adam, NULL, shape, false, false});
+#define TRY(name, shape, ...) check_recipe(#name, &(recipe){with_##name, adam, NULL, shape, false, false, false});
     MODULES(TRY)
 }
 
@@ -305,6 +306,13 @@ static fac_tensor *constants(fac_tensor *x, fac_tensor *w, fac_tensor *classes)
     fac_tensor *y = fac_matmul(fac_mul(x, scale), w);
     fac_exp(y);
     return fac_mean(fac_add(fac_sigmoid(y), fac_sigmoid(y)));
+}
+
+static fac_tensor *probabilities(fac_tensor *x, fac_tensor *w, fac_tensor *classes)
+{
+    (void)classes;
+    fac_tensor *y = fac_sigmoid(fac_matmul(x, w));
+    return fac_binary_cross_entropy(y, fac_zeros_like(y));
 }
 
 static fac_tensor *in_place(fac_tensor *x, fac_tensor *w, fac_tensor *classes)
@@ -360,7 +368,7 @@ static void compute(computed f, bool captured, fac_tensor *results[3], fac_tenso
 static void test_other_steps(void **state)
 {
     (void)state;
-    const computed all[] = {cross_entropy, indexing, attention, constants, in_place, pieces};
+    const computed all[] = {cross_entropy, indexing, attention, constants, in_place, pieces, probabilities};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         fac_scope {
             fac_tensor *y[2][3], *g[2][3];

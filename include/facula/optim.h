@@ -144,7 +144,8 @@ static inline fac_clip_grad_norm_options fac_clip_grad_norm_options_defaults(voi
     return o;
 }
 /* torch.nn.utils.clip_grad_norm_: scales the gradients of params so that their norm, all taken as one vector, is at
- * most max_norm. Returns the norm before; 0 when there are no gradients, NAN after an error. */
+ * most max_norm. Returns the norm before; 0 when there are no gradients, NAN after an error, and in a step that is
+ * captured. */
 FAC_API double fac_clip_grad_norm__with(fac_tensor_list params, double max_norm, fac_clip_grad_norm_options options);
 #define fac_clip_grad_norm_(params, max_norm, ...)                                                                     \
     fac_clip_grad_norm__with(params, max_norm, FAC_OPTIONS(fac_clip_grad_norm_options, __VA_ARGS__))

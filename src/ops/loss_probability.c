@@ -13,6 +13,26 @@ static void *size_error(const char *format, const fac_tensor *target, const fac_
 
 /* ---- binary cross entropy ----------------------------------------------------------------------------------- */
 
+typedef struct extremes {
+    fac_dtype dtype;
+    const void *min, *max;
+} extremes;
+
+static bool check_extremes(const void *args)
+{
+    const extremes *a = args;
+    if (fac__load_double(a->dtype, a->min) >= 0 && fac__load_double(a->dtype, a->max) <= 1) return true;
+    return fac__runtime_error("all elements of input should be between 0 and 1"), false;
+}
+
+static void extremes_memory(void *args, fac__memory *m)
+{
+    extremes *a = args;
+    FAC__READS(m, a->min);
+    FAC__READS(m, a->max);
+}
+static const fac__kernel k_within_unit = {.name = "within_unit", .check = check_extremes, .memory = extremes_memory};
+
 static bool within_unit(fac_tensor *x)
 {
     if (!x->numel || !fac_dtype_is_floating((fac_dtype)x->dtype)) return true;
@@ -20,9 +40,10 @@ static bool within_unit(fac_tensor *x)
     fac_no_grad
         fac_scope {
             fac_tensor *max = NULL, *min = fac_aminmax(x, &max);
-            within = min && fac_item(min) >= 0 && fac_item(max) <= 1;
+            if (!min) break;
+            extremes args = {(fac_dtype)x->dtype, fac__data(min), fac__data(max)};
+            within = FAC__LAUNCH_CHECK(k_within_unit, args);
         }
-    if (!within) fac__runtime_error("all elements of input should be between 0 and 1");
     return within;
 }
 

@@ -19,32 +19,31 @@ static fac_tensor *total_norm(fac_tensor_list params, double p, int64_t *count)
 {
     *count = 0;
     fac_tensor *norms = NULL;
+    int64_t stride = 1;
     for (int64_t i = 0; i < params.count; i++) {
         fac_tensor *g = params.items[i]->grad;
         if (!g) continue;
+        fac__grad_read(params.items[i]);
         if (!norms) norms = fac__own(fac__new((fac_dtype)g->dtype, 1, &params.count));
         fac_tensor *norm = norms ? fac_vector_norm(g, .p = p) : NULL;
-        if (!norm) return NULL;
-        char *at = (char *)fac__host(norms) + *count * (int64_t)fac_dtype_size((fac_dtype)norms->dtype);
-        fac__store_double((fac_dtype)norms->dtype, at, fac_item(norm));
-        ++*count;
+        fac_tensor *at = norm ? fac__own(fac__new_view(norms, 0, NULL, NULL, (*count)++)) : NULL;
+        if (!at || !fac__copy_into(at, norm)) return NULL;
     }
     if (!norms) return NULL;
-    int64_t stride = 1;
     return fac_vector_norm(fac__own(fac__new_view(norms, 1, count, &stride, 0)), .p = p);
 }
 
-/* What PyTorch multiplies by, rounded as it rounds: max_norm / (norm + 1e-6), at most 1. */
-static double clip_factor(fac_dtype dtype, double norm, double max_norm)
+/* What PyTorch multiplies by: max_norm / (norm + 1e-6), at most 1; NaN stays. */
+static fac_tensor *clip_factor(fac_tensor *norm, double max_norm)
 {
-    double factor = dtype == FAC_FLOAT64 ? 1 / (norm + 1e-6) * max_norm : 1 / ((float)norm + 1e-6f) * (float)max_norm;
-    return factor > 1 ? 1 : factor; /* NaN stays */
+    fac_tensor *factor = fac_mul_scalar(fac_reciprocal(fac_add_scalar(norm, 1e-6)), max_norm);
+    return fac_clamp(factor, -INFINITY, 1);
 }
 
-static bool scale_all(fac_tensor_list params, double factor)
+static bool scale_all(fac_tensor_list params, fac_tensor *factor)
 {
     for (int64_t i = 0; i < params.count; i++)
-        if (params.items[i]->grad && !fac_mul_scalar_(params.items[i]->grad, factor)) return false;
+        if (params.items[i]->grad && !fac_mul_(params.items[i]->grad, factor)) return false;
     return true;
 }
 
@@ -61,7 +60,8 @@ double fac_clip_grad_norm__with(fac_tensor_list params, double max_norm, fac_cli
                 if (count == 0 && !fac__self()->error) result = 0;
                 break;
             }
-            double total = fac_item(norm);
+            /* In a step that is captured nobody can look. */
+            double total = fac__recording_now() && !options.error_if_nonfinite ? NAN : fac_item(norm);
             if (options.error_if_nonfinite && !isfinite(total)) {
                 char text[48];
                 fac__runtime_error(
@@ -71,7 +71,7 @@ double fac_clip_grad_norm__with(fac_tensor_list params, double max_norm, fac_cli
                     fac__float_text(options.norm_type, text));
                 break;
             }
-            if (scale_all(params, clip_factor((fac_dtype)norm->dtype, total, max_norm))) result = total;
+            if (scale_all(params, clip_factor(norm, max_norm))) result = total;
         }
     return result;
 }
