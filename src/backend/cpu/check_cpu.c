@@ -1,13 +1,10 @@
 /* Floor 1. Checks of values on the CPU. They first ask whether anything is wrong, in loops without branches and shared out
  * among threads, and look for the first bad value only then. */
-#include "backend/check.h"
-
 #include <stdatomic.h>
 
-enum { GRAIN = 1 << 17 }; /* elements worth a thread */
+#include "backend/cpu/check_rows.h"
 
-/* Whether something is wrong with n elements, `step` apart. */
-typedef bool (*line)(void *context, const char *p, int64_t step, int64_t n);
+enum { GRAIN = 1 << 17 }; /* elements worth a thread */
 
 static bool in_a_row(const fac__operand *o, int ndim, const int64_t *shape)
 {
@@ -18,7 +15,7 @@ static bool in_a_row(const fac__operand *o, int ndim, const int64_t *shape)
 }
 
 typedef struct job {
-    line wrong;
+    fac__check_line wrong;
     void *context;
     const char *data;
     int64_t size;
@@ -34,7 +31,8 @@ static void part(void *context, int64_t begin, int64_t end)
 }
 
 /* Whether something is wrong with any line of the operand; in order: row by row, up to the first. */
-static bool any(const fac__operand *o, int ndim, const int64_t *shape, line wrong, void *context, bool in_order)
+static bool any(const fac__operand *o, int ndim, const int64_t *shape, fac__check_line wrong, void *context,
+                bool in_order)
 {
     int64_t coordinate[FAC_MAX_DIMS] = {0}, numel = 1, size = (int64_t)fac_dtype_size(o->dtype);
     for (int d = 0; d < ndim; d++)
@@ -68,29 +66,6 @@ typedef struct search {
     int64_t bad;
 } search;
 
-static bool out_of_range(void *context, const char *data, int64_t step, int64_t n)
-{
-    const fac__index_range_args *a = ((search *)context)->a;
-    const int64_t *p = (const int64_t *)(const void *)data;
-    const uint64_t low = (uint64_t)a->low, most = (uint64_t)a->high - 1, except = (uint64_t)a->except;
-    uint64_t signs = 0; /* its highest bit: whether some p - low or most - p is negative */
-#define OUT(i) (((uint64_t)p[i] - low) | (most - (uint64_t)p[i]))
-#define OTHER(i) (((uint64_t)p[i] ^ except) | (0 - ((uint64_t)p[i] ^ except))) /* it, too: whether p is not except */
-    if (a->excepts && step == 1)
-        for (int64_t k = 0; k < n; k++)
-            signs |= OUT(k) & OTHER(k);
-    else if (a->excepts)
-        for (int64_t k = 0; k < n; k++)
-            signs |= OUT(k * step) & OTHER(k * step);
-    else if (step == 1)
-        for (int64_t k = 0; k < n; k++)
-            signs |= OUT(k);
-    else
-        for (int64_t k = 0; k < n; k++)
-            signs |= OUT(k * step);
-    return signs >> 63;
-}
-
 static bool first_out_of_range(void *context, const char *data, int64_t step, int64_t n)
 {
     search *s = context;
@@ -105,9 +80,10 @@ static bool first_out_of_range(void *context, const char *data, int64_t step, in
 
 static bool index_range(const void *args)
 {
-    search s = {.a = args};
-    if (!any(&s.a->at, s.a->ndim, s.a->shape, out_of_range, &s, false)) return true;
-    return !any(&s.a->at, s.a->ndim, s.a->shape, first_out_of_range, &s, true) || s.a->report(s.a, s.bad);
+    const fac__index_range_args *a = args;
+    if (!any(&a->at, a->ndim, a->shape, FAC__ISA_PICK(fac__check_rows).out_of_range, (void *)a, false)) return true;
+    search s = {.a = a};
+    return !any(&a->at, a->ndim, a->shape, first_out_of_range, &s, true) || a->report(a, s.bad);
 }
 
 static void index_range_memory(void *args, fac__memory *m)
@@ -120,33 +96,11 @@ const fac__kernel fac__k_index_range = {.name = "index_range", .check = index_ra
 
 /* ---- zeros -------------------------------------------------------------------------------------------------------- */
 
-#define HAS_ZERO(T)                                                                                                    \
-    static bool has_zero_##T(void *context, const char *data, int64_t step, int64_t n)                                 \
-    {                                                                                                                  \
-        (void)context;                                                                                                 \
-        const T *p = (const T *)(const void *)data;                                                                    \
-        T zero = 0;                                                                                                    \
-        if (step == 1)                                                                                                 \
-            for (int64_t k = 0; k < n; k++)                                                                            \
-                zero |= p[k] == 0;                                                                                     \
-        else                                                                                                           \
-            for (int64_t k = 0; k < n; k++)                                                                            \
-                zero |= p[k * step] == 0;                                                                              \
-        return zero;                                                                                                   \
-    }
-HAS_ZERO(uint8_t)
-HAS_ZERO(uint16_t)
-HAS_ZERO(uint32_t)
-HAS_ZERO(uint64_t)
-
 static bool no_zero(const void *args)
 {
     const fac__no_zero_args *a = args;
-    size_t size = fac_dtype_size(a->at.dtype);
-    line has_zero = size == 1   ? has_zero_uint8_t
-                    : size == 2 ? has_zero_uint16_t
-                    : size == 4 ? has_zero_uint32_t
-                                : has_zero_uint64_t;
+    int width = __builtin_ctzl(fac_dtype_size(a->at.dtype));
+    fac__check_line has_zero = FAC__ISA_PICK(fac__check_rows).has_zero[width];
     return !any(&a->at, a->ndim, a->shape, has_zero, NULL, false) || a->report();
 }
 
