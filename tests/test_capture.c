@@ -308,6 +308,11 @@ static fac_tensor *constants(fac_tensor *x, fac_tensor *w, fac_tensor *classes)
     return fac_mean(fac_add(fac_sigmoid(y), fac_sigmoid(y)));
 }
 
+static fac_tensor *smoothed(fac_tensor *x, fac_tensor *w, fac_tensor *classes)
+{
+    return fac_cross_entropy(fac_matmul(x, w), classes, .label_smoothing = 0.1, .ignore_index = 2);
+}
+
 static fac_tensor *probabilities(fac_tensor *x, fac_tensor *w, fac_tensor *classes)
 {
     (void)classes;
@@ -368,7 +373,7 @@ static void compute(computed f, bool captured, fac_tensor *results[3], fac_tenso
 static void test_other_steps(void **state)
 {
     (void)state;
-    const computed all[] = {cross_entropy, indexing, attention, constants, in_place, pieces, probabilities};
+    const computed all[] = {cross_entropy, indexing, attention, constants, in_place, pieces, probabilities, smoothed};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         fac_scope {
             fac_tensor *y[2][3], *g[2][3];

@@ -5,6 +5,7 @@
 
 #include "backend/check.h"
 #include "backend/loss.h"
+#include "facula/ops_index.h"
 #include "facula/ops_view.h"
 #include "loss_parts.h"
 
@@ -237,14 +238,15 @@ static fac_tensor *of_probabilities(fac_tensor *x, fac_tensor *target, const fac
     return o->reduction == FAC_SUM ? sum : fac_div_scalar(sum, (double)x->numel / (double)classes);
 }
 
-/* What a mean over the targets that count is divided by. */
-static double total_weight(const fac_tensor *target, const fac_loss_options *o)
+/* What a mean over the targets that count is divided by: float64, 0-d. */
+static fac_tensor *total_weight(fac_tensor *target, const fac_loss_options *o)
 {
-    const int64_t *t = fac__host(target);
-    double total = 0;
-    for (int64_t i = 0; i < target->numel; i++) {
-        if (t[i] == o->ignore_index) continue;
-        total += o->weight ? fac_at(o->weight, FAC_DIMS(t[i])) : 1;
+    fac_tensor *total = NULL;
+    fac_no_grad
+    {
+        fac_tensor *counts = fac_ne_scalar(target, o->ignore_index);
+        if (o->weight) counts = fac_mul(fac_to(fac_take(o->weight, fac_mul(target, counts)), FAC_FLOAT64), counts);
+        total = fac_sum(counts, .dtype = FAC_FLOAT64);
     }
     return total;
 }
@@ -261,7 +263,7 @@ static fac_tensor *smoothed(fac_tensor *x, fac_tensor *target, const fac_loss_op
     soft = fac_neg(fac_sum(soft, .dim = dim));
     soft = fac_where(fac_eq_scalar(target, o->ignore_index), zero, soft);
     if (o->reduction != FAC_NONE) soft = fac_sum(soft);
-    if (o->reduction == FAC_MEAN && target) soft = fac_div_scalar(soft, total_weight(target, o));
+    if (o->reduction == FAC_MEAN) soft = fac_div(soft, total_weight(target, o));
     double share = o->label_smoothing / (double)x->shape[dim];
     return fac_add(fac_mul_scalar(hard, 1 - o->label_smoothing), fac_mul_scalar(soft, share));
 }
