@@ -60,7 +60,7 @@ static struct {
     long epochs, steps, batch, log_every, threads;
     uint64_t seed;
     double lr; /* below 0: the recipe's */
-    bool sequential;
+    bool sequential, capture;
 } options = {.data = "/usr/share/datasets/fashion-mnist", .recipe = &recipes[0], .epochs = 3, .batch = 64, .lr = -1};
 
 static const struct argp_option option_list[] = {
@@ -72,6 +72,7 @@ static const struct argp_option option_list[] = {
     {"lr", 'l', "F", 0, "learning rate (0.001 for mlp, else 0.01)", 0},
     {"seed", 's', "N", 0, "seed of the random numbers (0)", 0},
     {"sequential", 'q', NULL, 0, "batches in the order of the file, not shuffled", 0},
+    {"capture", 'c', NULL, 0, "record the first step and replay it: the same numbers, sooner", 0},
     {"log-every", 'k', "N", 0, "print the loss of every N-th step, no bar", 0},
     {"save", 'o', "FILE", 0, "write the trained weights, as safetensors", 0},
     {"threads", 't', "N", 0, "threads to use (all cores)", 0},
@@ -113,6 +114,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'b': options.batch = (long)whole(state, arg, 1, 1000000000); break;
     case 'l': options.lr = learning_rate(state, arg); break;
     case 's': options.seed = (uint64_t)whole(state, arg, 0, INT64_MAX); break;
+    case 'c': options.capture = true; break;
     case 'q': options.sequential = true; break;
     case 'k': options.log_every = (long)whole(state, arg, 1, 1000000000); break;
     case 'o': options.save = arg; break;
@@ -178,26 +180,75 @@ typedef struct tally {
     int64_t right, images, steps;
 } tally;
 
+typedef struct trainer {
+    fac_module *model;
+    fac_optimizer *optimizer;
+    fac_tensor *logits, *loss; /* of the last step */
+    /* of captured steps: the plan, the tensors that it reads, and those it writes */
+    fac_plan *plan;
+    fac_tensor *x, *y, *plan_logits, *plan_loss;
+} trainer;
+
+static void train_step(trainer *t, fac_tensor *x, fac_tensor *y)
+{
+    t->logits = fac_forward(t->model, x);
+    t->loss = fac_cross_entropy(t->logits, y);
+    fac_zero_grad(t->optimizer);
+    fac_backward(t->loss);
+    fac_step(t->optimizer);
+}
+
+/* A replay works on the tensors that were captured, so a batch is copied into them. A batch of another size, as the last one
+ * often is, is trained on without. */
+static void captured_step(trainer *t, fac_tensor *x, fac_tensor *y)
+{
+    if (!t->x) {
+        t->x = fac_keep(fac_clone(x));
+        t->y = fac_keep(fac_clone(y));
+    }
+    if (fac_size(x, 0) != fac_size(t->x, 0)) {
+        train_step(t, x, y);
+        return;
+    }
+    fac_copy_(t->x, x);
+    fac_copy_(t->y, y);
+    fac_capture(&t->plan) {
+        train_step(t, t->x, t->y);
+        t->plan_logits = fac_keep(t->logits); /* the block runs once */
+        t->plan_loss = fac_keep(t->loss);
+    }
+    t->logits = t->plan_logits;
+    t->loss = t->plan_loss;
+}
+
+static void trainer_free(trainer *t)
+{
+    fac_plan_free(t->plan);
+    fac_release(t->plan_logits);
+    fac_release(t->plan_loss);
+    fac_release(t->x);
+    fac_release(t->y);
+}
+
 /* One round through the training images; false when the limit of steps is reached or something failed. */
-static bool train_epoch(long epoch, fac_module *model, fac_optimizer *optimizer, fac_loader *loader, tally *sum,
-                        long *step)
+static bool train_epoch(long epoch, trainer *t, fac_loader *loader, tally *sum, long *step)
 {
     double started = now();
     long batches = fac_loader_count(loader);
     if (options.steps && options.steps - *step < batches) batches = options.steps - *step;
-    fac_train(model, true);
+    fac_train(t->model, true);
     *sum = (tally){0};
     fac_for_batch(loader, x, y) {
-        fac_tensor *logits = fac_forward(model, x);
-        fac_tensor *loss = fac_cross_entropy(logits, y);
-        fac_zero_grad(optimizer);
-        fac_backward(loss);
-        if (!fac_step(optimizer) || fac_error()) return false;
+        if (options.capture)
+            captured_step(t, x, y);
+        else
+            train_step(t, x, y);
+        if (fac_error()) return false;
 
-        double value = fac_item(loss);
+        double value = fac_item(t->loss);
         ++*step;
         sum->loss += value;
-        sum->right += count_right(logits, y);
+        sum->right += count_right(t->logits, y);
         sum->images += fac_size(y, 0);
         sum->steps++;
         if (options.log_every && *step % options.log_every == 0)
@@ -224,18 +275,20 @@ static double test_accuracy(fac_module *model, fac_loader *loader)
 
 static void run(fac_module *model, fac_optimizer *optimizer, fac_loader *train, fac_loader *test)
 {
+    trainer t = {.model = model, .optimizer = optimizer};
     long step = 0;
     bool more = true;
     for (long epoch = 1; epoch <= options.epochs && more; epoch++) {
         tally sum;
         double started = now();
-        more = train_epoch(epoch, model, optimizer, train, &sum, &step);
+        more = train_epoch(epoch, &t, train, &sum, &step);
         clear_progress();
-        if (fac_error()) return;
+        if (fac_error()) break;
         printf("epoch %ld/%ld  loss %.4f  accuracy %.2f %%  %.1f s\n", epoch, options.epochs,
                sum.loss / (double)sum.steps, 100 * (double)sum.right / (double)sum.images, now() - started);
     }
-    printf("test accuracy %.2f %%\n", 100 * test_accuracy(model, test));
+    trainer_free(&t);
+    if (!fac_error()) printf("test accuracy %.2f %%\n", 100 * test_accuracy(model, test));
 }
 
 /* Better to know before the training than after it. */

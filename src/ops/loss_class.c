@@ -242,8 +242,7 @@ static fac_tensor *of_probabilities(fac_tensor *x, fac_tensor *target, const fac
 static fac_tensor *total_weight(fac_tensor *target, const fac_loss_options *o)
 {
     fac_tensor *total = NULL;
-    fac_no_grad
-    {
+    fac_no_grad {
         fac_tensor *counts = fac_ne_scalar(target, o->ignore_index);
         if (o->weight) counts = fac_mul(fac_to(fac_take(o->weight, fac_mul(target, counts)), FAC_FLOAT64), counts);
         total = fac_sum(counts, .dtype = FAC_FLOAT64);
