@@ -11,6 +11,7 @@
 
 #include "core/memory.h"
 #include "facula/facula.h"
+#include "graph/plan.h"
 
 /* ---- training, with and without --------------------------------------------------------------------------------- */
 
@@ -655,6 +656,50 @@ static void test_shared(void **state)
     }
 }
 
+/* ---- image by image ----------------------------------------------------------------------------------------------- */
+
+static fac_module *image_net(void)
+{
+    return fac_nn_sequential(fac_nn_conv2d(1, 6, 5, .padding = 2), fac_nn_relu(), fac_nn_max_pool2d(2),
+                             fac_nn_conv2d(6, 16, 3), fac_nn_relu(), fac_nn_avg_pool2d(2), fac_nn_flatten(),
+                             fac_nn_linear(144, 10));
+}
+
+/* Convolutions, activations and pools run as groups, forward and backward; the numbers are those of step by step. Batches that
+ * eights do not divide have chunks of other sizes, or none. */
+static void test_groups(void **state)
+{
+    (void)state;
+    for (int64_t batch = 7; batch <= 37; batch += 10) {
+        check_recipe("image_net", &(recipe){image_net, sgd, NULL, FAC_SHAPE(batch, 1, 16, 16), false, false, false});
+        fac_scope {
+            fac_module *net = image_net();
+            fac_tensor *x = fac_rand(FAC_SHAPE(batch, 1, 16, 16));
+            fac_plan *plan = NULL;
+            fac_capture(&plan)
+                fac_backward(fac_sum(fac_forward(net, fac_detach(x))));
+            assert_null(plan); /* gradients are to be zeroed */
+            fac_clear_error();
+            fac_capture(&plan) {
+                fac_module_zero_grad(net);
+                fac_backward(fac_sum(fac_forward(net, x)));
+            }
+            int64_t grouped = 0, groups = 0;
+            for (int64_t i = 0; i < plan->count; i++) {
+                grouped += plan->steps[i].group;
+                groups += plan->steps[i].group > 0;
+            }
+            if (batch < 8)
+                assert_int_equal(groups, 0);
+            else if (batch > 16)
+                assert_true(groups >= 2 && grouped >= 7);
+            fac_plan_print(plan);
+            fac_plan_free(plan);
+            fac_module_free(net);
+        }
+    }
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 /* With each allocation failing in turn: there is an error and no plan, or a plan that works. */
@@ -732,6 +777,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fused, clean, clean),
         cmocka_unit_test_setup_teardown(test_left_out, clean, clean),
         cmocka_unit_test_setup_teardown(test_shared, clean, clean),
+        cmocka_unit_test_setup_teardown(test_groups, quiet, clean),
         cmocka_unit_test_setup_teardown(test_out_of_memory, quiet, clean),
         cmocka_unit_test_setup_teardown(test_steady, clean, clean),
     };

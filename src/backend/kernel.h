@@ -24,6 +24,11 @@ typedef struct fac__kernel {
      * arguments stay where they are, and of what is in them only the constants of a pointwise program change. */
     size_t (*ready)(const void *args, void *state);
     void (*run_ready)(const void *args, const void *state);
+    /* Where the work falls into rows (images, planes) that are computed each by itself, to the same bits: how many there are, 0
+     * if it does not; and the arguments, a copy that slice changes, of rows begin..end-1. What a pointer of the arguments
+     * points to either belongs to all rows, or is cut into as many blocks, one behind the other. */
+    int64_t (*rows)(const void *args);
+    void (*slice)(void *args, int64_t begin, int64_t end);
 } fac__kernel;
 
 /* How a kernel uses what a pointer in its args points to. */
@@ -73,6 +78,12 @@ void fac__settle_threads(void); /* for the launch */
 /* Multiply-adds of a product that is worth another thread: those of about 50 us, which waking one and waiting for it
  * costs; of 15 us while the pool still looks out for work, because its last work was a moment ago. */
 double fac__worth_sharing(void);
+/* Until the returned value is given to fac__alone_end, the kernels of this thread run on it alone: it is thread 0 of 1. */
+typedef struct fac__alone {
+    int threads, index;
+} fac__alone;
+fac__alone fac__alone_begin(void);
+void fac__alone_end(fac__alone before);
 int fac__thread_index(void); /* of the calling thread inside fac__parallel: 0..threads-1 */
 
 /* ---- instruction sets (backend/cpu/isa.c) ------------------------------------------------------------------- */

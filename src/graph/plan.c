@@ -219,6 +219,20 @@ static void close_gaps(fac_plan *plan)
     plan->count = n;
 }
 
+/* The steps of a group run unit by unit: what one uses must last as long as the group. */
+static void stretch_lives(fac_plan *plan)
+{
+    for (int64_t i = 0; i < plan->count; i += plan->steps[i].group + 1) {
+        int64_t end = i + plan->steps[i].group;
+        for (int64_t j = i; j <= end; j++)
+            for (int k = 0; k < plan->steps[j].n_uses; k++) {
+                fac__storage_facts *f = &plan->facts[plan->steps[j].uses[k].held];
+                if (f->first > i) f->first = i;
+                if (f->last < end) f->last = end;
+            }
+    }
+}
+
 /* Kernels that gain by it decide now what their arguments mean. Without memory for it they do without. */
 static void make_ready(fac_plan *plan)
 {
@@ -246,6 +260,8 @@ bool fac__plan_make(fac_plan *plan)
     if (!fac__plan_fuse(plan)) return false;
     close_gaps(plan);
     fac__plan_lives(plan);
+    fac__plan_group(plan);
+    stretch_lives(plan);
     if (!fac__plan_share(plan)) return false;
     make_ready(plan);
     return true;

@@ -25,6 +25,8 @@ typedef struct fac__planned {
     int n_uses;
     fac__refresh refresh; /* may be NULL */
     void *context;
+    /* This step and so many more run together, a chunk of their units at a time (slices.c); 0: it runs by itself. */
+    int64_t group, units, chunk;
     void *ready;  /* what the kernel made of the arguments; NULL: nothing */
     bool dropped; /* by planning: not run in a replay */
     int64_t ns;   /* measured in the first replays */
@@ -72,6 +74,9 @@ void fac__plan_lives(fac_plan *plan);
 
 /* fuse.c: merges pointwise steps that follow one another. */
 bool fac__plan_fuse(fac_plan *plan);
+/* slices.c: finds steps that may run together, image by image, and runs the group that begins with a step. */
+void fac__plan_group(fac_plan *plan);
+void fac__group_run(const fac__planned *steps);
 /* share.c: lets temporaries whose lives do not overlap have the same memory. */
 bool fac__plan_share(fac_plan *plan);
 

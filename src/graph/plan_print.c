@@ -50,9 +50,12 @@ void fac_plan_print(const fac_plan *plan)
            plan->file, plan->line, (long long)n.launches, (long long)n.left_out, (long long)n.fused, (long long)n.steps,
            size_text((double)n.shared_bytes, shared), size_text((double)n.bytes, own));
     printf("      us     %%  kernel\n");
+    int64_t more = 0; /* steps of the group that goes on */
     for (int64_t i = 0; i < plan->count; i++) {
         const fac__planned *step = &plan->steps[i];
-        if (timed)
+        if (more && more--)
+            printf("    with the former  %s", step->kernel->name);
+        else if (timed)
             printf("%8.2f %5.1f  %s", (double)step->ns / 1e3 / (double)timed,
                    total ? 100.0 * (double)step->ns / (double)total : 0, step->kernel->name);
         else
@@ -62,7 +65,11 @@ void fac_plan_print(const fac_plan *plan)
         print_memory(plan, step, FAC__READ);
         printf(" ->");
         print_memory(plan, step, FAC__WRITE);
+        if (step->group)
+            printf("  (%lld steps, %lld of %lld rows at a time)", (long long)step->group + 1, (long long)step->chunk,
+                   (long long)step->units);
         printf("\n");
+        more = step->group ? step->group : more;
     }
     if (timed)
         printf("%8.2f 100.0  in all, the mean of %lld replays that were timed step by step\n",

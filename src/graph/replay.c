@@ -111,22 +111,22 @@ static int64_t now_ns(void)
 }
 
 /* The first ones are timed, step by step, for fac_plan_print. */
-static bool run_timed(fac_plan *plan)
+static bool run_all(fac_plan *plan, bool timed)
 {
-    int64_t before = now_ns();
+    int64_t before = timed ? now_ns() : 0;
     for (int64_t i = 0; i < plan->count; i++) {
-        if (!run(&plan->steps[i])) return false;
-        int64_t after = now_ns();
-        plan->steps[i].ns += after - before;
-        before = after;
+        fac__planned *step = &plan->steps[i];
+        if (step->group)
+            fac__group_run(step);
+        else if (!run(step))
+            return false;
+        if (timed) {
+            int64_t after = now_ns();
+            step->ns += after - before;
+            before = after;
+        }
+        i += step->group;
     }
-    return true;
-}
-
-static bool run_all(fac_plan *plan)
-{
-    for (int64_t i = 0; i < plan->count; i++)
-        if (!run(&plan->steps[i])) return false;
     return true;
 }
 
@@ -139,7 +139,7 @@ bool fac_replay(fac_plan *plan)
     if (!find_gradients(plan)) return false;
     fac__settle_threads();
     plan->running = true;
-    bool ok = plan->replays < FAC__TIMED_REPLAYS ? run_timed(plan) : run_all(plan);
+    bool ok = run_all(plan, plan->replays < FAC__TIMED_REPLAYS);
     plan->running = false;
     if (!ok) return false;
     plan->replays++;

@@ -277,6 +277,27 @@ static void weight_memory(void *args, fac__memory *m)
     FAC__WRITES(m, a->dw);
 }
 
-const fac__kernel fac__k_conv = {.name = "conv", .run = {run_forward}, .memory = conv_memory};
-const fac__kernel fac__k_conv_input = {.name = "conv_input", .run = {run_input}, .memory = input_memory};
+/* oneDNN chooses by the whole, and shares it out itself. */
+static int64_t images(const void *args)
+{
+    const fac__conv_args *a = args;
+    return fac__onednn_takes(a) ? 0 : a->n;
+}
+
+static void slice_images(void *args, int64_t begin, int64_t end)
+{
+    fac__conv_args *a = args;
+    int64_t size = (int64_t)fac_dtype_size(a->dtype), in = begin * a->c * volume(a->in) * size,
+            out = begin * a->k * volume(a->out) * size;
+    a->n = end - begin;
+    if (a->x) a->x = (const char *)a->x + in;
+    if (a->dx) a->dx = (char *)a->dx + in;
+    if (a->y) a->y = (char *)a->y + out;
+    if (a->dy) a->dy = (const char *)a->dy + out;
+}
+
+const fac__kernel fac__k_conv = {
+    .name = "conv", .run = {run_forward}, .memory = conv_memory, .rows = images, .slice = slice_images};
+const fac__kernel fac__k_conv_input = {
+    .name = "conv_input", .run = {run_input}, .memory = input_memory, .rows = images, .slice = slice_images};
 const fac__kernel fac__k_conv_weight = {.name = "conv_weight", .run = {run_weight}, .memory = weight_memory};

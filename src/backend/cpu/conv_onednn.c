@@ -336,9 +336,14 @@ static bool switched_off(void)
     return text && strcmp(text, "off") == 0;
 }
 
+bool fac__onednn_takes(const fac__conv_args *a)
+{
+    return is_faster(a) && !switched_off();
+}
+
 bool fac__onednn_conv(const fac__conv_args *a, bool input)
 {
-    if (!is_faster(a) || omp_in_parallel() || switched_off()) return false;
+    if (!fac__onednn_takes(a) || omp_in_parallel()) return false;
     key k = {.input = input,
              .bias = !input && a->bias,
              .threads = fac__threads(),

@@ -7,7 +7,13 @@
 /* The forward pass, or the input gradient. false: not done, do it yourself. */
 #ifdef FAC__HAVE_ONEDNN
 bool fac__onednn_conv(const fac__conv_args *a, bool input);
+bool fac__onednn_takes(const fac__conv_args *a); /* as a rule; now and then it cannot */
 #else
+static inline bool fac__onednn_takes(const fac__conv_args *a)
+{
+    (void)a;
+    return false;
+}
 static inline bool fac__onednn_conv(const fac__conv_args *a, bool input)
 {
     (void)a, (void)input;

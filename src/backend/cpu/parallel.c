@@ -91,6 +91,20 @@ void fac__settle_threads(void)
     if (index_here < 0) settled = 0;
 }
 
+fac__alone fac__alone_begin(void)
+{
+    fac__alone before = {settled, index_here};
+    settled = 1;
+    index_here = 0;
+    return before;
+}
+
+void fac__alone_end(fac__alone before)
+{
+    settled = before.threads;
+    index_here = before.index;
+}
+
 int fac__thread_index(void)
 {
     return index_here < 0 ? 0 : index_here;

@@ -625,8 +625,35 @@ static void pointwise_memory(void *args, fac__memory *m)
         FAC__WRITES(m, a->out[i].data);
 }
 
+/* Rows of the first dimension, where every operand either has one block for each or repeats one. */
+static int64_t first_rows(const void *args)
+{
+    const fac__pointwise_args *a = args;
+    if (a->ndim == 0) return 0;
+    for (int k = 0; k < a->program.n_in + a->program.n_out; k++) {
+        const fac__operand *o = k < a->program.n_in ? &a->in[k] : &a->out[k - a->program.n_in];
+        int64_t extent = 1;
+        for (int d = 1; d < a->ndim; d++)
+            extent += (a->shape[d] - 1) * magnitude(o->strides[d]);
+        if (o->strides[0] < 0 || (o->strides[0] > 0 && extent > o->strides[0])) return 0;
+    }
+    return a->shape[0];
+}
+
+static void slice_rows(void *args, int64_t begin, int64_t end)
+{
+    fac__pointwise_args *a = args;
+    a->shape[0] = end - begin;
+    for (int k = 0; k < a->program.n_in + a->program.n_out; k++) {
+        fac__operand *o = k < a->program.n_in ? &a->in[k] : &a->out[k - a->program.n_in];
+        o->data += begin * o->strides[0] * (int64_t)fac_dtype_size(o->dtype);
+    }
+}
+
 const fac__kernel fac__k_pointwise = {.name = "pointwise",
                                       .run = {run_pointwise},
                                       .memory = pointwise_memory,
                                       .ready = fac__pointwise_ready,
-                                      .run_ready = fac__pointwise_run_ready};
+                                      .run_ready = fac__pointwise_run_ready,
+                                      .rows = first_rows,
+                                      .slice = slice_rows};

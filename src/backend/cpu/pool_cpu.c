@@ -194,5 +194,25 @@ static void backward_memory(void *args, fac__memory *m)
     FAC__WRITES(m, a->dx);
 }
 
-const fac__kernel fac__k_pool = {.name = "pool", .run = {run_forward}, .memory = pool_memory};
-const fac__kernel fac__k_pool_backward = {.name = "pool_backward", .run = {run_backward}, .memory = backward_memory};
+static int64_t planes(const void *args)
+{
+    return ((const fac__pool_args *)args)->planes;
+}
+
+static void slice_planes(void *args, int64_t begin, int64_t end)
+{
+    fac__pool_args *a = args;
+    int64_t in = a->in[0] * a->in[1] * a->in[2] * begin, out = a->out[0] * a->out[1] * a->out[2] * begin;
+    int64_t size = (int64_t)fac_dtype_size(a->dtype);
+    a->planes = end - begin;
+    if (a->x) a->x = (const char *)a->x + in * size;
+    if (a->dx) a->dx = (char *)a->dx + in * size;
+    if (a->y) a->y = (char *)a->y + out * size;
+    if (a->dy) a->dy = (const char *)a->dy + out * size;
+    if (a->indices) a->indices += out;
+}
+
+const fac__kernel fac__k_pool = {
+    .name = "pool", .run = {run_forward}, .memory = pool_memory, .rows = planes, .slice = slice_planes};
+const fac__kernel fac__k_pool_backward = {
+    .name = "pool_backward", .run = {run_backward}, .memory = backward_memory, .rows = planes, .slice = slice_planes};

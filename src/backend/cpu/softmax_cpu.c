@@ -40,4 +40,21 @@ static void softmax_memory(void *args, fac__memory *m)
     FAC__WRITES(m, a->out);
 }
 
-const fac__kernel fac__k_softmax = {.name = "softmax", .run = {softmax}, .memory = softmax_memory};
+static int64_t outer_rows(const void *args)
+{
+    return ((const fac__softmax_args *)args)->outer;
+}
+
+static void slice_rows(void *args, int64_t begin, int64_t end)
+{
+    fac__softmax_args *a = args;
+    int64_t at = begin * a->n * a->inner * (int64_t)fac_dtype_size(a->dtype);
+    a->outer = end - begin;
+    if (a->x) a->x = (const char *)a->x + at;
+    if (a->y) a->y = (const char *)a->y + at;
+    if (a->g) a->g = (const char *)a->g + at;
+    a->out = (char *)a->out + at;
+}
+
+const fac__kernel fac__k_softmax = {
+    .name = "softmax", .run = {softmax}, .memory = softmax_memory, .rows = outer_rows, .slice = slice_rows};

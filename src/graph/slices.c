@@ -1,0 +1,125 @@
+/* Floor 2. Steps that follow one another and all work image by image (row by row) need not wait for each other's last image: a
+ * thread takes a few images through all of them. What one step writes is still in the thread's cache when the next reads it,
+ * and threads meet once for the group and not after each step.
+ *
+ * A group's work falls into units: so many rows of each of its steps. Whatever memory one of its steps writes is used by all of
+ * them in the same blocks, one for each unit; so a unit needs nothing of another. */
+#include <string.h>
+
+#include "core/memory.h"
+#include "plan.h"
+
+enum {
+    MOST_ARGS = 4096,   /* bytes of a step's arguments that are copied to the stack */
+    WORTH = 64 * 1024,  /* bytes that a group touches; less is not worth a second thread */
+    CACHE = 256 * 1024, /* bytes that a chunk should touch at most */
+    LEAST_UNITS = 8,
+    CHUNKS = 8 /* units of a group; the fewest chunks, if there are enough units */
+};
+
+/* Bytes of the block of one row that a pointer points to; 0: all rows share what it points to. */
+static int64_t row_bytes(const fac__planned *step, const fac__use *use)
+{
+    char args[MOST_ARGS] __attribute__((aligned(64)));
+    const char *before, *after;
+    memcpy(args, step->args, step->size);
+    memcpy(&before, args + use->field, sizeof before);
+    step->kernel->slice(args, 1, 2);
+    memcpy(&after, args + use->field, sizeof after);
+    return after - before;
+}
+
+static int64_t rows_of(const fac__planned *step)
+{
+    bool whole = step->dropped || step->refresh || step->kernel->check || step->kernel->effects ||
+                 !step->kernel->rows || step->size > MOST_ARGS;
+    return whole ? 0 : step->kernel->rows(step->args);
+}
+
+static int64_t common(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t r = a % b;
+        a = b;
+        b = r;
+    }
+    return a;
+}
+
+/* Do both use the storage in the same blocks, or only read it? */
+static bool agree(const fac__planned *s, const fac__use *u, const fac__planned *t, const fac__use *v, int64_t units)
+{
+    if (u->held != v->held || (u->how | v->how) == FAC__READ) return true;
+    int64_t a = row_bytes(s, u) * (rows_of(s) / units), b = row_bytes(t, v) * (rows_of(t) / units);
+    return u->at == v->at && a == b && a > 0;
+}
+
+/* May steps first..last run unit by unit? */
+static bool together(const fac_plan *plan, int64_t first, int64_t last, int64_t units)
+{
+    for (int64_t i = first; i <= last; i++)
+        for (int64_t j = first; j <= last; j++)
+            for (int a = 0; a < plan->steps[i].n_uses; a++)
+                for (int b = 0; b < plan->steps[j].n_uses; b++)
+                    if ((i != j || a != b) && !agree(&plan->steps[i], &plan->steps[i].uses[a], &plan->steps[j],
+                                                     &plan->steps[j].uses[b], units))
+                        return false;
+    return true;
+}
+
+static int64_t bytes_of_unit(const fac_plan *plan, int64_t first, int64_t last, int64_t units)
+{
+    int64_t bytes = 0;
+    for (int64_t i = first; i <= last; i++)
+        for (int k = 0; k < plan->steps[i].n_uses; k++)
+            bytes += row_bytes(&plan->steps[i], &plan->steps[i].uses[k]) * (rows_of(&plan->steps[i]) / units);
+    return bytes;
+}
+
+static void make_group(fac_plan *plan, int64_t first, int64_t last, int64_t units)
+{
+    if (last == first) return;
+    int64_t bytes = bytes_of_unit(plan, first, last, units);
+    if (bytes * units < WORTH) return;
+    int64_t chunk = CACHE / (bytes + 1), most = units / CHUNKS;
+    if (chunk > most) chunk = most;
+    plan->steps[first].group = last - first;
+    plan->steps[first].units = units;
+    plan->steps[first].chunk = chunk < 1 ? 1 : chunk;
+}
+
+void fac__plan_group(fac_plan *plan)
+{
+    for (int64_t first = 0; first < plan->count;) {
+        int64_t last = first, units = rows_of(&plan->steps[first]);
+        for (; units && last + 1 < plan->count; last++) {
+            int64_t fewer = common(units, rows_of(&plan->steps[last + 1]));
+            if (!rows_of(&plan->steps[last + 1]) || fewer < LEAST_UNITS || !together(plan, first, last + 1, fewer))
+                break;
+            units = fewer;
+        }
+        make_group(plan, first, last, units);
+        first = last + 1;
+    }
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------------- */
+
+static void run_units(void *context, int64_t begin, int64_t end)
+{
+    const fac__planned *first = context;
+    char args[MOST_ARGS] __attribute__((aligned(64)));
+    fac__alone before = fac__alone_begin();
+    for (const fac__planned *step = first; step <= first + first->group; step++) {
+        int64_t rows = step->kernel->rows(step->args) / first->units;
+        memcpy(args, step->args, step->size);
+        step->kernel->slice(args, begin * rows, end * rows);
+        step->kernel->run[FAC__CPU](args);
+    }
+    fac__alone_end(before);
+}
+
+void fac__group_run(const fac__planned *steps)
+{
+    fac__parallel(steps->units, steps->chunk, run_units, (void *)steps);
+}
