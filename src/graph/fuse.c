@@ -192,23 +192,6 @@ static bool merge(merger *g, const bool *stored)
 
 /* ---- the order -------------------------------------------------------------------------------------------------- */
 
-static fac__access use_of(const fac__planned *step, int32_t held)
-{
-    int how = 0;
-    for (int k = 0; k < step->n_uses; k++)
-        if (step->uses[k].held == held) how |= step->uses[k].how;
-    return (fac__access)how;
-}
-
-/* May the two change places, when they were one after the other? */
-static bool independent(const fac__planned *s, const fac__planned *t)
-{
-    if (t->kernel->check && s->kernel->check) return false;
-    for (int k = 0; k < s->n_uses; k++)
-        if ((s->uses[k].how | use_of(t, s->uses[k].held)) >= FAC__WRITE && use_of(t, s->uses[k].held)) return false;
-    return true;
-}
-
 /* Where the merged step may stand: at the second, if the first may be moved past all between; at the first, if the second
  * may be moved before them; -1: nowhere. */
 static int64_t meeting_place(const fac_plan *plan, int64_t a, int64_t b)
@@ -216,8 +199,8 @@ static int64_t meeting_place(const fac_plan *plan, int64_t a, int64_t b)
     bool later = true, earlier = true;
     for (int64_t i = a + 1; i < b && (later || earlier); i++) {
         if (plan->steps[i].dropped) continue;
-        later = later && independent(&plan->steps[a], &plan->steps[i]);
-        earlier = earlier && independent(&plan->steps[b], &plan->steps[i]);
+        later = later && fac__independent(&plan->steps[a], &plan->steps[i]);
+        earlier = earlier && fac__independent(&plan->steps[b], &plan->steps[i]);
     }
     return later ? b : earlier ? a : -1;
 }
@@ -256,7 +239,7 @@ static bool is_stored(const fac_plan *plan, int64_t a, int64_t b, const merger *
         if (!(use->how & FAC__WRITE) || plan->memory.held[use->held].storage->data + use->at != out->data) continue;
         if (plan->facts[use->held].kept) return true;
         for (int64_t i = a + 1; i < plan->count; i++)
-            if (i != b && !plan->steps[i].dropped && (use_of(&plan->steps[i], use->held) & FAC__READ)) return true;
+            if (i != b && !plan->steps[i].dropped && (fac__use_of(&plan->steps[i], use->held) & FAC__READ)) return true;
     }
     return false;
 }
@@ -266,7 +249,7 @@ static bool reads_only_passed(const merger *g, const fac__planned *first, const 
 {
     for (int k = 0; k < second->n_uses; k++) {
         const fac__use *use = &second->uses[k];
-        if (!(use->how & FAC__READ) || !(use_of(first, use->held) & FAC__WRITE)) continue;
+        if (!(use->how & FAC__READ) || !(fac__use_of(first, use->held) & FAC__WRITE)) continue;
         const fac__operand *in = (const void *)((const char *)g->b + use->field - offsetof(fac__operand, data));
         if (passed(g, in) < 0) return false;
     }
@@ -304,7 +287,7 @@ static int64_t writer_of(const fac_plan *plan, int64_t b, int k)
     const fac__use *use = &plan->steps[b].uses[k];
     if (!(use->how & FAC__READ) || !plan->facts[use->held].written) return -1;
     for (int64_t i = b - 1; i >= 0; i--)
-        if (!plan->steps[i].dropped && (use_of(&plan->steps[i], use->held) & FAC__WRITE)) return i;
+        if (!plan->steps[i].dropped && (fac__use_of(&plan->steps[i], use->held) & FAC__WRITE)) return i;
     return -1;
 }
 

@@ -21,6 +21,23 @@ void fac__use_point(const fac_plan *plan, fac__planned *step, const fac__use *us
     memcpy((char *)step->args + use->field, &p, sizeof p);
 }
 
+fac__access fac__use_of(const fac__planned *step, int32_t held)
+{
+    int how = 0;
+    for (int k = 0; k < step->n_uses; k++)
+        if (step->uses[k].held == held) how |= step->uses[k].how;
+    return (fac__access)how;
+}
+
+bool fac__independent(const fac__planned *s, const fac__planned *t)
+{
+    if (t->kernel->check && s->kernel->check) return false;
+    for (int k = 0; k < s->n_uses; k++)
+        if ((s->uses[k].how | fac__use_of(t, s->uses[k].held)) >= FAC__WRITE && fac__use_of(t, s->uses[k].held))
+            return false;
+    return true;
+}
+
 void fac__plan_lives(fac_plan *plan)
 {
     for (int64_t h = 0; h < plan->memory.count; h++) {
@@ -261,6 +278,7 @@ bool fac__plan_make(fac_plan *plan)
     close_gaps(plan);
     fac__plan_lives(plan);
     fac__plan_group(plan);
+    fac__plan_lives(plan);
     stretch_lives(plan);
     if (!fac__plan_share(plan)) return false;
     make_ready(plan);

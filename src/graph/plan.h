@@ -69,6 +69,9 @@ struct fac_plan {
 bool fac__plan_make(fac_plan *plan);
 /* Sets the pointer of a use to its storage's memory. */
 void fac__use_point(const fac_plan *plan, fac__planned *step, const fac__use *use);
+/* What a step does to a storage, 0 for nothing; and whether two steps may change places. */
+fac__access fac__use_of(const fac__planned *step, int32_t held);
+bool fac__independent(const fac__planned *s, const fac__planned *t);
 /* Finds out anew, from the steps that are left, which storages are written, and from where to where they are used. */
 void fac__plan_lives(fac_plan *plan);
 

@@ -13,8 +13,9 @@ enum {
     MOST_ARGS = 4096,   /* bytes of a step's arguments that are copied to the stack */
     WORTH = 64 * 1024,  /* bytes that a group touches; less is not worth a second thread */
     CACHE = 256 * 1024, /* bytes that a chunk should touch at most */
-    LEAST_UNITS = 8,
-    CHUNKS = 8 /* units of a group; the fewest chunks, if there are enough units */
+    LEAST_UNITS = 8,    /* of a group */
+    CHUNKS = 8,         /* at least, if there are so many units */
+    AHEAD = 6           /* how far to look for a step that may join */
 };
 
 /* Bytes of the block of one row that a pointer points to; 0: all rows share what it points to. */
@@ -88,16 +89,32 @@ static void make_group(fac_plan *plan, int64_t first, int64_t last, int64_t unit
     plan->steps[first].chunk = chunk < 1 ? 1 : chunk;
 }
 
+/* The next step that may join the group first..last, moved to right behind it past others that do not need to come before it; 0
+ * if there is none near. The return value is the units that the group then has. */
+static int64_t join(fac_plan *plan, int64_t first, int64_t last, int64_t units)
+{
+    for (int64_t next = last + 1; next < plan->count && next <= last + AHEAD; next++) {
+        int64_t rows = rows_of(&plan->steps[next]), fewer = rows ? common(units, rows) : 0;
+        bool joins = fewer >= LEAST_UNITS;
+        for (int64_t i = last + 1; i < next && joins; i++)
+            joins = fac__independent(&plan->steps[i], &plan->steps[next]);
+        if (!joins) continue;
+        fac__planned step = plan->steps[next];
+        memmove(plan->steps + last + 2, plan->steps + last + 1, (size_t)(next - last - 1) * sizeof step);
+        plan->steps[last + 1] = step;
+        if (together(plan, first, last + 1, fewer)) return fewer;
+        memmove(plan->steps + last + 1, plan->steps + last + 2, (size_t)(next - last - 1) * sizeof step);
+        plan->steps[next] = step;
+    }
+    return 0;
+}
+
 void fac__plan_group(fac_plan *plan)
 {
     for (int64_t first = 0; first < plan->count;) {
         int64_t last = first, units = rows_of(&plan->steps[first]);
-        for (; units && last + 1 < plan->count; last++) {
-            int64_t fewer = common(units, rows_of(&plan->steps[last + 1]));
-            if (!rows_of(&plan->steps[last + 1]) || fewer < LEAST_UNITS || !together(plan, first, last + 1, fewer))
-                break;
+        for (int64_t fewer; units >= LEAST_UNITS && (fewer = join(plan, first, last, units)); last++)
             units = fewer;
-        }
         make_group(plan, first, last, units);
         first = last + 1;
     }
