@@ -7,11 +7,14 @@
 
 #include <string.h>
 
+#include "backend/cpu/stream.h"
+
 enum {
     REGISTERS = FAC__PW_IN + FAC__PW_CONST + FAC__PW_CODE,
     OPERANDS = FAC__PW_IN + FAC__PW_OUT,
     SCRATCH = 32 * 1024, /* bytes of all buffers of a thread */
     MOST = 2048,         /* elements of a box */
+    STREAMED = 512,      /* bytes computed at a time that then pass by the caches: reading goes on meanwhile */
     SMALL = 256,         /* elements for which there is no plan */
     GRAIN = 32 * 1024    /* cheap rows' elements that are worth another thread */
 };
@@ -79,6 +82,14 @@ static void set_number(void *to, fac__compute type, fac_scalar value)
         *(int64_t *)to = fac_scalar_to_int(value);
 }
 
+/* Elements of a chunk: enough to be worth another thread, and of much work not too many small chunks, as memory is
+ * fastest in long runs. */
+static int64_t grain_of(int64_t numel, int64_t cost)
+{
+    int64_t enough = GRAIN / cost, part = numel / 128;
+    return (enough > part ? enough : part) / 64 * 64;
+}
+
 /* A row's operands: memory that lies in a row (step: bytes of an element), or one element for all (step 0). */
 typedef struct simple {
     fac__row_loop loop;
@@ -87,7 +98,7 @@ typedef struct simple {
     const char *in[4];
     size_t step[4], size;
     int arity;
-    bool repeated;
+    bool repeated, streamed; /* an operand is one element for all; the result passes by the caches */
 } simple;
 
 static void run_simple(void *context, int64_t begin, int64_t end)
@@ -97,24 +108,35 @@ static void run_simple(void *context, int64_t begin, int64_t end)
     for (int k = 0; k < s->arity; k++)
         in[k] = s->in[k] + s->step[k] * (size_t)begin;
     char *out = s->out + s->size * (size_t)begin;
-    if (!s->repeated) {
+    if (!s->repeated && !s->streamed) {
         s->loop(out, in[0], in[1], in[2], in[3], end - begin);
         return;
     }
     /* What is one element for all is written out for a block's length. */
-    char filled[4][SCRATCH / 4] __attribute__((aligned(64)));
-    int64_t block = least(end - begin, least(MOST, (int64_t)(sizeof filled[0] / s->size)));
+    char filled[4][SCRATCH / 4] __attribute__((aligned(64))), result[STREAMED] __attribute__((aligned(64)));
+    int64_t block = least(end - begin, least(MOST, (s->streamed ? STREAMED : SCRATCH / 4) / (int64_t)s->size));
     for (int k = 0; k < s->arity; k++) {
         if (s->step[k]) continue;
         s->fill(filled[k], 0, 1, s->in[k], 0, 0, 1, block);
         in[k] = filled[k];
     }
     for (int64_t at = begin; at < end; at += block) {
-        s->loop(out, in[0], in[1], in[2], in[3], least(block, end - at));
+        int64_t n = least(block, end - at);
+        s->loop(s->streamed ? result : out, in[0], in[1], in[2], in[3], n);
+        if (s->streamed) FAC__ISA_PICK(fac__stream)(out, result, s->size * (size_t)n);
         for (int k = 0; k < s->arity; k++)
             in[k] += s->step[k] * (size_t)block;
         out += s->size * (size_t)block;
     }
+    if (s->streamed) fac__stream_end();
+}
+
+static int64_t numel_of(const fac__pointwise_args *args)
+{
+    int64_t numel = 1;
+    for (int d = 0; d < args->ndim; d++)
+        numel *= args->shape[d];
+    return numel;
 }
 
 /* 1 when the elements lie in a row, 0 when it is one for all, -1 otherwise. */
@@ -145,7 +167,8 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
                 .fill = table->load[type][args->compute],
                 .out = args->out[0].data,
                 .size = size,
-                .arity = row_info[code->row].arity};
+                .arity = row_info[code->row].arity,
+                .streamed = fac__streams(numel * (int64_t)size)};
     double numbers[4];
     for (int k = 0; k < s.arity; k++) {
         int r = code->in[k];
@@ -160,13 +183,14 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
             s.in[k] = (const char *)&numbers[k];
         }
         s.repeated |= s.step[k] == 0;
+        s.streamed &= s.in[k] != s.out; /* what was just read is in the cache */
     }
     if (numel == 1)
         s.loop(s.out, s.in[0], s.in[1], s.in[2], s.in[3], 1);
     else if (numel <= 1024)
         run_simple(&s, 0, numel);
     else
-        fac__parallel(numel, GRAIN / row_cost((fac__row)code->row) / 64 * 64, run_simple, &s);
+        fac__parallel(numel, grain_of(numel, row_cost((fac__row)code->row)), run_simple, &s);
     return true;
 }
 
@@ -234,7 +258,8 @@ typedef struct plan {
     reach reach[OPERANDS];
     int8_t buffer[REGISTERS]; /* which buffer a register lives in; -1: none */
     int8_t target[REGISTERS]; /* which output it is computed into directly; -1: none */
-    int n_buffers;
+    bool streamed;            /* direct outputs that are no inputs go there through buffers, by the caches */
+    int n_buffers, across;    /* of a streamed transposed copy: the dim that is the last one's opposite */
 } plan;
 
 static inline const fac__operand *operand(const plan *p, int i)
@@ -301,6 +326,16 @@ static void plan_dims(plan *p)
     p->ndim = merged + 1;
 }
 
+static void count_boxes(plan *p)
+{
+    p->n_boxes = p->box_numel = 1;
+    for (int d = 0; d < p->ndim; d++) {
+        p->boxes[d] = (p->shape[d] + p->box[d] - 1) / p->box[d];
+        p->n_boxes *= p->boxes[d];
+        p->box_numel *= p->box[d];
+    }
+}
+
 /* A box of at most `room` elements. Returns whether it is a tile, whose rows are pieces of the shape's. */
 static bool plan_box(plan *p, int64_t room)
 {
@@ -331,12 +366,7 @@ static bool plan_box(plan *p, int64_t room)
             if (p->box[d] < p->shape[d]) break;
         }
     }
-    p->n_boxes = p->box_numel = 1;
-    for (int d = 0; d <= last; d++) {
-        p->boxes[d] = (p->shape[d] + p->box[d] - 1) / p->box[d];
-        p->n_boxes *= p->boxes[d];
-        p->box_numel *= p->box[d];
-    }
+    count_boxes(p);
     return tile;
 }
 
@@ -363,6 +393,16 @@ static bool wanted_after(const fac__program *code, int k, int done)
     return false;
 }
 
+/* Does output o pass by the caches? Not where it is an input: what was just read is in the cache. */
+static bool streams(const plan *p, int o)
+{
+    const fac__pointwise_args *args = p->args;
+    bool in_place = false;
+    for (int k = 0; k < args->program.n_in; k++)
+        in_place |= args->in[k].data == args->out[o].data;
+    return p->streamed && p->reach[args->program.n_in + o] == DIRECT && !in_place;
+}
+
 static void plan_reach(plan *p, bool tile)
 {
     const fac__program *code = &p->args->program;
@@ -376,7 +416,7 @@ static void plan_reach(plan *p, bool tile)
     }
     memset(p->target, -1, sizeof p->target);
     for (int o = 0; o < code->n_out; o++) {
-        if (code->out[o] >= first && p->reach[n_in + o] == DIRECT && p->target[code->out[o]] < 0)
+        if (code->out[o] >= first && p->reach[n_in + o] == DIRECT && p->target[code->out[o]] < 0 && !streams(p, o))
             p->target[code->out[o]] = (int8_t)o;
         /* In place: an input that is wanted after its memory was overwritten (by its instruction or, for an output that
          * is not computed in place, after the last) needs a copy. */
@@ -426,6 +466,7 @@ static void make_plan(plan *p, const fac__pointwise_args *args)
     p->type = compute_of(args->compute);
     p->size = p->type == FAC__F32 ? 4 : 8;
     p->n_operands = args->program.n_in + args->program.n_out;
+    p->streamed = fac__streams(numel_of(args) * (int64_t)p->size);
     plan_dims(p);
     /* As large a box as the buffers leave room for, if everything had to be moved. */
     int most_buffers = args->program.n_in + args->program.n_const + args->program.n_code + 1;
@@ -542,11 +583,16 @@ static void run_boxes(void *context, int64_t begin, int64_t end)
         for (int o = 0; o < code->n_out; o++) {
             int r = code->out[o];
             fac_dtype dtype = p->args->out[o].dtype;
-            if (p->target[r] != o)
-                move_box(p, p->table->store[p->type][dtype], extent, address(p, n_in + o, start),
-                         (size_t)p->item[n_in + o], p->strides[n_in + o], registers[r], p->size, packed);
+            if (p->target[r] == o) continue;
+            char *to = address(p, n_in + o, start);
+            if (streams(p, o))
+                FAC__ISA_PICK(fac__stream)(to, registers[r], p->size * (size_t)n);
+            else
+                move_box(p, p->table->store[p->type][dtype], extent, to, (size_t)p->item[n_in + o],
+                         p->strides[n_in + o], registers[r], p->size, packed);
         }
     }
+    if (p->streamed) fac__stream_end();
 }
 
 /* ---- copies ------------------------------------------------------------------------------------------------- */
@@ -556,7 +602,14 @@ static void copy_bytes(void *context, int64_t begin, int64_t end)
     const fac__pointwise_args *args = context;
     const fac__operand *in = &args->in[args->program.out[0]];
     size_t size = fac_dtype_size(in->dtype);
-    memcpy(args->out[0].data + size * (size_t)begin, in->data + size * (size_t)begin, size * (size_t)(end - begin));
+    char *to = args->out[0].data + size * (size_t)begin;
+    const char *from = in->data + size * (size_t)begin;
+    if (!fac__streams((int64_t)size * numel_of(args))) {
+        memcpy(to, from, size * (size_t)(end - begin));
+    } else {
+        FAC__ISA_PICK(fac__stream)(to, from, size * (size_t)(end - begin));
+        fac__stream_end();
+    }
 }
 
 /* Without a conversion the boxes need not pass through a buffer. */
@@ -573,6 +626,36 @@ static void copy_boxes(void *context, int64_t begin, int64_t end)
     }
 }
 
+/* The dim along which `in` lies in a row while `out` does along the last, for a matrix of elements of four bytes that is
+ * worth streaming and whose lines begin with rows of `out`; else -1. */
+static int transposed_dim(const plan *p, int64_t numel)
+{
+    int last = p->ndim - 1, in = 0, out = 1;
+    const fac__operand *to = &p->args->out[0];
+    if (p->item[out] != 4 || !fac__streams(numel * 4) || p->strides[out][last] != 1) return -1;
+    if ((uintptr_t)to->data % 64) return -1;
+    int across = -1;
+    for (int d = 0; d < last; d++) {
+        if (p->strides[out][d] % 16) return -1;
+        if (p->strides[in][d] == 1) across = d;
+    }
+    return across >= 0 && p->shape[across] >= 16 && p->shape[last] >= FAC__STREAM_COLUMNS ? across : -1;
+}
+
+static void copy_strips(void *context, int64_t begin, int64_t end)
+{
+    const plan *p = context;
+    int last = p->ndim - 1, across = p->across;
+    for (int64_t at = begin; at < end; at++) {
+        int64_t start[FAC_MAX_DIMS], extent[FAC_MAX_DIMS];
+        find_box(p, at, start, extent);
+        FAC__ISA_PICK(fac__stream_transposed)
+        ((uint32_t *)(void *)address(p, 1, start), p->strides[1][across],
+         (const uint32_t *)(const void *)address(p, 0, start), p->strides[0][last], extent[across], extent[last]);
+    }
+    fac__stream_end();
+}
+
 static bool try_copy(const fac__pointwise_args *args, int64_t numel)
 {
     const fac__program *code = &args->program;
@@ -582,7 +665,7 @@ static bool try_copy(const fac__pointwise_args *args, int64_t numel)
     if (in->data == out->data && memcmp(in->strides, out->strides, sizeof(int64_t) * (size_t)args->ndim) == 0)
         return true;
     if (layout_of(in, args->ndim, args->shape) == 1 && layout_of(out, args->ndim, args->shape) == 1) {
-        fac__parallel(numel, 8 * GRAIN, copy_bytes, (void *)args);
+        fac__parallel(numel, grain_of(numel, 1) < 8 * GRAIN ? 8 * GRAIN : grain_of(numel, 1), copy_bytes, (void *)args);
         return true;
     }
     plan p;
@@ -590,6 +673,16 @@ static bool try_copy(const fac__pointwise_args *args, int64_t numel)
     p.table = &FAC__ISA_PICK(fac__row_table);
     p.n_operands = 2;
     plan_dims(&p);
+    p.across = transposed_dim(&p, numel);
+    if (p.across >= 0) {
+        for (int d = 0; d < p.ndim; d++)
+            p.box[d] = 1;
+        p.box[p.ndim - 1] = FAC__STREAM_COLUMNS;
+        p.box[p.across] = least(p.shape[p.across], 2 * MOST);
+        count_boxes(&p);
+        fac__parallel(p.n_boxes, 2 * GRAIN / p.box_numel, copy_strips, &p);
+        return true;
+    }
     plan_box(&p, 2 * MOST);
     fac__parallel(p.n_boxes, 2 * GRAIN / p.box_numel, copy_boxes, &p);
     return true;
@@ -598,9 +691,7 @@ static bool try_copy(const fac__pointwise_args *args, int64_t numel)
 static void run_pointwise(const void *args_)
 {
     const fac__pointwise_args *args = args_;
-    int64_t numel = 1;
-    for (int d = 0; d < args->ndim; d++)
-        numel *= args->shape[d];
+    int64_t numel = numel_of(args);
     if (numel == 0 || try_simple(args, numel) || try_copy(args, numel) || try_small(args, numel)) return;
     plan p;
     make_plan(&p, args);
@@ -609,7 +700,7 @@ static void run_pointwise(const void *args_)
         int64_t cost = 1;
         for (int i = 0; i < args->program.n_code; i++)
             cost += row_cost((fac__row)args->program.code[i].row);
-        grain = GRAIN / (cost * p.box_numel);
+        grain = grain_of(numel, cost) / p.box_numel;
     } else {
         grain = p.n_boxes;
     }
