@@ -538,20 +538,37 @@ void fac__random_full(fac_generator *g, fac_dtype dtype, void *out, int64_t tota
     }
 }
 
+/* Of n elements each changes places with the one `by` further on. */
+#define SWAP(T)                                                                                                        \
+    for (int k = 0; k < n; k++) {                                                                                      \
+        T *a = (T *)p + k, *b = a + by[k], t = *a;                                                                     \
+        *a = *b;                                                                                                       \
+        *b = t;                                                                                                        \
+    }
+static void swap_all(void *p, const uint32_t *by, int n, size_t size)
+{
+    if (size == 8)
+        SWAP(uint64_t)
+    else if (size == 4)
+        SWAP(uint32_t)
+    else if (size == 2)
+        SWAP(uint16_t)
+    else
+        SWAP(uint8_t)
+}
+#undef SWAP
+
 void fac__random_permutation(fac_generator *g, fac_dtype dtype, void *out, int64_t total)
 {
     HOLD(g);
     size_t size = fac_dtype_size(dtype);
-    char *p = out;
     for (int64_t i = 0; i < total; i++)
         store_integer(dtype, out, i, i);
     EACH_BLOCK(
         g, total - 1, 1, for (int i = 0; i < n; i++) {
-            char *a = p + (size_t)(at + i) * size, *b = a + (size_t)(w[i] % (uint64_t)(total - at - i)) * size, t[8];
-            memcpy(t, a, size);
-            memcpy(a, b, size);
-            memcpy(b, t, size);
-        });
+            int64_t left = total - at - i; /* of more than a draw can choose from, it chooses itself */
+            if (left <= UINT32_MAX) w[i] %= (uint32_t)left;
+        } swap_all((char *)out + (size_t)at * size, w, n, size););
 }
 
 /* ---- others ------------------------------------------------------------------------------------------------- */
