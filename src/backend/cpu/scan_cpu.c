@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/cpu/isa/rows.h"
+#include "backend/cpu/stream.h"
 #include "backend/reduce.h"
 
 #define INLINE static inline __attribute__((always_inline)) /* so that one line gets loops of its own */
@@ -154,6 +155,60 @@ static void run_unit(const job *j, int64_t unit)
     }
 }
 
+/* ---- running sums of float lines in a row ---------------------------------------------------------------------- */
+
+/* Each sum waits for the one before, so a few lines go on side by side; they go through L1 where results are large. */
+enum { ABREAST = 4, PIECE = 256 };
+
+INLINE void sum_lines(const float *const *in, float *const *out, int lines, int64_t n, bool streamed)
+{
+    double sum[ABREAST] = {0};
+    float piece[ABREAST][PIECE] __attribute__((aligned(64)));
+    for (int64_t from = 0; from < n; from += PIECE) {
+        int64_t count = n - from < PIECE ? n - from : PIECE;
+        float *to[ABREAST];
+        for (int c = 0; c < lines; c++)
+            to[c] = streamed ? piece[c] : out[c] + from;
+        for (int64_t i = 0; i < count; i++)
+            for (int c = 0; c < lines; c++) {
+                sum[c] += (double)in[c][from + i];
+                to[c][i] = (float)sum[c];
+            }
+        for (int c = 0; c < lines && streamed; c++)
+            FAC__ISA_PICK(fac__stream)(out[c] + from, piece[c], (size_t)count * sizeof(float));
+    }
+    if (streamed) fac__stream_end();
+}
+
+static void sum_units(void *context, int64_t begin, int64_t end)
+{
+    const job *j = context;
+    const fac__scan_args *a = j->args;
+    int64_t n = a->shape[a->dim];
+    bool streamed = fac__streams(n * j->outer * (int64_t)sizeof(float));
+    for (int64_t unit = begin; unit < end;) {
+        const float *in[ABREAST];
+        float *out[ABREAST];
+        int lines = end - unit < ABREAST ? 1 : ABREAST;
+        for (int c = 0; c < lines; c++, unit++) {
+            int64_t at[3];
+            locate(j, unit, at);
+            in[c] = (const float *)(const void *)a->in.data + at[0];
+            out[c] = (float *)(void *)a->out[0].data + at[1];
+        }
+        if (lines == 1)
+            sum_lines(in, out, 1, n, streamed);
+        else
+            sum_lines(in, out, ABREAST, n, streamed);
+    }
+}
+
+static bool sums_in_a_row(const fac__scan_args *a)
+{
+    return a->kind == FAC__CUMSUM && a->in.dtype == FAC_FLOAT32 && a->out[0].dtype == FAC_FLOAT32 &&
+           a->in.strides[a->dim] == 1 && a->out[0].strides[a->dim] == 1;
+}
+
 static void run_units(void *context, int64_t begin, int64_t end)
 {
     for (int64_t unit = begin; unit < end; unit++)
@@ -163,7 +218,7 @@ static void run_units(void *context, int64_t begin, int64_t end)
 static void scan(const void *args)
 {
     const fac__scan_args *a = args;
-    job j = {.args = a, .moves = &FAC__ISA_PICK(fac__row_table), .across = -1, .lines = 1, .outer = 1};
+    job j = {.args = a, .moves = &FAC__ISA_PICK(fac__row_table), .across = -1, .lines = 1, .blocks = 1, .outer = 1};
     j.compute = fac__compute_type(a->out[0].dtype) == FAC_INT64 ? FAC__I64 : FAC__F64;
     int64_t n = a->shape[a->dim];
     for (int d = 0; d < a->ndim; d++) {
@@ -173,6 +228,10 @@ static void scan(const void *args)
         if (a->shape[d] > 1 && closer && (j.across < 0 || a->in.strides[d] <= a->in.strides[j.across])) j.across = d;
     }
     if (n == 0 || j.outer == 0) return;
+    if (j.across < 0 && sums_in_a_row(a)) {
+        fac__parallel(j.outer, (1 + (GRAIN - 1) / n + ABREAST - 1) / ABREAST * ABREAST, sum_units, &j);
+        return;
+    }
     if (j.across >= 0) j.lines = a->shape[j.across];
     j.outer /= j.lines;
     j.blocks = (j.lines + LINES - 1) / LINES;
