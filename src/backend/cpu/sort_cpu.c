@@ -2,11 +2,14 @@
  * sorted. Rows are shared out among threads. */
 #include <string.h>
 
+#include "backend/cpu/isa/isa.h"
+#include "backend/cpu/sort_keys.h"
 #include "backend/sort.h"
 #include "core/half.h"
 #include "pairs.h"
 
 typedef fac__pair pair;
+FAC__ISA_DECLARE(int64_t, fac__find_before, FAC__FIND_BEFORE_PARAMETERS);
 
 /* ---- keys ---------------------------------------------------------------------------------------------------- */
 
@@ -65,13 +68,30 @@ static void make_keys(const fac__sort_args *a, const void *x, int64_t begin, int
  * that out could cost several times as much as the sort. */
 enum { FOLLOWED = 1 << 14 };
 
+/* Most floats do not come before the k first so far: only those that do are made to pairs. */
+static void offer_floats(const fac__sort_args *a, const uint32_t *x, pair *p)
+{
+    const uint64_t turn = a->descending ? UINT64_MAX : 0;
+    for (int64_t i = a->k; i < a->n; i += FAC__FOUND) {
+        int32_t key = (int32_t)((uint32_t)(p[0].key ^ turn) ^ UINT32_C(1) << 31);
+        uint64_t flags;
+        i = FAC__ISA_PICK(fac__find_before)(x, i, a->n, key, a->descending, &flags);
+        for (; flags; flags &= flags - 1) {
+            int64_t j = i + __builtin_ctzll(flags);
+            pair other = {((uint32_t)fac__signed_key(x[j]) ^ UINT32_C(1) << 31) ^ turn, j};
+            fac__pairs_heap_offer(p, a->k, &other);
+        }
+    }
+}
+
 /* The k first by heap, as std::partial_sort does it: the rest needs to be seen only once. */
 static pair *first_by_heap(const fac__sort_args *a, const void *x, pair *p)
 {
     enum { BLOCK = 256 };
     make_keys(a, x, 0, a->k, p);
     fac__pairs_heap(p, a->k);
-    for (int64_t i = a->k; i < a->n; i += BLOCK) {
+    if (a->dtype == FAC_FLOAT32) offer_floats(a, x, p);
+    for (int64_t i = a->k; i < a->n && a->dtype != FAC_FLOAT32; i += BLOCK) {
         int64_t count = a->n - i < BLOCK ? a->n - i : BLOCK;
         pair *others = p + a->k;
         make_keys(a, x, i, count, others);
