@@ -147,13 +147,32 @@ static void test_errors(void **state)
     }
 }
 
+/* Tables whose gradients are made in several ranges: as index_add makes them, whatever the number of threads. */
+static void large_gradients(void **state)
+{
+    int threads = fac_get_num_threads();
+    for (int n = 1; n <= 3; n++)
+        fac_scope {
+            fac_set_num_threads(n);
+            fac_manual_seed(3);
+            fac_tensor *table = fac_requires_grad_(fac_randn(FAC_SHAPE(5000, 64)), true);
+            fac_tensor *index = fac_randint(0, 5000, FAC_SHAPE(9000)), *g = fac_randn(FAC_SHAPE(9000, 64));
+            fac_backward(fac_embedding(index, table, .padding_idx = 7), .gradient = g);
+            g = fac_mul(g, fac_unsqueeze(fac_ne_scalar(index, 7), 1));
+            fac_tensor *want = fac_index_add(fac_zeros(FAC_SHAPE(5000, 64)), 0, index, g, 1);
+            assert_true(fac_equal(fac_grad(table), want));
+        }
+    fac_set_num_threads(threads);
+}
+
 int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),      cmocka_unit_test(test_names), cmocka_unit_test(test_max_norm),
-        cmocka_unit_test(test_order_of_sums), cmocka_unit_test(test_draws), cmocka_unit_test(test_dropout_gradient),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_recorded), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_max_norm), cmocka_unit_test(test_order_of_sums),
+        cmocka_unit_test(test_draws),    cmocka_unit_test(test_dropout_gradient),
+        cmocka_unit_test(test_errors),   cmocka_unit_test(large_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,13 +127,35 @@ static void transposed_and_joined(void **state)
         }
 }
 
+static fac_tensor *running_sum(fac_tensor *x, fac_tensor *y)
+{
+    return fac_cumsum(x, 1, FAC_DTYPE_NONE);
+}
+static fac_tensor *picked(fac_tensor *x, fac_tensor *y)
+{
+    return fac_gather(x, 1, y);
+}
+
+static void sums_and_picks(void **state)
+{
+    static const int64_t sizes[][2] = {{7, 500001}, {3401, 1024}, {1, LARGE}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        fac_scope {
+            fac_tensor *x = fac_randn(FAC_SHAPE(sizes[i][0], sizes[i][1]));
+            compare(running_sum, x, x);
+            fac_tensor *last = fac_select(running_sum(x, x), 1, -1);
+            fac_tensor *exact = fac_sum(x, .dim = 1, .dtype = FAC_FLOAT64);
+            check_close(last, fac_to(exact, FAC_FLOAT32), 1e-5);
+            compare(picked, x, fac_randint(0, sizes[i][1], FAC_SHAPE(sizes[i][0], sizes[i][1])));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(copies_at_all_offsets),
-        cmocka_unit_test(transposes_of_all_sizes),
-        cmocka_unit_test(pointwise_work),
-        cmocka_unit_test(transposed_and_joined),
+        cmocka_unit_test(copies_at_all_offsets), cmocka_unit_test(transposes_of_all_sizes),
+        cmocka_unit_test(pointwise_work),        cmocka_unit_test(transposed_and_joined),
+        cmocka_unit_test(sums_and_picks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

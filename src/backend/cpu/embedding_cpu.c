@@ -1,5 +1,5 @@
-/* Floor 1. Embedding tables on the CPU. Gradients are split by columns, so that each element adds up in the order of the
- * indices whatever the number of threads. */
+/* Floor 1. Embedding tables on the CPU. Gradients are split by rows of the table, so that each element adds up in the order
+ * of the indices whatever the number of threads. */
 #include <math.h>
 #include <string.h>
 
@@ -15,6 +15,10 @@ static void look_up(void *context, int64_t begin, int64_t end)
     const fac__embedding_args *a = context;
     size_t bytes = (size_t)a->width * fac_dtype_size(a->dtype);
     for (int64_t i = begin; i < end; i++) {
+        enum { AHEAD = 4, NEAR = 1024 }; /* rows lie anywhere: the coming ones are asked for before they are due */
+        if (i + AHEAD < end && inside(a, a->index[i + AHEAD]))
+            for (size_t b = 0; b < bytes && b < NEAR; b += 64)
+                __builtin_prefetch((const char *)a->table + (size_t)a->index[i + AHEAD] * bytes + b);
         char *to = (char *)a->y + (size_t)i * bytes;
         if (inside(a, a->index[i]))
             memcpy(to, (char *)a->table + (size_t)a->index[i] * bytes, bytes);
@@ -59,28 +63,33 @@ static void add(fac_dtype dtype, void *to, const void *from, int64_t n, double s
                                   fac__load_double(dtype, (const char *)from + i) * share);
 }
 
-static void add_columns(void *context, int64_t begin, int64_t end)
+/* Rows of the table are shared out in ranges. Each range is cleared and, while it is near, gets all that is added to it:
+ * whoever has it looks through all indices for its own, in their order. */
+static void gradient_rows(void *context, int64_t begin, int64_t end)
 {
     const fac__embedding_args *a = context;
-    int64_t size = (int64_t)fac_dtype_size(a->dtype), row = a->width * size, first = begin * size;
+    int64_t row = a->width * (int64_t)fac_dtype_size(a->dtype);
+    memset((char *)a->table + begin * row, 0, (size_t)((end - begin) * row));
     for (int64_t i = 0; i < a->count; i++) {
         int64_t t = a->index[i];
-        if (!inside(a, t) || t == a->padding) continue;
+        if (t < begin || t >= end || t == a->padding) continue;
         double share = a->by_frequency ? 1 / (double)a->times[t] : 1;
-        add(a->dtype, (char *)a->table + t * row + first, (const char *)a->dy + i * row + first, end - begin, share);
+        add(a->dtype, (char *)a->table + t * row, (const char *)a->dy + i * row, a->width, share);
     }
 }
 
 static void embedding_backward(const void *args)
 {
     const fac__embedding_args *a = args;
-    memset(a->table, 0, (size_t)(a->rows * a->width) * fac_dtype_size(a->dtype));
     if (a->by_frequency) {
         memset(a->times, 0, (size_t)a->rows * sizeof *a->times);
         for (int64_t i = 0; i < a->count; i++)
             if (inside(a, a->index[i])) a->times[a->index[i]]++;
     }
-    fac__parallel(a->width, 16 + (1 << 15) / (a->count + 1), add_columns, (void *)a);
+    /* Enough ranges for the threads, and not so many that looking costs more than adding. */
+    int64_t work = (a->rows + a->count) * a->width, ranges = work / (1 << 17), most = 2 + a->width / 8;
+    ranges = ranges < most ? ranges : most;
+    fac__parallel(a->rows, ranges > 1 ? (a->rows + ranges - 1) / ranges : a->rows, gradient_rows, (void *)a);
 }
 
 static double norm_of(const fac__embedding_args *a, const char *row)

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/cpu/stream.h"
 #include "core/half.h"
 
 enum { GRAIN = 16384 /* elements that are worth another thread */ };
@@ -44,6 +45,25 @@ MOVE_ROW(1, uint8_t)
 MOVE_ROW(2, uint16_t)
 MOVE_ROW(4, uint32_t)
 MOVE_ROW(8, uint64_t)
+
+/* get with one index, p[k], that picks one of `size` elements in a row, as gather does along the last dimension. Element 0
+ * stands for those that are out of range, so that there are no jumps. */
+#define PICK_ROW(name, type)                                                                                           \
+    static void pick_##name(const void *t_, void *restrict v_, const int64_t *p, int64_t size, int64_t n)              \
+    {                                                                                                                  \
+        const type *t = t_;                                                                                            \
+        type *restrict v = v_;                                                                                         \
+        for (int64_t k = 0; k < n; k++) {                                                                              \
+            int64_t j = p[k] + (p[k] >> 63 & size);                                                                    \
+            bool inside = (uint64_t)j < (uint64_t)size;                                                                \
+            type x = t[inside ? j : 0];                                                                                \
+            v[k] = inside ? x : 0;                                                                                     \
+        }                                                                                                              \
+    }
+PICK_ROW(1, uint8_t)
+PICK_ROW(2, uint16_t)
+PICK_ROW(4, uint32_t)
+PICK_ROW(8, uint64_t)
 
 #define SAME(x) (x)
 #define TRUTH(x) ((x) != 0)
@@ -112,14 +132,28 @@ static row_loop loop_for(fac__index_mode mode, fac_dtype dtype)
     return reduce[dtype][mode - FAC__INDEX_ADD];
 }
 
+typedef void (*pick_loop)(const void *t, void *v, const int64_t *p, int64_t size, int64_t n);
+
+static pick_loop pick_for(const fac__index_args *a)
+{
+    static const pick_loop pick[9] = {[1] = pick_1, [2] = pick_2, [4] = pick_4, [8] = pick_8};
+    const fac__index_operand *x = &a->index[0];
+    int last = a->ndim - 1;
+    bool simple = a->mode == FAC__INDEX_GET && a->n_index == 1 && x->size > 0 && x->stride == 1 &&
+                  x->at.strides[last] == 1 && a->table.strides[last] == 0 && a->values.strides[last] == 1;
+    return simple ? pick[fac_dtype_size(a->table.dtype)] : NULL;
+}
+
 /* ---- the walk over all points -------------------------------------------------------------------------------- */
 
 typedef struct walk {
     const fac__index_args *args; /* strides in elements; its dims are merged */
     row_loop loop;
-    int64_t size; /* bytes of an element */
-    int split;    /* the dim that threads share out */
-    bool varies;  /* some index changes along the last dim */
+    pick_loop pick; /* NULL: it is not that simple */
+    int64_t size;   /* bytes of an element */
+    int split;      /* the dim that threads share out */
+    bool varies;    /* some index changes along the last dim */
+    bool streamed;  /* what `pick` makes passes by the caches */
 } walk;
 
 /* Adds up where the indices point for n points of the last dim, in bytes; -1 where one is out of range. */
@@ -139,6 +173,22 @@ static void resolve(const walk *w, const int64_t *const *at, int64_t n, int64_t 
             bool inside = ((uint64_t)j < (uint64_t)size) & (before >= 0);
             offsets[k] = inside ? before + j * scale : -1;
         }
+    }
+}
+
+static void pick_all(const walk *w, const char *t, char *v, const int64_t *p, int64_t n)
+{
+    enum { BYTES = 1024 };
+    if (!w->streamed) {
+        w->pick(t, v, p, w->args->index[0].size, n);
+        return;
+    }
+    char piece[BYTES] __attribute__((aligned(64)));
+    int64_t most = BYTES / w->size, m;
+    for (int64_t k = 0; k < n; k += m, v += m * w->size) {
+        m = n - k < most ? n - k : most;
+        w->pick(t, piece, p + k, w->args->index[0].size, m);
+        FAC__ISA_PICK(fac__stream)(v, piece, (size_t)(m * w->size));
     }
 }
 
@@ -163,6 +213,10 @@ static void run_row(const walk *w, char *t, char *v, const int64_t *const *at, i
             return;
         }
         w->loop(&r);
+        return;
+    }
+    if (w->pick) {
+        pick_all(w, t, v, at[0], n);
         return;
     }
     const int64_t *block_at[FAC_MAX_DIMS];
@@ -202,8 +256,9 @@ static void walk_range(void *context, int64_t begin, int64_t end)
             if (back == 1) break;
             coordinate[d] = 0;
         }
-        if (d < 0) return;
+        if (d < 0) break;
     }
+    if (w->streamed) fac__stream_end();
 }
 
 static bool mergeable(const fac__index_args *a, int outer, int inner)
@@ -261,7 +316,11 @@ static void run_index(const void *args)
     if (numel == 0) return;
     if (a.mode == FAC__INDEX_GET) a.disjoint = UINT32_MAX;
     merge_dims(&a);
-    walk w = {&a, loop_for(a.mode, a.table.dtype), (int64_t)fac_dtype_size(a.table.dtype), 0, false};
+    walk w = {.args = &a,
+              .loop = loop_for(a.mode, a.table.dtype),
+              .pick = pick_for(&a),
+              .size = (int64_t)fac_dtype_size(a.table.dtype)};
+    w.streamed = fac__streams(numel * w.size);
     for (int i = 0; i < a.n_index; i++)
         w.varies |= a.index[i].at.strides[a.ndim - 1] != 0;
     for (int d = 1; d < a.ndim; d++) { /* the largest dim whose points keep out of each other's way */
