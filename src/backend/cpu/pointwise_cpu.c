@@ -14,6 +14,9 @@ enum {
     OPERANDS = FAC__PW_IN + FAC__PW_OUT,
     SCRATCH = 32 * 1024, /* bytes of all buffers of a thread */
     MOST = 2048,         /* elements of a box */
+    FAR = 1 << 20,       /* bytes of inputs that are not expected in the L2 cache, */
+    FAR_BOX = 512,       /* elements of a box of theirs, */
+    FAR_CHUNK = 32,      /* and least boxes of a chunk, whose first ones nobody asked for ahead */
     STREAMED = 512,      /* bytes computed at a time that then pass by the caches: reading goes on meanwhile */
     SMALL = 256,         /* elements for which there is no plan */
     GRAIN = 32 * 1024    /* cheap rows' elements that are worth another thread */
@@ -258,6 +261,7 @@ typedef struct plan {
     reach reach[OPERANDS];
     int8_t buffer[REGISTERS]; /* which buffer a register lives in; -1: none */
     int8_t target[REGISTERS]; /* which output it is computed into directly; -1: none */
+    bool far;                 /* operands are in memory, one box after the other */
     bool streamed;            /* direct outputs that are no inputs go there through buffers, by the caches */
     int n_buffers, across;    /* of a streamed transposed copy: the dim that is the last one's opposite */
 } plan;
@@ -477,7 +481,8 @@ static void make_plan(plan *p, const fac__pointwise_args *args)
         plan_buffers(p);
         most_buffers = p->n_buffers + 1;
     }
-    bool tile = plan_box(p, least(MOST, SCRATCH / most_buffers / (int)p->size / 16 * 16));
+    p->far = p->ndim == 1 && numel_of(args) * (int64_t)p->size * args->program.n_in >= FAR;
+    bool tile = plan_box(p, least(p->far ? FAR_BOX : MOST, SCRATCH / most_buffers / (int)p->size / 16 * 16));
     plan_reach(p, tile);
     plan_buffers(p);
 }
@@ -539,6 +544,19 @@ static char *address(const plan *p, int k, const int64_t *start)
     return operand(p, k)->data + offset * p->item[k];
 }
 
+/* Asks for instruction i's share of the box after the next. Only the instruction that reads an operand first waits for
+ * memory: so that it need not, and memory is at work during all the others. (Always inlined: gcc leaves out calls of functions that have no
+ * effect, and thinks that this one has none.) */
+static inline __attribute__((always_inline)) void fetch_share(const plan *p, char *const *registers, int64_t n, int i)
+{
+    enum { LINE = 64, INTO_L2 = 2 };
+    int64_t bytes = n * (int64_t)p->size, n_code = p->args->program.n_code;
+    int64_t from = bytes * i / n_code / LINE * LINE, to = bytes * (i + 1) / n_code;
+    for (int k = 0; k < p->args->program.n_in; k++)
+        for (int64_t b = from; b < to && p->reach[k] == DIRECT; b += LINE)
+            __builtin_prefetch(registers[k] + 2 * bytes + b, 0, INTO_L2);
+}
+
 static void run_boxes(void *context, int64_t begin, int64_t end)
 {
     const plan *p = context;
@@ -573,6 +591,7 @@ static void run_boxes(void *context, int64_t begin, int64_t end)
                          (size_t)p->item[k], p->strides[k]);
         }
         for (int i = 0; i < code->n_code; i++) {
+            if (p->far) fetch_share(p, registers, n, i);
             const fac__instr *instr = &code->code[i];
             const char *in[4] = {NULL};
             for (int j = 0; j < row_info[instr->row].arity; j++)
@@ -701,6 +720,7 @@ static void run_pointwise(const void *args_)
         for (int i = 0; i < args->program.n_code; i++)
             cost += row_cost((fac__row)args->program.code[i].row);
         grain = grain_of(numel, cost) / p.box_numel;
+        if (p.far && grain < FAR_CHUNK) grain = FAR_CHUNK;
     } else {
         grain = p.n_boxes;
     }
