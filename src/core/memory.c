@@ -1,6 +1,7 @@
 /* Floor 0. The caching allocator. Sizes are rounded up to classes (four to each power of two); a freed block goes to a
  * list of its class, small ones per thread (no locks), large ones shared. Blocks of 2 MiB and more ask for huge pages:
- * fresh 4 KiB pages cost more than the arithmetic done on them. */
+ * fresh 4 KiB pages cost more than the arithmetic done on them. Those of 64 KiB and more are cut from chunks of huge pages,
+ * as a step that goes through hundreds of them would otherwise wait for address translation. */
 #define _GNU_SOURCE
 #include "memory.h"
 
@@ -14,12 +15,18 @@
 
 #include "raise.h"
 
-enum { HEADER = 64, CLASSES = 160, SHARED_FROM = 1 << 16, HUGE = 2 << 20, KEEP_SMALL = 4 << 20 };
+enum { HEADER = 64, CLASSES = 160, SHARED_FROM = 1 << 16, HUGE = 2 << 20, CHUNK = 8 << 20, KEEP_SMALL = 4 << 20 };
+
+typedef struct chunk {
+    size_t cut;     /* bytes that blocks were cut from, header included */
+    int64_t blocks; /* not given back yet; one more while it is cut from */
+} chunk;
 
 typedef struct block {
     struct block *next;
     size_t size; /* of the whole block, header included */
     int size_class;
+    chunk *home; /* NULL: it is the system's */
 } block;
 
 typedef struct cache {
@@ -30,6 +37,7 @@ typedef struct cache {
 static __thread cache *mine;
 static __thread int64_t fail_at, count;
 static cache shared;
+static chunk *fresh_chunk; /* that blocks are cut from; it and all chunks' counts are changed under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic int64_t system_bytes, system_calls;
 
@@ -77,10 +85,19 @@ static void put(cache *c, block *b)
     c->bytes += (int64_t)b->size;
 }
 
+static void drop(chunk *c)
+{
+    if (c && --c->blocks == 0) free(c);
+}
+
+/* Blocks with a home are kept in the shared list only. */
 static void give_back(block *b)
 {
     atomic_fetch_sub(&system_bytes, (int64_t)b->size);
-    free(b);
+    if (b->home)
+        drop(b->home);
+    else
+        free(b);
 }
 
 static void empty(cache *c)
@@ -90,16 +107,46 @@ static void empty(cache *c)
             give_back(b);
 }
 
-static block *fresh(size_t size)
+/* From the system, on huge pages where it is that large. */
+static void *ask(size_t size)
 {
     void *p = NULL;
     if (posix_memalign(&p, size >= HUGE ? HUGE : 64, size)) return NULL;
 #ifdef MADV_HUGEPAGE
     if (size >= HUGE) madvise(p, size, MADV_HUGEPAGE);
 #endif
-    atomic_fetch_add(&system_bytes, (int64_t)size);
     atomic_fetch_add(&system_calls, 1);
     return p;
+}
+
+static block *cut(size_t size)
+{
+    pthread_mutex_lock(&lock);
+    if (!fresh_chunk || fresh_chunk->cut + size > CHUNK) {
+        drop(fresh_chunk);
+        fresh_chunk = ask(CHUNK);
+        if (fresh_chunk) *fresh_chunk = (chunk){HEADER, 1};
+    }
+    chunk *c = fresh_chunk;
+    block *b = c ? (block *)(void *)((char *)c + c->cut) : NULL;
+    if (b) {
+        c->cut += size;
+        c->blocks++;
+        b->home = c;
+    }
+    pthread_mutex_unlock(&lock);
+    return b;
+}
+
+static block *fresh(size_t size)
+{
+    block *b = KEEP && size >= SHARED_FROM && size < HUGE ? cut(size) : NULL;
+    if (!b) {
+        b = ask(size);
+        if (b) b->home = NULL;
+    }
+    if (b) atomic_fetch_add(&system_bytes, (int64_t)size);
+    return b;
 }
 
 void *fac__alloc(size_t n)
@@ -194,6 +241,10 @@ void fac_empty_cache(void)
 {
     pthread_mutex_lock(&lock);
     empty(&shared);
+    if (fresh_chunk && fresh_chunk->blocks == 1) {
+        drop(fresh_chunk);
+        fresh_chunk = NULL;
+    }
     pthread_mutex_unlock(&lock);
     if (mine) empty(mine);
 }
@@ -220,4 +271,5 @@ int64_t fac__alloc_count(void)
 __attribute__((destructor)) static void process_end(void)
 {
     empty(&shared);
+    drop(fresh_chunk);
 }
