@@ -230,6 +230,19 @@ static void test_rearranged(void **state)
     check_values(fac_resize_(r, FAC_SHAPE(2, 1)), "[[0], [1]]");
     check_values(fac_narrow(fac_resize_(r, FAC_SHAPE(8)), 0, 0, 4), "[0, 1, 2, 3]");
     check_shape(fac_resize_as_(r, x), FAC_SHAPE(2, 3));
+    for (int first = 0; first < 2; first++) { /* whichever of the old and the new memory goes first */
+        fac_tensor *grown, *view;
+        fac_scope {
+            grown = fac_keep(fac_arange(0, 4, 1));
+            view = fac_keep(fac_narrow(grown, 0, 1, 2));
+            fac_resize_(fac_resize_(grown, FAC_SHAPE(6)), FAC_SHAPE(2000));
+        }
+        fac_release(first ? grown : view);
+        fac_tensor *other = first ? view : grown;
+        fac_add_scalar_(other, 1);
+        check_values(fac_narrow(other, 0, 0, 2), first ? "[2, 3]" : "[1, 2]");
+        fac_release(other);
+    }
 }
 
 /* More dimensions than one copy can have: the repeat is done in two. */

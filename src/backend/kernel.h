@@ -61,7 +61,7 @@ typedef struct fac__operand {
  * bfloat16 and float32, double for float64. Stores truncate integers and make bool of != 0. */
 static inline fac_dtype fac__compute_type(fac_dtype d)
 {
-    return d == FAC_FLOAT64 ? FAC_FLOAT64 : fac_dtype_is_floating(d) ? FAC_FLOAT32 : FAC_INT64;
+    return d == FAC_FLOAT64 ? FAC_FLOAT64 : d >= FAC_FLOAT16 ? FAC_FLOAT32 : FAC_INT64;
 }
 
 /* ---- threads (backend/cpu/parallel.c) ----------------------------------------------------------------------- */

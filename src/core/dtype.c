@@ -8,12 +8,17 @@
 
 static const struct {
     const char *name;
-    uint8_t size, floating, integral;
+    uint8_t floating, integral;
 } dtypes[FAC_DTYPE_COUNT] = {
-    [FAC_DTYPE_NONE] = {"none", 0, 0, 0}, [FAC_BOOL] = {"bool", 1, 0, 0},       [FAC_UINT8] = {"uint8", 1, 0, 1},
-    [FAC_INT8] = {"int8", 1, 0, 1},       [FAC_INT16] = {"int16", 2, 0, 1},     [FAC_INT32] = {"int32", 4, 0, 1},
-    [FAC_INT64] = {"int64", 8, 0, 1},     [FAC_FLOAT16] = {"float16", 2, 1, 0}, [FAC_BFLOAT16] = {"bfloat16", 2, 1, 0},
-    [FAC_FLOAT32] = {"float32", 4, 1, 0}, [FAC_FLOAT64] = {"float64", 8, 1, 0},
+    [FAC_DTYPE_NONE] = {"none", 0, 0}, [FAC_BOOL] = {"bool", 0, 0},       [FAC_UINT8] = {"uint8", 0, 1},
+    [FAC_INT8] = {"int8", 0, 1},       [FAC_INT16] = {"int16", 0, 1},     [FAC_INT32] = {"int32", 0, 1},
+    [FAC_INT64] = {"int64", 0, 1},     [FAC_FLOAT16] = {"float16", 1, 0}, [FAC_BFLOAT16] = {"bfloat16", 1, 0},
+    [FAC_FLOAT32] = {"float32", 1, 0}, [FAC_FLOAT64] = {"float64", 1, 0},
+};
+
+const uint8_t fac__dtype_sizes[FAC_DTYPE_COUNT] = {
+    [FAC_BOOL] = 1,  [FAC_UINT8] = 1,   [FAC_INT8] = 1,     [FAC_INT16] = 2,   [FAC_INT32] = 4,
+    [FAC_INT64] = 8, [FAC_FLOAT16] = 2, [FAC_BFLOAT16] = 2, [FAC_FLOAT32] = 4, [FAC_FLOAT64] = 8,
 };
 
 static fac_dtype default_dtype = FAC_FLOAT32;
@@ -52,7 +57,7 @@ fac_dtype fac_dtype_from_name(const char *name)
 
 size_t fac_dtype_size(fac_dtype d)
 {
-    return known(d) ? dtypes[d].size : 0;
+    return known(d) ? fac__dtype_sizes[d] : 0;
 }
 
 bool fac_dtype_is_floating(fac_dtype d)

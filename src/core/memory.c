@@ -15,28 +15,23 @@
 
 #include "raise.h"
 
-enum { HEADER = 64, CLASSES = 160, SHARED_FROM = 1 << 16, HUGE = 2 << 20, CHUNK = 8 << 20, KEEP_SMALL = 4 << 20 };
+enum { HEADER = 64, LINEAR = 1024, CLASSES = 164, SHARED_FROM = 1 << 16, HUGE = 2 << 20, CHUNK = 8 << 20 };
 
 typedef struct chunk {
     size_t cut;     /* bytes that blocks were cut from, header included */
     int64_t blocks; /* not given back yet; one more while it is cut from */
 } chunk;
 
-typedef struct block {
-    struct block *next;
+typedef struct fac__block {
+    struct fac__block *next;
     size_t size; /* of the whole block, header included */
     int size_class;
     chunk *home; /* NULL: it is the system's */
 } block;
 
-typedef struct cache {
-    block *free[CLASSES];
-    int64_t bytes;
-} cache;
-
-static __thread cache *mine;
-static __thread int64_t fail_at, count;
-static cache shared;
+/* Kept blocks: of this thread (struct fac__thread), or of all. */
+static block *shared[CLASSES];
+static int64_t shared_bytes;
 static chunk *fresh_chunk; /* that blocks are cut from; it and all chunks' counts are changed under the lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic int64_t system_bytes, system_calls;
@@ -53,36 +48,36 @@ static _Atomic int64_t system_bytes, system_calls;
 #define KEEP 1
 #endif
 
-/* Class of a size and the class's size: 64, 128, 192, 256, then four steps for each doubling. */
-static int class_of(size_t n, size_t *rounded)
+/* Class of a size above 0 and the class's size: in steps of 64 bytes at first, then four for each doubling. */
+static inline int class_of(size_t n, size_t *rounded)
 {
-    if (n <= 256) {
-        int c = (int)((n + 63) / 64);
-        *rounded = (size_t)(c ? c : 1) * 64;
-        return c ? c : 1;
+    if (n <= LINEAR) {
+        size_t c = (n + 63) / 64;
+        *rounded = c * 64;
+        return (int)c;
     }
     int top = 63 - __builtin_clzll((unsigned long long)(n - 1)); /* 2^top < n <= 2^(top+1) */
     size_t step = (size_t)1 << (top - 2);
     size_t quarters = (n - ((size_t)1 << top) + step - 1) / step; /* 1..4 */
     *rounded = ((size_t)1 << top) + quarters * step;
-    return 4 + 4 * (top - 8) + (int)quarters;
+    return LINEAR / 64 + 4 * (top - 10) + (int)quarters;
 }
 
-static block *take(cache *c, int k)
+static inline block *take(block **kept, int64_t *bytes, int k)
 {
-    block *b = c->free[k];
+    block *b = kept[k];
     if (b) {
-        c->free[k] = b->next;
-        c->bytes -= (int64_t)b->size;
+        kept[k] = b->next;
+        *bytes -= (int64_t)b->size;
     }
     return b;
 }
 
-static void put(cache *c, block *b)
+static inline void put(block **kept, int64_t *bytes, block *b)
 {
-    b->next = c->free[b->size_class];
-    c->free[b->size_class] = b;
-    c->bytes += (int64_t)b->size;
+    b->next = kept[b->size_class];
+    kept[b->size_class] = b;
+    *bytes += (int64_t)b->size;
 }
 
 static void drop(chunk *c)
@@ -100,10 +95,10 @@ static void give_back(block *b)
         free(b);
 }
 
-static void empty(cache *c)
+static void empty(block **kept, int64_t *bytes, int classes)
 {
-    for (int k = 0; k < CLASSES; k++)
-        for (block *b; (b = take(c, k));)
+    for (int k = 0; k < classes; k++)
+        for (block *b; (b = take(kept, bytes, k));)
             give_back(b);
 }
 
@@ -149,32 +144,36 @@ static block *fresh(size_t size)
     return b;
 }
 
+/* Not from this thread's blocks. */
+static void *renew(size_t n, size_t size, int k)
+{
+    block *b = NULL;
+    if (KEEP && size >= SHARED_FROM) {
+        pthread_mutex_lock(&lock);
+        b = take(shared, &shared_bytes, k);
+        pthread_mutex_unlock(&lock);
+    }
+    if (!KEEP) size = n + HEADER;
+    if (!b && !(b = fresh(size))) {
+        fac_empty_cache();
+        b = fresh(size);
+    }
+    if (!b) return fac__memory_error(n);
+    b->size = size;
+    b->size_class = k;
+    return (char *)b + HEADER;
+}
+
 void *fac__alloc(size_t n)
 {
-    count++;
-    if (fail_at && --fail_at == 0) return fac__memory_error(n);
+    fac__thread *self = fac__self();
+    self->allocations++;
+    if (self->fail_at && --self->fail_at == 0) return fac__memory_error(n);
     if (n > (size_t)1 << 46) return fac__memory_error(n);
     size_t size;
     int k = class_of(n + HEADER, &size);
-    block *b = NULL;
-    if (size < SHARED_FROM) {
-        if (mine) b = take(mine, k);
-    } else if (KEEP) {
-        pthread_mutex_lock(&lock);
-        b = take(&shared, k);
-        pthread_mutex_unlock(&lock);
-    }
-    if (!b) {
-        b = fresh(KEEP ? size : n + HEADER);
-        if (!b) {
-            fac_empty_cache();
-            b = fresh(size);
-        }
-        if (!b) return fac__memory_error(n);
-        b->size = KEEP ? size : n + HEADER;
-        b->size_class = k;
-    }
-    return (char *)b + HEADER;
+    block *b = size < SHARED_FROM ? take(self->kept, &self->kept_bytes, k) : NULL;
+    return b ? (char *)b + HEADER : renew(n, size, k);
 }
 
 void *fac__calloc(size_t n)
@@ -190,7 +189,7 @@ static size_t room(const void *p)
 
 void *fac__realloc(void *p, size_t n)
 {
-    if (p && room(p) >= n && !fail_at) return p;
+    if (p && room(p) >= n && !fac__self()->fail_at) return p;
     void *q = fac__alloc(n);
     if (q && p) {
         memcpy(q, p, room(p) < n ? room(p) : n);
@@ -210,66 +209,57 @@ void fac__free(void *p)
 {
     if (!p) return;
     block *b = (block *)(void *)((char *)p - HEADER);
-    if (!KEEP) {
+    fac__thread *self = fac__self();
+    if (!KEEP || (b->size < SHARED_FROM && self->kept_bytes >= self->kept_limit)) {
         give_back(b);
     } else if (b->size < SHARED_FROM) {
-        if (!mine && !(mine = calloc(1, sizeof *mine))) {
-            give_back(b);
-            return;
-        }
-        fac__self(); /* so that the thread's end hands the list on */
-        if (mine->bytes > KEEP_SMALL)
-            give_back(b);
-        else
-            put(mine, b);
+        put(self->kept, &self->kept_bytes, b);
     } else {
         pthread_mutex_lock(&lock);
-        put(&shared, b);
+        put(shared, &shared_bytes, b);
         pthread_mutex_unlock(&lock);
     }
 }
 
 void fac__memory_thread_end(void)
 {
-    if (!mine) return;
-    empty(mine);
-    free(mine);
-    mine = NULL;
+    fac__thread *self = fac__self();
+    empty(self->kept, &self->kept_bytes, FAC__SMALL_CLASSES);
 }
 
 void fac_empty_cache(void)
 {
     pthread_mutex_lock(&lock);
-    empty(&shared);
+    empty(shared, &shared_bytes, CLASSES);
     if (fresh_chunk && fresh_chunk->blocks == 1) {
         drop(fresh_chunk);
         fresh_chunk = NULL;
     }
     pthread_mutex_unlock(&lock);
-    if (mine) empty(mine);
+    fac__memory_thread_end();
 }
 
 fac_memory_stats fac_memory(void)
 {
     pthread_mutex_lock(&lock);
-    int64_t cached = shared.bytes + (mine ? mine->bytes : 0);
+    int64_t cached = shared_bytes + fac__self()->kept_bytes;
     pthread_mutex_unlock(&lock);
     return (fac_memory_stats){atomic_load(&system_bytes) - cached, cached, atomic_load(&system_calls)};
 }
 
 void fac__alloc_fail_at(int64_t n)
 {
-    fail_at = n;
+    fac__self()->fail_at = n;
 }
 
 int64_t fac__alloc_count(void)
 {
-    return count;
+    return fac__self()->allocations;
 }
 
 /* What the process still keeps when it ends, so that leak checkers see only leaks. */
 __attribute__((destructor)) static void process_end(void)
 {
-    empty(&shared);
+    empty(shared, &shared_bytes, CLASSES);
     drop(fresh_chunk);
 }

@@ -5,22 +5,34 @@
 #include "tensor_impl.h"
 #include "thread.h"
 
+static bool more_room(fac__thread *self)
+{
+    int64_t room = self->owned_room ? 2 * self->owned_room : 256;
+    fac_tensor **owned = fac__realloc(self->owned, (size_t)room * sizeof *owned);
+    if (!owned) return false;
+    self->owned = owned;
+    self->owned_room = room;
+    return true;
+}
+
 fac_tensor *fac__own(fac_tensor *t)
 {
     if (!t) return NULL;
     fac__thread *self = fac__self();
-    if (self->owned_count == self->owned_room) {
-        int64_t room = self->owned_room ? 2 * self->owned_room : 256;
-        fac_tensor **owned = fac__realloc(self->owned, (size_t)room * sizeof *owned);
-        if (!owned) {
-            fac_release(t);
-            return NULL;
-        }
-        self->owned = owned;
-        self->owned_room = room;
-    }
+    if (self->owned_count == self->owned_room && !more_room(self)) return fac_release(t), NULL;
     self->owned[self->owned_count++] = t;
     return t;
+}
+
+fac_tensor *fac__take(fac_tensor *t)
+{
+    fac__thread *self = fac__self();
+    for (int64_t i = self->owned_count - 1; i >= self->scope_base && i >= self->owned_count - 4; i--) {
+        if (self->owned[i] != t) continue;
+        self->owned[i] = self->owned[--self->owned_count];
+        return t;
+    }
+    return fac__retain(t);
 }
 
 fac__scope_mark fac__scope_enter(void)

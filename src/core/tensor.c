@@ -12,37 +12,57 @@ const char *(*fac__grad_fn_name)(const fac_tensor *t);
 
 /* ---- storage ------------------------------------------------------------------------------------------------ */
 
-/* The record and the memory are one block: the data start one cache line behind it. */
-enum { DATA_AT = 64 };
-_Static_assert(sizeof(fac__storage) <= DATA_AT, "storage record fits a cache line");
+/* The record and the memory are one block, and so is the header of the tensor for which it was made where the memory is
+ * small: what goes last frees it. Data begin at a cache line. */
+enum { LINE = 64, SMALL = 512 };
+#define LINES(n) (((n) + LINE - 1) / LINE * LINE)
 
-static fac__storage *storage_new(size_t nbytes)
+static fac__storage *storage_new(size_t head, size_t nbytes)
 {
-    fac__storage *s = fac__alloc(DATA_AT + nbytes);
+    size_t data_at = LINES(sizeof(fac__storage) + head);
+    fac__storage *s = fac__alloc(data_at + nbytes);
     if (!s) return NULL;
     atomic_init(&s->refs, 1);
     s->device = FAC__CPU;
     s->version = 0;
     s->nbytes = nbytes;
-    s->data = (char *)s + DATA_AT;
+    s->data = (char *)s + data_at;
     s->drop = NULL;
     s->context = NULL;
     if (fac__recording_now()) fac__recording_made(s);
     return s;
 }
 
+static fac__storage *storage_retain(fac__storage *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
 void fac__storage_release(fac__storage *s)
 {
-    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+    if (!fac__last_reference(&s->refs)) return;
     if (s->drop) s->drop(s->context);
     fac__free(s);
 }
 
+/* A header that moves out of its home's data still needs its home: the reference to it becomes one of its own. */
+void fac__swap_storage(fac_tensor *a, fac_tensor *b)
+{
+    fac__storage *of_a = a->storage, *of_b = b->storage;
+    if (a->home == of_a) storage_retain(of_a);
+    if (b->home == of_b) storage_retain(of_b);
+    a->storage = of_b;
+    b->storage = of_a;
+    if (a->home == of_b) fac__storage_release(of_b);
+    if (b->home == of_a) fac__storage_release(of_a);
+}
+
 /* ---- headers ------------------------------------------------------------------------------------------------ */
 
-static fac_tensor *header_new(fac_dtype dtype, int ndim, const int64_t *shape)
+static fac_tensor *header_at(void *memory, fac_dtype dtype, int ndim, const int64_t *shape)
 {
-    fac_tensor *t = fac__alloc(sizeof *t);
+    fac_tensor *t = memory;
     if (!t) return NULL;
     memset(t, 0, offsetof(fac_tensor, shape));
     atomic_init(&t->refs, 1);
@@ -53,21 +73,32 @@ static fac_tensor *header_new(fac_dtype dtype, int ndim, const int64_t *shape)
     return t;
 }
 
+static fac_tensor *header_new(fac_dtype dtype, int ndim, const int64_t *shape)
+{
+    return header_at(fac__alloc(sizeof(fac_tensor)), dtype, ndim, shape);
+}
+
+static void make_contiguous(fac_tensor *t, int64_t numel)
+{
+    fac__contiguous_strides(t->ndim, t->shape, t->strides);
+    t->numel = numel;
+    t->contiguous = true;
+}
+
 fac_tensor *fac__new(fac_dtype dtype, int ndim, const int64_t *shape)
 {
     int64_t numel = fac__shape_numel(ndim, shape);
     if (numel < 0) return NULL;
     if (!fac_dtype_size(dtype)) return fac__type_error("a tensor needs a dtype");
-    fac_tensor *t = header_new(dtype, ndim, shape);
-    if (!t) return NULL;
-    t->storage = storage_new((size_t)numel * fac_dtype_size(dtype));
-    if (!t->storage) {
-        fac__free(t);
-        return NULL;
-    }
-    fac__contiguous_strides(ndim, t->shape, t->strides);
-    t->numel = numel;
-    t->contiguous = true;
+    size_t nbytes = (size_t)numel * fac_dtype_size(dtype);
+    bool at_home = nbytes <= SMALL;
+    fac__storage *s = storage_new(at_home ? sizeof(fac_tensor) : 0, nbytes);
+    if (!s) return NULL;
+    fac_tensor *t = header_at(at_home ? s + 1 : fac__alloc(sizeof *t), dtype, ndim, shape);
+    if (!t) return fac__storage_release(s), NULL;
+    t->storage = s;
+    t->home = at_home ? s : NULL;
+    make_contiguous(t, numel);
     return t;
 }
 
@@ -108,8 +139,7 @@ fac_tensor *fac__new_view(const fac_tensor *base, int ndim, const int64_t *shape
     for (int i = 0; i < ndim; i++)
         t->strides[i] = numel && shape[i] > 1 ? strides[i] : strides[i] < FARTHEST ? strides[i] : FARTHEST;
     t->offset = offset;
-    t->storage = base->storage;
-    atomic_fetch_add_explicit(&t->storage->refs, 1, memory_order_relaxed);
+    t->storage = storage_retain(base->storage);
     fac__update_layout(t);
     return t;
 }
@@ -119,20 +149,15 @@ fac_tensor *fac__new_foreign(void *data, fac_dtype dtype, int ndim, const int64_
 {
     int64_t numel = fac__shape_numel(ndim, shape);
     if (numel < 0) return NULL;
-    fac_tensor *t = header_new(dtype, ndim, shape);
-    fac__storage *s = t ? storage_new(0) : NULL;
-    if (!s) {
-        fac__free(t);
-        return NULL;
-    }
+    fac__storage *s = storage_new(sizeof(fac_tensor), 0);
+    if (!s) return NULL;
+    fac_tensor *t = header_at(s + 1, dtype, ndim, shape);
     s->nbytes = (size_t)numel * fac_dtype_size(dtype);
     s->data = data;
     s->drop = drop;
     s->context = context;
-    t->storage = s;
-    fac__contiguous_strides(ndim, t->shape, t->strides);
-    t->numel = numel;
-    t->contiguous = true;
+    t->storage = t->home = s;
+    make_contiguous(t, numel);
     return t;
 }
 
@@ -150,27 +175,30 @@ fac_tensor *fac__new_scalar(fac_scalar s)
 
 fac_tensor *fac__new_alias(const fac_tensor *t)
 {
-    fac_tensor *a = fac__alloc(sizeof *a);
+    fac_tensor *a = header_new((fac_dtype)t->dtype, t->ndim, t->shape);
     if (!a) return NULL;
-    memcpy(a, t, sizeof *a);
-    atomic_init(&a->refs, 1);
-    atomic_fetch_add_explicit(&a->storage->refs, 1, memory_order_relaxed);
-    a->requires_grad = a->retains_grad = false;
-    a->output_nr = 0;
-    a->grad = NULL;
-    a->grad_fn = NULL;
-    a->accumulator = NULL;
-    a->base = NULL;
+    for (int i = 0; i < t->ndim; i++)
+        a->strides[i] = t->strides[i];
+    a->wrapped = t->wrapped;
+    a->contiguous = t->contiguous;
+    a->numel = t->numel;
+    a->offset = t->offset;
+    a->view_version = t->view_version;
+    a->storage = storage_retain(t->storage);
     return a;
 }
 
 void fac_release(fac_tensor *t)
 {
-    if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1) return;
+    if (!t || !fac__last_reference(&t->refs)) return;
     if (t->grad || t->grad_fn || t->accumulator) fac__drop_autograd(t);
     if (t->base) fac_release(t->base);
-    fac__storage_release(t->storage);
-    fac__free(t);
+    fac__storage *storage = t->storage, *home = t->home;
+    if (!home)
+        fac__free(t);
+    else if (home != storage)
+        fac__storage_release(home);
+    fac__storage_release(storage);
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------ */

@@ -45,6 +45,7 @@ struct fac_tensor {
     struct fac__node *accumulator; /* of a leaf that took part in a graph */
     fac_tensor *base;              /* of a view: the tensor whose storage this is a part of, itself no view */
     int64_t view_version;          /* version at which a view's grad_fn was right */
+    fac__storage *home; /* the storage in whose block this header lies, held too where it is another; or NULL */
     int64_t shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS];
 };
 
@@ -58,18 +59,26 @@ static inline fac_tensor *fac__retain(fac_tensor *t)
     if (t) atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
     return t;
 }
+extern const uint8_t fac__dtype_sizes[FAC_DTYPE_COUNT]; /* bytes of an element */
 /* The first element's address, for the arguments of a kernel. */
 static inline void *fac__data(const fac_tensor *t)
 {
     if (fac__recording_now()) fac__recording_use(t->storage);
-    return t->storage->data + t->offset * (int64_t)fac_dtype_size((fac_dtype)t->dtype);
+    return t->storage->data + t->offset * fac__dtype_sizes[t->dtype];
 }
 /* The same, for everybody else: whoever reads or writes elements by himself, now. In a step that is captured this is an
  * error, as a replay would not do it again, unless it fills a new tensor, which is then a constant. */
 static inline void *fac__host(const fac_tensor *t)
 {
     if (fac__recording_now()) fac__recording_host(t->storage);
-    return t->storage->data + t->offset * (int64_t)fac_dtype_size((fac_dtype)t->dtype);
+    return t->storage->data + t->offset * fac__dtype_sizes[t->dtype];
+}
+/* Takes a reference away: true when it was the last. Whoever has the only one needs no exchange with other threads, which
+ * costs as much as a small operation's arithmetic. */
+static inline bool fac__last_reference(atomic_int *refs)
+{
+    return atomic_load_explicit(refs, memory_order_acquire) == 1 ||
+           atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
 }
 
 /* Product of the sizes; -1, with an error pending, when there are too many dims, a size is negative or it overflows. */
@@ -89,6 +98,9 @@ fac_tensor *fac__new_foreign(void *data, fac_dtype dtype, int ndim, const int64_
 fac_tensor *fac__new_scalar(fac_scalar s);
 /* The same header again over the same storage, without autograd: what detach makes. */
 fac_tensor *fac__new_alias(const fac_tensor *t);
+
+/* Each gets the other's storage; what describes it is up to the caller. */
+void fac__swap_storage(fac_tensor *a, fac_tensor *b);
 
 /* Row-major strides of a shape. */
 void fac__contiguous_strides(int ndim, const int64_t *shape, int64_t *strides);

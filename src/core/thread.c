@@ -9,7 +9,8 @@
 
 __thread fac__thread *fac__thread_pointer __attribute__((tls_model("initial-exec")));
 
-/* Shared by threads for which there was no memory at all: they may mix up their messages, but do not crash. */
+/* Shared by threads for which there was no memory at all: they may mix up their messages, but do not crash. It keeps no
+ * memory. */
 static fac__thread fallback;
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -39,6 +40,7 @@ fac__thread *fac__thread_new(void)
     pthread_once(&once, make_key);
     fac__thread *t = calloc(1, sizeof *t);
     if (!t) return &fallback;
+    t->kept_limit = FAC__KEEP_SMALL;
     fac__thread_pointer = t;
     pthread_setspecific(key, t);
     return t;

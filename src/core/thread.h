@@ -8,9 +8,13 @@
 
 /* The threads' own variables stay few and small: a program that loads the library while it runs, as an interpreter
  * does, has only some hundred bytes left for them. What is larger belongs here. */
-enum { FAC__TEXTS = 8, FAC__TEXT_ROOM = 24 * FAC_MAX_DIMS + 4 };
+enum { FAC__TEXTS = 8, FAC__TEXT_ROOM = 24 * FAC_MAX_DIMS + 4, FAC__SMALL_CLASSES = 41, FAC__KEEP_SMALL = 4 << 20 };
 
 typedef struct fac__thread {
+    /* memory.c: small blocks kept for reuse, by class of size */
+    struct fac__block *kept[FAC__SMALL_CLASSES];
+    int64_t kept_bytes, kept_limit; /* beyond the limit they go back to the system */
+    int64_t allocations, fail_at;
     /* error.c */
     fac_error_code error;
     const char *error_op;

@@ -322,9 +322,7 @@ bool fac_module_zero_grad(void *module)
 /* t becomes what `cast` is, and stays the object that optimisers and graphs know. */
 static void take_over(fac_tensor *t, fac_tensor *cast)
 {
-    fac__storage *old = t->storage;
-    t->storage = cast->storage;
-    cast->storage = old;
+    fac__swap_storage(t, cast);
     t->dtype = cast->dtype;
     t->offset = cast->offset;
     t->contiguous = cast->contiguous;

@@ -388,9 +388,7 @@ static bool more_memory(fac_tensor *self, int64_t count)
     fac_tensor *larger = fac__new(dtype, 1, (int64_t[]){self->offset + count});
     if (!larger) return false;
     memcpy(fac__host(larger), self->storage->data, self->storage->nbytes);
-    fac__storage *old = self->storage;
-    self->storage = larger->storage;
-    larger->storage = old;
+    fac__swap_storage(self, larger);
     fac_release(larger);
     return true;
 }
