@@ -8,20 +8,23 @@
 
 /* What one backward knows of a node it will visit. */
 typedef struct visit {
-    fac__node *node;
-    int deps;    /* gradients still to come */
-    bool runs;   /* its inputs' gradients are wanted */
-    bool needed; /* its own are: it runs, or is asked for */
-    int grads;   /* where its outputs' gradients begin in task.grads */
+    fac__node *node; /* held by the roots, as all nodes that they lead to */
+    int deps;        /* gradients still to come */
+    bool runs;       /* its inputs' gradients are wanted */
+    bool needed;     /* its own are: it runs, or is asked for */
+    int grads;       /* where its outputs' gradients begin in task.grads */
+    int next;        /* where the visits that its edges lead to begin in task.next */
 } visit;
 
 typedef struct task {
     visit *visits;
     int count, room;
-    int *table; /* open addressing: node -> index in visits + 1 */
+    int *table; /* open addressing: node -> index in visits + 1; once all are known its memory is the heap's */
     int table_size;
     fac_tensor **grads; /* owned */
     int grad_count, grad_room;
+    int *next; /* indices of visits, -1 where no gradient is wanted */
+    int next_count, next_room;
     int *heap, heap_count; /* visits that are ready, latest operation on top */
     const fac__backward_request *request;
 } task;
@@ -37,10 +40,10 @@ static int *slot_of(task *k, const fac__node *n)
     }
 }
 
-static visit *visit_of(task *k, const fac__node *n)
+/* -1 if there is none. */
+static int visit_of(task *k, const fac__node *n)
 {
-    int i = *slot_of(k, n);
-    return i ? &k->visits[i - 1] : NULL;
+    return *slot_of(k, n) - 1;
 }
 
 static bool grow_table(task *k)
@@ -56,27 +59,32 @@ static bool grow_table(task *k)
     return true;
 }
 
-static bool grow(void *array, int *room, size_t size)
+/* Room for n more after count. */
+static bool grow(void *array, int count, int n, int *room, size_t size)
 {
-    int n = *room ? 2 * *room : 64;
-    void *p = fac__realloc(*(void **)array, (size_t)n * size);
+    if (count + n <= *room) return true;
+    int larger = 2 * (count + n) > 32 ? 2 * (count + n) : 32;
+    void *p = fac__realloc(*(void **)array, (size_t)larger * size);
     if (!p) return false;
     *(void **)array = p;
-    *room = n;
+    *room = larger;
     return true;
 }
 
-static bool add_visit(task *k, fac__node *n)
+/* The index of a node's visit, which is added if it is new; -1 when memory runs out. */
+static int add_visit(task *k, fac__node *n)
 {
-    if (2 * k->count >= k->table_size && !grow_table(k)) return false;
-    if (k->count == k->room && !grow(&k->visits, &k->room, sizeof *k->visits)) return false;
-    while (k->grad_count + n->n_out > k->grad_room)
-        if (!grow(&k->grads, &k->grad_room, sizeof *k->grads)) return false;
-    *slot_of(k, n) = k->count + 1;
-    k->visits[k->count++] = (visit){.node = fac__node_retain(n), .grads = k->grad_count};
+    if (2 * k->count >= k->table_size && !grow_table(k)) return -1;
+    int *slot = slot_of(k, n);
+    if (*slot) return *slot - 1;
+    if (!grow(&k->visits, k->count, 1, &k->room, sizeof *k->visits)) return -1;
+    if (!grow(&k->grads, k->grad_count, n->n_out, &k->grad_room, sizeof(fac_tensor *))) return -1;
+    bool all = !k->request->n_inputs;
+    k->visits[k->count] = (visit){.node = n, .grads = k->grad_count, .runs = all, .needed = all};
     for (int i = 0; i < n->n_out; i++)
         k->grads[k->grad_count++] = NULL;
-    return true;
+    *slot = ++k->count;
+    return k->count - 1;
 }
 
 /* All nodes that can be reached, breadth first, and how many gradients each is to get. */
@@ -84,11 +92,14 @@ static bool explore(task *k)
 {
     for (int i = 0; i < k->count; i++) {
         fac__node *n = k->visits[i].node;
+        if (!grow(&k->next, k->next_count, n->n_in, &k->next_room, sizeof *k->next)) return false;
+        k->visits[i].next = k->next_count;
         for (int e = 0; e < n->n_in; e++) {
             fac__node *next = n->edges[e].node;
-            if (!next) continue;
-            if (!visit_of(k, next) && !add_visit(k, next)) return false;
-            visit_of(k, next)->deps++;
+            int to = next ? add_visit(k, next) : -1;
+            if (next && to < 0) return false;
+            k->next[k->next_count++] = to;
+            if (next) k->visits[to].deps++;
         }
     }
     return true;
@@ -125,23 +136,26 @@ static int pop(task *k)
 
 static bool same_shape(const fac_tensor *g, const fac__meta *m)
 {
-    return g->dtype == m->dtype && g->ndim == m->ndim &&
-           !memcmp(g->shape, m->shape, (size_t)m->ndim * sizeof *m->shape);
+    bool same = g->dtype == m->dtype && g->ndim == m->ndim;
+    for (int i = 0; same && i < m->ndim; i++)
+        same = g->shape[i] == m->shape[i];
+    return same;
 }
 
-/* Adds g to what has come for that output. */
-static bool arrive(task *k, fac__edge edge, fac_tensor *g)
+/* Adds g to what has come for output nr of that visit's node. */
+static bool arrive(task *k, const visit *v, int nr, fac_tensor *g)
 {
-    visit *v = visit_of(k, edge.node);
-    fac_tensor **at = &k->grads[v->grads + edge.nr];
-    const fac__meta *m = &edge.node->outputs[edge.nr];
+    fac_tensor **at = &k->grads[v->grads + nr];
+    const fac__meta *m = &v->node->outputs[nr];
     if (m->ndim >= 0 && !same_shape(g, m)) g = fac__grad_fit(g, m);
     if (!g) return false;
-    fac_tensor *sum = *at ? fac__grad_add(*at, g) : g;
-    if (!sum) return false;
-    fac__retain(sum);
-    fac_release(*at);
-    *at = sum;
+    if (*at) {
+        fac_tensor *before = *at;
+        g = fac__grad_add(before, g);
+        *at = NULL;
+        if (!fac__own(before) || !g) return false; /* the scope's again: the same may arrive elsewhere */
+    }
+    *at = fac__take(g);
     return true;
 }
 
@@ -225,36 +239,44 @@ static bool misfit(const fac__node *n, int e, const fac_tensor *g)
     return false;
 }
 
-static bool flow(task *k, fac__node *n, fac_tensor **gx)
+static bool flow(task *k, const visit *v, fac_tensor **gx)
 {
+    const fac__node *n = v->node;
     for (int e = 0; e < n->n_in; e++) {
-        fac__node *next = n->edges[e].node;
-        if (!next) continue;
-        if (gx[e] && visit_of(k, next)->needed && !arrive(k, n->edges[e], gx[e])) return misfit(n, e, gx[e]);
-        visit *v = visit_of(k, next);
-        if (--v->deps == 0) push(k, (int)(v - k->visits));
+        int to = k->next[v->next + e];
+        if (to < 0) continue;
+        visit *next = &k->visits[to];
+        if (gx[e] && next->needed && !arrive(k, next, n->edges[e].nr, gx[e])) return misfit(n, e, gx[e]);
+        if (--next->deps == 0) push(k, to);
     }
     return true;
 }
 
+/* Hooks, what was asked for, and the node's own backward. */
+static bool call_node(task *k, const visit *v, fac_tensor **gy, fac_tensor **gx)
+{
+    fac__node *n = v->node;
+    if (n->hooks && !run_hooks(n, gy)) return false;
+    if (k->request->n_inputs) capture(k, n, gy);
+    if (v->runs && n->freed && n->n_saved) (void)fac__saved(n, 0); /* says so */
+    if (v->runs && !fac_get_error_code()) n->backward(n, gy, gx);
+    return !fac_get_error_code();
+}
+
 static bool run_node(task *k, int index)
 {
-    visit *v = &k->visits[index];
+    const visit *v = &k->visits[index];
     fac__node *n = v->node;
     fac_tensor **gy = &k->grads[v->grads];
-    fac_tensor *few[16] = {NULL}, **gx = few;
-    bool any = false, ok = true;
+    fac_tensor *few[16], **gx = few;
+    bool any = false;
     for (int i = 0; i < n->n_out; i++)
         any = any || gy[i];
-    if (n->n_in > 16 && !(gx = fac__calloc((size_t)n->n_in * sizeof *gx))) return false;
-    if (any && v->needed) {
-        ok = run_hooks(n, gy);
-        if (ok) capture(k, n, gy);
-        if (ok && v->runs && n->freed && n->n_saved) (void)fac__saved(n, 0);
-        if (ok && v->runs && !fac_get_error_code()) n->backward(n, gy, gx);
-        if (fac_get_error_code()) ok = false;
-    }
-    if (ok) ok = flow(k, n, gx);
+    if (n->n_in > 16 && !(gx = fac__alloc((size_t)n->n_in * sizeof *gx))) return false;
+    for (int i = 0; i < n->n_in; i++)
+        gx[i] = NULL;
+    bool ok = !any || !v->needed || call_node(k, v, gy, gx);
+    if (ok) ok = flow(k, v, gx);
     if (ok && !k->request->retain_graph && n->n_in && any && v->runs) fac__node_free_saved(n);
     for (int i = 0; i < n->n_out; i++) {
         fac_release(gy[i]);
@@ -266,24 +288,23 @@ static bool run_node(task *k, int index)
 
 /* ---- the whole ---------------------------------------------------------------------------------------------- */
 
-/* Which nodes lead to a wanted input: all, if none is named. Children come after their parents in sequence order only, so
- * repeat until nothing changes; graphs are walked from their end, which settles in one or two rounds. */
+/* Which nodes lead to a wanted input, if any is named. Children come after their parents in sequence order only, so repeat
+ * until nothing changes; graphs are walked from their end, which settles in one or two rounds. */
 static void mark_needed(task *k)
 {
     const fac__backward_request *r = k->request;
-    for (int i = 0; i < k->count; i++)
-        k->visits[i].needed = k->visits[i].runs = !r->n_inputs;
     for (int i = 0; i < r->n_inputs; i++) {
-        visit *v = visit_of(k, r->input_edges[i].node);
-        if (v) v->needed = true;
+        int at = visit_of(k, r->input_edges[i].node);
+        if (at >= 0) k->visits[at].needed = true;
     }
     for (bool changed = r->n_inputs > 0; changed;) {
         changed = false;
         for (int i = k->count - 1; i >= 0; i--) {
             visit *v = &k->visits[i];
-            for (int e = 0; e < v->node->n_in && !v->runs; e++)
-                if (v->node->edges[e].node && visit_of(k, v->node->edges[e].node)->needed)
-                    changed = v->runs = v->needed = true;
+            for (int e = 0; e < v->node->n_in && !v->runs; e++) {
+                int to = k->next[v->next + e];
+                if (to >= 0 && k->visits[to].needed) changed = v->runs = v->needed = true;
+            }
         }
     }
 }
@@ -292,14 +313,14 @@ static bool run(task *k)
 {
     const fac__backward_request *r = k->request;
     for (int i = 0; i < r->n_roots; i++)
-        if (!visit_of(k, r->root_edges[i].node) && !add_visit(k, r->root_edges[i].node)) return false;
+        if (add_visit(k, r->root_edges[i].node) < 0) return false;
     int roots = k->count;
     if (!explore(k)) return false;
     mark_needed(k);
-    k->heap = fac__alloc((size_t)k->count * sizeof *k->heap);
-    if (!k->heap) return false;
     for (int i = 0; i < r->n_roots; i++)
-        if (!arrive(k, r->root_edges[i], r->root_grads[i])) return false;
+        if (!arrive(k, &k->visits[visit_of(k, r->root_edges[i].node)], r->root_edges[i].nr, r->root_grads[i]))
+            return false;
+    k->heap = k->table; /* has twice the room */
     for (int i = 0; i < roots; i++)
         if (!k->visits[i].deps) push(k, i);
     while (k->heap_count) {
@@ -316,14 +337,12 @@ bool fac__run_backward(const fac__backward_request *request)
     task k = {.request = request};
     bool ok = false;
     fac_scope
-        fac__grad_block(request->create_graph) ok = grow_table(&k) && run(&k);
+        fac__grad_block(request->create_graph) ok = run(&k);
     for (int i = 0; i < k.grad_count; i++)
         fac_release(k.grads[i]);
-    for (int i = 0; i < k.count; i++)
-        fac__node_release(k.visits[i].node);
     fac__free(k.visits);
     fac__free(k.table);
     fac__free(k.grads);
-    fac__free(k.heap);
+    fac__free(k.next);
     return ok;
 }

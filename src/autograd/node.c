@@ -10,11 +10,6 @@
 
 static fac__node failed_node = {.failed = true};
 
-bool fac__tracked(const fac_tensor *t)
-{
-    return t && (t->requires_grad || t->grad_fn || (t->base && fac_requires_grad(t))) && !fac__self()->no_grad;
-}
-
 static uint64_t next_sequence(void)
 {
     static __thread uint64_t sequence;
@@ -26,16 +21,14 @@ static size_t aligned(size_t n)
     return (n + 15) & ~(size_t)15;
 }
 
-/* One block: the record, then its arrays. */
+/* One block: the record, then its arrays, of which the outputs' are filled in by the results. */
 static fac__node *node_new(const char *name, fac__backward_fn backward, int n_out, int n_saved, size_t params, int n_in)
 {
-    size_t edges = aligned(sizeof(fac__node)), outputs = edges + aligned((size_t)n_in * sizeof(fac__edge));
-    size_t saved = outputs + aligned((size_t)n_out * sizeof(fac__meta));
-    size_t extra = saved + aligned((size_t)n_saved * sizeof(fac__saved_tensor));
-    char *block = fac__alloc(extra + params);
+    size_t edges = aligned(sizeof(fac__node)), saved = edges + aligned((size_t)n_in * sizeof(fac__edge));
+    size_t numbers = saved + aligned((size_t)n_saved * sizeof(fac__saved_tensor)), outputs = numbers + aligned(params);
+    char *block = fac__alloc(outputs + (size_t)n_out * sizeof(fac__meta));
     if (!block) return NULL;
     memset(block, 0, outputs);
-    memset(block + saved, 0, extra + params - saved);
     fac__node *n = (fac__node *)(void *)block;
     atomic_init(&n->refs, 1);
     n->n_in = n_in;
@@ -45,9 +38,9 @@ static fac__node *node_new(const char *name, fac__backward_fn backward, int n_ou
     n->backward = backward;
     n->sequence = next_sequence();
     n->edges = (fac__edge *)(void *)(block + edges);
-    n->outputs = (fac__meta *)(void *)(block + outputs);
     n->saved = (fac__saved_tensor *)(void *)(block + saved);
-    n->params = block + extra;
+    n->params = block + numbers;
+    n->outputs = (fac__meta *)(void *)(block + outputs);
     for (int i = 0; i < n_out; i++)
         n->outputs[i].ndim = -1;
     return n;
@@ -203,7 +196,7 @@ static void drop(fac__node *n)
 
 void fac__node_release(fac__node *n)
 {
-    if (!n || n == &failed_node || atomic_fetch_sub_explicit(&n->refs, 1, memory_order_acq_rel) != 1) return;
+    if (!n || n == &failed_node || !fac__last_reference(&n->refs)) return;
     n->backward = NULL;
     n->leaf = (fac_tensor *)(void *)doomed; /* the list's link: a doomed node has no other use for it */
     doomed = n;
@@ -257,18 +250,28 @@ static void remember_shape(fac__meta *m, const fac_tensor *t)
     memcpy(m->shape, t->shape, (size_t)t->ndim * sizeof *t->shape);
 }
 
-fac_tensor *fac__result_nr(fac__node *n, fac_tensor *y, int nr)
+/* Takes the reference to n, too. */
+static fac_tensor *result(fac__node *n, fac_tensor *y, int nr)
 {
-    if (!y || !n) return fac__own(y);
-    if (n->failed) {
-        fac_release(y);
-        return NULL;
+    if (!y || n->failed || !fac_dtype_is_floating((fac_dtype)y->dtype)) {
+        if (y && n->failed) fac_release(y), y = NULL;
+        fac__node_release(n);
+        return fac__own(y);
     }
-    if (!fac_dtype_is_floating((fac_dtype)y->dtype)) return fac__own(y);
     remember_shape(&n->outputs[nr], y);
-    y->grad_fn = fac__node_retain(n);
+    y->grad_fn = n;
     y->output_nr = nr;
     return fac__own(y);
+}
+
+fac_tensor *fac__result_nr(fac__node *n, fac_tensor *y, int nr)
+{
+    return n ? result(n == &failed_node ? n : fac__node_retain(n), y, nr) : fac__own(y);
+}
+
+fac_tensor *fac__result(fac__node *n, fac_tensor *y)
+{
+    return n ? result(n, y, 0) : fac__own(y);
 }
 
 void fac__done(fac__node *n)

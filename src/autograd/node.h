@@ -67,7 +67,10 @@ struct fac__node {
 };
 
 /* True when grad mode is on and t requires grad. */
-bool fac__tracked(const fac_tensor *t);
+static inline bool fac__tracked(const fac_tensor *t)
+{
+    return t && (t->requires_grad || t->grad_fn || (t->base && fac_requires_grad(t))) && !fac__self()->no_grad;
+}
 
 /* A node for an operation on these inputs (NULLs allowed), with room for saved tensors and params bytes; NULL when
  * nothing is to be recorded. All functions below take NULL and do nothing. When memory runs out they mark the
@@ -88,12 +91,7 @@ void fac__save_output(fac__node *n, int slot, fac_tensor *output, int nr);
  * of a node with fewer used outputs is followed by fac__done. For one output fac__result does both. */
 fac_tensor *fac__result_nr(fac__node *n, fac_tensor *y, int nr);
 void fac__done(fac__node *n);
-static inline fac_tensor *fac__result(fac__node *n, fac_tensor *y)
-{
-    y = fac__result_nr(n, y, 0);
-    fac__done(n);
-    return y;
-}
+fac_tensor *fac__result(fac__node *n, fac_tensor *y);
 /* fac__result for a view of x made by fac__new_view: y remembers its base. */
 fac_tensor *fac__result_view(fac__node *n, fac_tensor *y, fac_tensor *x);
 
