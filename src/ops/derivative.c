@@ -199,9 +199,8 @@ static void name_backward(const char *row, char *out)
     strcpy(out, "Backward0");
 }
 
-static void prepare(fac__row row)
+static void parse_row(fac__row row)
 {
-    if (parsed[row]) return;
     pthread_mutex_lock(&lock);
     for (int i = 0; i < 4 && !parsed[row]; i++)
         if (!parse(fac__rows[row].derivatives[i], &table[row][i]))
@@ -212,14 +211,14 @@ static void prepare(fac__row row)
     pthread_mutex_unlock(&lock);
 }
 
-const fac__derivative *fac__derivative_of(fac__row row, int i)
+const fac__derivative *fac__derivatives_of(fac__row row)
 {
-    prepare(row);
-    return &table[row][i];
+    if (!parsed[row]) parse_row(row);
+    return table[row];
 }
 
 const char *fac__row_backward_name(fac__row row)
 {
-    prepare(row);
+    if (!parsed[row]) parse_row(row);
     return names[row];
 }

@@ -31,8 +31,8 @@ typedef struct fac__row_info {
 } fac__row_info;
 extern const fac__row_info fac__rows[FAC__ROW_COUNT];
 
-/* The derivative of a row with respect to its i-th input; parsed on first use. */
-const fac__derivative *fac__derivative_of(fac__row row, int i);
+/* The derivatives of a row with respect to its up to four inputs; parsed on first use. */
+const fac__derivative *fac__derivatives_of(fac__row row);
 /* "leaky_relu" as "LeakyReluBackward0". */
 const char *fac__row_backward_name(fac__row row);
 

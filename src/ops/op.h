@@ -107,11 +107,11 @@ fac_dtype fac__result_type(int n, const fac__arg *args);
 #include "backend/pointwise.h"
 
 /* Applies a row of pointwise.def with its dtype rule, broadcasting and derivative. inplace: the result goes into
- * args[0].t, which is returned. */
-fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace);
+ * args[0].t, which is returned. Arguments may be replaced by what they are in the dtype that is computed in. */
+fac_tensor *fac__pointwise(fac__row row, fac__arg *args, bool inplace);
 /* The same with the dtype it is computed in, the result's, and the name of its grad_fn ("MulBackward0"; NULL: the row's)
  * decided by the caller. */
-fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *args, fac_dtype common, fac_dtype result, bool inplace,
+fac_tensor *fac__pointwise_as(fac__row row, fac__arg *args, fac_dtype common, fac_dtype result, bool inplace,
                               const char *name);
 /* Runs a program over tensors broadcast to `shape`, unrecorded: the common ground of copies, fills, derivatives and
  * optimisers. outs are existing tensors of that shape (views too). false after an error. */

@@ -9,27 +9,18 @@
 
 /* ---- running programs --------------------------------------------------------------------------------------- */
 
-/* Small tensors are common, so only what a program uses is copied, once, straight to where the kernel reads it. */
-static void begin_program(fac__pointwise_args *args, const fac__program *program, fac_dtype compute, int ndim,
-                          const int64_t *shape)
-{
-    args->program.n_code = program->n_code;
-    args->program.n_out = program->n_out;
-    memcpy(args->program.out, program->out, sizeof program->out);
-    memcpy(args->program.code, program->code, program->n_code * sizeof *program->code);
-    args->compute = compute;
-    args->ndim = ndim;
-    for (int i = 0; i < ndim; i++)
-        args->shape[i] = shape[i];
-}
-
 bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, const int64_t *shape,
                       fac_tensor *const *ins, const fac_scalar *constants, fac_tensor *const *outs)
 {
+    /* Small tensors are common, so only what a program uses is copied, once, straight to where the kernel reads it. */
     fac__pointwise_args args;
-    begin_program(&args, program, compute, ndim, shape);
-    args.program.n_in = program->n_in;
-    args.program.n_const = program->n_const;
+    memcpy(&args.program, program, offsetof(fac__program, code));
+    for (int i = 0; i < program->n_code; i++)
+        args.program.code[i] = program->code[i];
+    args.compute = compute;
+    args.ndim = ndim;
+    for (int i = 0; i < ndim; i++)
+        args.shape[i] = shape[i];
     for (int i = 0; i < program->n_const; i++)
         args.constants[i] = constants[i];
     for (int i = 0; i < program->n_in; i++)
@@ -40,49 +31,75 @@ bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, 
     return true;
 }
 
-/* A program's inputs, each a tensor or a number; numbers become constants in front of the program's own. */
+/* One row; tensors become the kernel's inputs, numbers its constants, which come behind them. */
+static void run_row(fac__row row, const fac__arg *args, fac_dtype compute, fac_tensor *out)
+{
+    fac__pointwise_args a;
+    fac__program *p = &a.program;
+    fac__instr *code = &p->code[0];
+    int arity = fac__rows[row].arity, n_in = 0, n_const = 0;
+    for (int i = 0; i < arity; i++)
+        n_in += args[i].t != NULL;
+    for (int i = 0, at = 0; i < arity; i++)
+        if (args[i].t) {
+            fac__set_operand(&a.in[at], args[i].t, out->ndim, out->shape);
+            code->in[i] = (uint8_t)at++;
+        } else {
+            a.constants[n_const] = args[i].s;
+            code->in[i] = (uint8_t)(n_in + n_const++);
+        }
+    code->row = (uint16_t)row;
+    p->n_in = (uint8_t)n_in;
+    p->n_const = (uint8_t)n_const;
+    p->n_code = p->n_out = 1;
+    p->out[0] = (uint8_t)arity;
+    a.compute = compute;
+    a.ndim = out->ndim;
+    for (int i = 0; i < out->ndim; i++)
+        a.shape[i] = out->shape[i];
+    fac__set_operand(&a.out[0], out, out->ndim, out->shape);
+    FAC__LAUNCH(fac__k_pointwise, a);
+}
+
+/* A program whose inputs are tensors and numbers: these become constants in front of the program's own. */
 static bool run_mixed(const fac__program *program, const fac__arg *args, const fac_scalar *constants, fac_dtype compute,
                       fac_tensor *out)
 {
-    fac__pointwise_args a;
+    fac_tensor *ins[FAC__PW_IN];
+    fac_scalar numbers[FAC__PW_CONST];
     uint8_t map[FAC__PW_IN + FAC__PW_CONST + FAC__PW_CODE];
     int n_in = 0, n_const = 0, total = program->n_in + program->n_const + program->n_code;
-    begin_program(&a, program, compute, out->ndim, out->shape);
-    for (int i = 0; i < program->n_in; i++)
-        if (args[i].t) {
-            map[i] = (uint8_t)n_in;
-            fac__set_operand(&a.in[n_in++], args[i].t, out->ndim, out->shape);
-        }
+    for (int i = 0; i < program->n_in; i++) {
+        if (!args[i].t) continue;
+        map[i] = (uint8_t)n_in;
+        ins[n_in++] = args[i].t;
+    }
+    if (n_in == program->n_in) return fac__run_program(program, compute, out->ndim, out->shape, ins, constants, &out);
     for (int i = 0; i < program->n_in; i++)
         if (!args[i].t) {
             map[i] = (uint8_t)(n_in + n_const);
-            a.constants[n_const++] = args[i].s;
+            numbers[n_const++] = args[i].s;
         }
-    for (int i = 0; i < program->n_const; i++) {
-        map[program->n_in + i] = (uint8_t)(n_in + n_const);
-        a.constants[n_const++] = constants[i];
-    }
-    for (int i = program->n_in + program->n_const; i < total; i++)
+    for (int i = 0; i < program->n_const; i++)
+        numbers[n_const++] = constants[i];
+    for (int i = program->n_in; i < total; i++)
         map[i] = (uint8_t)i;
-    a.program.n_in = (uint8_t)n_in;
-    a.program.n_const = (uint8_t)n_const;
+    fac__program mixed = *program;
+    mixed.n_in = (uint8_t)n_in;
+    mixed.n_const = (uint8_t)n_const;
     for (int i = 0; i < program->n_code; i++)
         for (int k = 0; k < fac__rows[program->code[i].row].arity; k++)
-            a.program.code[i].in[k] = map[program->code[i].in[k]];
-    a.program.out[0] = map[program->out[0]];
-    fac__set_operand(&a.out[0], out, out->ndim, out->shape);
-    FAC__LAUNCH(fac__k_pointwise, a);
-    return true;
+            mixed.code[i].in[k] = map[program->code[i].in[k]];
+    mixed.out[0] = map[program->out[0]];
+    return fac__run_program(&mixed, compute, out->ndim, out->shape, ins, numbers, &out);
 }
 
 /* ---- backward ----------------------------------------------------------------------------------------------- */
 
 typedef struct params {
     fac__row row;
-    fac_dtype common;
-    int arity;
-    fac_scalar numbers[4]; /* of inputs that are no tensors */
     bool is_number[4];
+    fac_scalar numbers[4]; /* of inputs that are no tensors */
 } params;
 
 /* Operation by operation, so that each step is recorded. */
@@ -130,10 +147,9 @@ static fac_tensor *derive(const fac__derivative *d, const fac__arg *vars, fac_te
 static void pointwise_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
     const params *p = n->params;
-    for (int i = 0; i < p->arity; i++) {
-        if (p->is_number[i] || !fac__wants(n, i)) continue;
-        const fac__derivative *d = fac__derivative_of(p->row, i);
-        if (!d->exists) continue;
+    const fac__derivative *d = fac__derivatives_of(p->row);
+    for (int i = 0; i < fac__rows[p->row].arity; i++, d++) {
+        if (!fac__wants(n, i) || !d->exists) continue;
         if (d->unknown) {
             fac__runtime_error("the derivative for '%s: %s' is not implemented.", fac__rows[p->row].name,
                                i ? "other" : "self");
@@ -167,27 +183,27 @@ static bool save_before(fac__node *n, fac_tensor *self)
 }
 
 /* NULL where nothing is to be recorded. Sets y_used when the derivatives need the output. */
-static fac__node *record(fac__row row, const fac__arg *args, bool inplace, fac_dtype common, const char *name,
-                         bool *y_used)
+static fac__node *record(fac__row row, const fac__arg *args, bool inplace, const char *name, bool *y_used)
 {
     fac_tensor *in[4];
     int arity = fac__rows[row].arity;
-    bool differentiable = false;
+    bool tracked = false;
     for (int i = 0; i < arity; i++) {
-        in[i] = fac__tracked(args[i].t) && fac__derivative_of(row, i)->exists ? args[i].t : NULL;
-        differentiable = differentiable || in[i];
+        in[i] = fac__tracked(args[i].t) ? args[i].t : NULL;
+        tracked = tracked || in[i];
     }
-    if (!differentiable) return NULL;
+    if (!tracked) return NULL;
+    const fac__derivative *d = fac__derivatives_of(row);
+    for (int i = 0; i < arity; i++)
+        if (!d[i].exists) in[i] = NULL;
     fac__node *n =
         fac__record_n(name ? name : fac__row_backward_name(row), pointwise_backward, 1, 5, sizeof(params), arity, in);
     if (!n || n->failed) return n;
     params *p = n->params;
     p->row = row;
-    p->common = common;
-    p->arity = arity;
     unsigned uses = 0;
     for (int i = 0; i < arity; i++)
-        if (fac__wants(n, i)) uses |= fac__derivative_of(row, i)->uses;
+        if (fac__wants(n, i)) uses |= d[i].uses;
     for (int i = 0; i < arity; i++) {
         p->is_number[i] = !args[i].t;
         if (!args[i].t)
@@ -277,8 +293,8 @@ bool fac__to_common(fac__arg *arg, fac_dtype common)
 {
     fac_tensor *t = arg->t;
     fac_dtype from = t ? (fac_dtype)t->dtype : arg->s.kind;
+    if (from == common || common == fac__compute_type(common)) return true;
     bool reduced = common == FAC_FLOAT16 || common == FAC_BFLOAT16;
-    if (common == fac__compute_type(common) || from == common) return true;
     if (!t) {
         double element = 0;
         if (fac_dtype_is_floating(common)) {
@@ -315,13 +331,10 @@ static bool broadcast(int n, const fac__arg *args, int *ndim, int64_t *shape)
     return true;
 }
 
-fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype common, fac_dtype result, bool inplace,
+fac_tensor *fac__pointwise_as(fac__row row, fac__arg *args, fac_dtype common, fac_dtype result, bool inplace,
                               const char *name)
 {
     const fac__row_info *info = &fac__rows[row];
-    fac__arg args[4];
-    for (int i = 0; i < info->arity; i++)
-        args[i] = given[i];
     int ndim;
     int64_t shape[FAC_MAX_DIMS];
     if (!broadcast(info->arity, args, &ndim, shape)) return NULL;
@@ -336,7 +349,7 @@ fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype com
                                       fac__dtype_word(result), fac__dtype_word((fac_dtype)y->dtype));
     }
     bool y_used = false;
-    fac__node *n = record(row, args, inplace, common, name, &y_used);
+    fac__node *n = record(row, args, inplace, name, &y_used);
     for (int i = row == FAC__ROW_where; i < info->n_tensors && i < 3; i++) /* addcmul's fourth is its value */
         if (!fac__to_common(&args[i], common)) return fac__node_release(n), NULL;
     if (inplace) {
@@ -346,19 +359,13 @@ fac_tensor *fac__pointwise_as(fac__row row, const fac__arg *given, fac_dtype com
         fac__node_release(n);
         return NULL;
     }
-    fac__program program;
-    program.n_in = (uint8_t)info->arity;
-    program.n_const = 0;
-    program.n_code = program.n_out = 1;
-    program.out[0] = (uint8_t)info->arity;
-    program.code[0] = (fac__instr){(uint16_t)row, {0, 1, 2, 3}};
-    run_mixed(&program, args, NULL, fac__compute_type(common), y);
+    run_row(row, args, fac__compute_type(common), y);
     if (inplace) return fac__inplace_end(y, n, y_used ? FAC__VAR_Y : -1);
     if (y_used) fac__save_output(n, FAC__VAR_Y, y, 0);
     return fac__result(n, y);
 }
 
-fac_tensor *fac__pointwise(fac__row row, const fac__arg *args, bool inplace)
+fac_tensor *fac__pointwise(fac__row row, fac__arg *args, bool inplace)
 {
     const fac__row_info *info = &fac__rows[row];
     FAC__OP(info->name);

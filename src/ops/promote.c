@@ -13,8 +13,17 @@ static fac_dtype combine(fac_dtype higher, fac_dtype lower)
     return higher;
 }
 
+/* Most operations have tensors of one dtype. */
+static bool one_dtype(int n, const fac__arg *args)
+{
+    for (int i = 0; i < n; i++)
+        if (!args[i].t || args[i].t->wrapped || args[i].t->dtype != args[0].t->dtype) return false;
+    return n > 0;
+}
+
 fac_dtype fac__result_type(int n, const fac__arg *args)
 {
+    if (one_dtype(n, args)) return (fac_dtype)args[0].t->dtype;
     fac_dtype dims = FAC_DTYPE_NONE, zero = FAC_DTYPE_NONE, number = FAC_DTYPE_NONE;
     int doubles = 0; /* numbers that stand for tensors: where there is nothing else there is nothing to promote to */
     for (int i = 0; i < n; i++)
