@@ -18,7 +18,7 @@ enum {
     FAR_BOX = 512,       /* elements of a box of theirs, */
     FAR_CHUNK = 32,      /* and least boxes of a chunk, whose first ones nobody asked for ahead */
     STREAMED = 512,      /* bytes computed at a time that then pass by the caches: reading goes on meanwhile */
-    SMALL = 256,         /* elements for which there is no plan */
+    SMALL = 256,         /* elements for which a plan is made only if they have three dims or more */
     GRAIN = 32 * 1024    /* cheap rows' elements that are worth another thread */
 };
 
@@ -197,34 +197,74 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
     return true;
 }
 
-/* Runs a short program over little plain memory, for which a plan would cost more than the work: every register in one
- * piece on the stack, and the outputs copied from there at the end. */
+/* The operands, outputs last, as matrices: sizes and strides of two dimensions, the inner one first. */
+typedef struct matrices {
+    int64_t size[2], strides[OPERANDS][2];
+} matrices;
+
+static inline const fac__operand *operand_of(const fac__pointwise_args *args, int i)
+{
+    int n_in = args->program.n_in;
+    return i < n_in ? &args->in[i] : &args->out[i - n_in];
+}
+
+/* Merges dims that all operands pass in one stride. False if more than two are left. */
+static bool as_matrices(const fac__pointwise_args *args, matrices *m)
+{
+    int n = args->program.n_in + args->program.n_out, at = -1;
+    m->size[0] = m->size[1] = 1;
+    for (int d = args->ndim - 1; d >= 0; d--) {
+        if (args->shape[d] == 1) continue;
+        bool joins = at >= 0;
+        for (int k = 0; k < n && joins; k++)
+            joins = operand_of(args, k)->strides[d] == m->strides[k][at] * m->size[at];
+        if (joins) {
+            m->size[at] *= args->shape[d];
+            continue;
+        }
+        if (++at == 2) return false;
+        m->size[at] = args->shape[d];
+        for (int k = 0; k < n; k++)
+            m->strides[k][at] = operand_of(args, k)->strides[d];
+    }
+    for (at++; at < 2; at++)
+        for (int k = 0; k < n; k++)
+            m->strides[k][at] = 1; /* of a size of 1 */
+    return true;
+}
+
+/* Runs a short program over few elements, for which a plan would cost more than the work: every register in one piece, on
+ * the stack but for inputs that lie in a row. */
 static bool try_small(const fac__pointwise_args *args, int64_t numel)
 {
     const fac__program *p = &args->program;
     fac__compute type = compute_of(args->compute);
     size_t size = type == FAC__F32 ? 4 : 8, piece = ((size_t)numel * size + 63) / 64 * 64;
     int first = p->n_in + p->n_const;
-    if (numel > SMALL || p->n_code == 0 || piece * (size_t)(first + p->n_code) > SCRATCH) return false;
-    for (int o = 0; o < p->n_out; o++)
-        if (p->out[o] < p->n_in || args->out[o].dtype != args->compute ||
-            layout_of(&args->out[o], args->ndim, args->shape) != 1)
-            return false;
+    matrices m;
+    if (numel > SMALL || piece * (size_t)(first + p->n_code) > SCRATCH || !as_matrices(args, &m)) return false;
+    for (int o = 0; o < p->n_out && p->n_out > 1; o++)
+        if (p->out[o] < p->n_in) return false; /* another output may overwrite it */
     const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
     char scratch[SCRATCH] __attribute__((aligned(64)));
     const char *registers[REGISTERS];
-    for (int k = 0; k < p->n_in; k++) {
-        int layout = layout_of(&args->in[k], args->ndim, args->shape);
-        if (args->in[k].dtype != args->compute || layout < 0) return false;
-        registers[k] = layout == 1 ? args->in[k].data : scratch + piece * (size_t)k;
-        if (layout == 0)
-            table->load[type][args->compute](scratch + piece * (size_t)k, 0, 1, args->in[k].data, 0, 0, 1, numel);
-    }
-    for (int r = p->n_in; r < first; r++) {
+    int64_t rows = m.size[1], cols = m.size[0];
+    for (int r = 0; r < first; r++) {
         double number;
-        set_number(&number, type, args->constants[r - p->n_in]);
-        registers[r] = scratch + piece * (size_t)r;
-        table->load[type][args->compute](scratch + piece * (size_t)r, 0, 1, &number, 0, 0, 1, numel);
+        const char *from = (const char *)&number;
+        fac_dtype dtype = args->compute;
+        int64_t row = 0, col = 0;
+        if (r < p->n_in) {
+            from = args->in[r].data;
+            dtype = args->in[r].dtype;
+            row = m.strides[r][1];
+            col = m.strides[r][0];
+        } else {
+            set_number(&number, type, args->constants[r - p->n_in]);
+        }
+        bool direct = r < p->n_in && dtype == args->compute && (cols == 1 || col == 1) && (rows == 1 || row == cols);
+        registers[r] = direct ? from : scratch + piece * (size_t)r;
+        if (!direct) table->load[type][dtype](scratch + piece * (size_t)r, cols, 1, from, row, col, rows, cols);
     }
     for (int i = 0; i < p->n_code; i++) {
         const fac__instr *instr = &p->code[i];
@@ -235,8 +275,11 @@ static bool try_small(const fac__pointwise_args *args, int64_t numel)
         table->rows[type][instr->row](to, in[0], in[1], in[2], in[3], numel);
         registers[first + i] = to;
     }
-    for (int o = 0; o < p->n_out; o++)
-        memcpy(args->out[o].data, registers[p->out[o]], (size_t)numel * size);
+    for (int o = 0; o < p->n_out; o++) {
+        const int64_t *strides = m.strides[p->n_in + o];
+        table->store[type][args->out[o].dtype](args->out[o].data, strides[1], strides[0], registers[p->out[o]], cols, 1,
+                                               rows, cols);
+    }
     return true;
 }
 
@@ -268,8 +311,7 @@ typedef struct plan {
 
 static inline const fac__operand *operand(const plan *p, int i)
 {
-    int n_in = p->args->program.n_in;
-    return i < n_in ? &p->args->in[i] : &p->args->out[i - n_in];
+    return operand_of(p->args, i);
 }
 
 static inline int64_t magnitude(int64_t stride)
