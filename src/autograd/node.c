@@ -158,7 +158,7 @@ bool fac__wants(const fac__node *n, int i)
 
 fac__node *fac__node_retain(fac__node *n)
 {
-    if (n) atomic_fetch_add_explicit(&n->refs, 1, memory_order_relaxed);
+    if (n) fac__add_reference(&n->refs);
     return n;
 }
 

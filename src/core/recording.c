@@ -46,7 +46,7 @@ static fac__held *hold(fac__recording *r, fac__storage *s)
         r->failed = true;
         return NULL;
     }
-    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    fac__add_reference(&s->refs);
     r->held[r->count] = (fac__held){.storage = s};
     *slot_of(r, s) = r->count + 1;
     return &r->held[r->count++];

@@ -35,7 +35,7 @@ static fac__storage *storage_new(size_t head, size_t nbytes)
 
 static fac__storage *storage_retain(fac__storage *s)
 {
-    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    fac__add_reference(&s->refs);
     return s;
 }
 

@@ -2,11 +2,10 @@
 #ifndef FACULA_TENSOR_IMPL_H
 #define FACULA_TENSOR_IMPL_H
 
-#include <stdatomic.h>
-
 #include "facula/tensor.h"
 #include "raise.h"
 #include "recording.h"
+#include "refs.h"
 #include "scope.h"
 
 typedef enum fac__device { FAC__CPU, FAC__DEVICE_COUNT } fac__device;
@@ -56,7 +55,7 @@ extern const char *(*fac__grad_fn_name)(const fac_tensor *t);
 
 static inline fac_tensor *fac__retain(fac_tensor *t)
 {
-    if (t) atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    if (t) fac__add_reference(&t->refs);
     return t;
 }
 extern const uint8_t fac__dtype_sizes[FAC_DTYPE_COUNT]; /* bytes of an element */
@@ -72,13 +71,6 @@ static inline void *fac__host(const fac_tensor *t)
 {
     if (fac__recording_now()) fac__recording_host(t->storage);
     return t->storage->data + t->offset * fac__dtype_sizes[t->dtype];
-}
-/* Takes a reference away: true when it was the last. Whoever has the only one needs no exchange with other threads, which
- * costs as much as a small operation's arithmetic. */
-static inline bool fac__last_reference(atomic_int *refs)
-{
-    return atomic_load_explicit(refs, memory_order_acquire) == 1 ||
-           atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
 }
 
 /* Product of the sizes; -1, with an error pending, when there are too many dims, a size is negative or it overflows. */
