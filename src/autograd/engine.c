@@ -16,6 +16,8 @@ typedef struct visit {
     int next;        /* where the visits that its edges lead to begin in task.next */
 } visit;
 
+enum { FEW = 32 }; /* a power of two */
+
 typedef struct task {
     visit *visits;
     int count, room;
@@ -27,6 +29,10 @@ typedef struct task {
     int next_count, next_room;
     int *heap, heap_count; /* visits that are ready, latest operation on top */
     const fac__backward_request *request;
+    /* Where these arrays begin: small graphs need no other memory. */
+    visit few_visits[FEW];
+    int few_table[2 * FEW], few_next[FEW];
+    fac_tensor *few_grads[FEW];
 } task;
 
 /* ---- the table of visits ------------------------------------------------------------------------------------ */
@@ -48,10 +54,10 @@ static int visit_of(task *k, const fac__node *n)
 
 static bool grow_table(task *k)
 {
-    int size = k->table_size ? 2 * k->table_size : 64;
+    int size = 2 * k->table_size;
     int *table = fac__calloc((size_t)size * sizeof *table);
     if (!table) return false;
-    fac__free(k->table);
+    if (k->table != k->few_table) fac__free(k->table);
     k->table = table;
     k->table_size = size;
     for (int i = 0; i < k->count; i++)
@@ -59,17 +65,21 @@ static bool grow_table(task *k)
     return true;
 }
 
-/* Room for n more after count. */
-static bool grow(void *array, int count, int n, int *room, size_t size)
+/* Room for n more after count in an array that begins with `few`. */
+static bool grow(void *array, const void *few, int count, int n, int *room, size_t size)
 {
+    void **at = array;
+    bool first = *at == few;
+    int larger = 2 * (count + n);
     if (count + n <= *room) return true;
-    int larger = 2 * (count + n) > 32 ? 2 * (count + n) : 32;
-    void *p = fac__realloc(*(void **)array, (size_t)larger * size);
+    void *p = fac__realloc(first ? NULL : *at, (size_t)larger * size);
     if (!p) return false;
-    *(void **)array = p;
+    if (first) memcpy(p, few, (size_t)count * size);
+    *at = p;
     *room = larger;
     return true;
 }
+#define GROW(k, array, count, n, room) grow(&(k)->array, (k)->few_##array, count, n, room, sizeof *(k)->array)
 
 /* The index of a node's visit, which is added if it is new; -1 when memory runs out. */
 static int add_visit(task *k, fac__node *n)
@@ -77,8 +87,8 @@ static int add_visit(task *k, fac__node *n)
     if (2 * k->count >= k->table_size && !grow_table(k)) return -1;
     int *slot = slot_of(k, n);
     if (*slot) return *slot - 1;
-    if (!grow(&k->visits, k->count, 1, &k->room, sizeof *k->visits)) return -1;
-    if (!grow(&k->grads, k->grad_count, n->n_out, &k->grad_room, sizeof(fac_tensor *))) return -1;
+    if (!GROW(k, visits, k->count, 1, &k->room)) return -1;
+    if (!GROW(k, grads, k->grad_count, n->n_out, &k->grad_room)) return -1;
     bool all = !k->request->n_inputs;
     k->visits[k->count] = (visit){.node = n, .grads = k->grad_count, .runs = all, .needed = all};
     for (int i = 0; i < n->n_out; i++)
@@ -92,7 +102,7 @@ static bool explore(task *k)
 {
     for (int i = 0; i < k->count; i++) {
         fac__node *n = k->visits[i].node;
-        if (!grow(&k->next, k->next_count, n->n_in, &k->next_room, sizeof *k->next)) return false;
+        if (!GROW(k, next, k->next_count, n->n_in, &k->next_room)) return false;
         k->visits[i].next = k->next_count;
         for (int e = 0; e < n->n_in; e++) {
             fac__node *next = n->edges[e].node;
@@ -259,8 +269,8 @@ static bool call_node(task *k, const visit *v, fac_tensor **gy, fac_tensor **gx)
     if (n->hooks && !run_hooks(n, gy)) return false;
     if (k->request->n_inputs) capture(k, n, gy);
     if (v->runs && n->freed && n->n_saved) (void)fac__saved(n, 0); /* says so */
-    if (v->runs && !fac_get_error_code()) n->backward(n, gy, gx);
-    return !fac_get_error_code();
+    if (v->runs && !fac__self()->error) n->backward(n, gy, gx);
+    return !fac__self()->error;
 }
 
 static bool run_node(task *k, int index)
@@ -334,15 +344,24 @@ static bool run(task *k)
 
 bool fac__run_backward(const fac__backward_request *request)
 {
-    task k = {.request = request};
+    task k;
+    memset(&k, 0, offsetof(task, few_visits));
+    memset(k.few_table, 0, sizeof k.few_table);
+    k.request = request;
+    k.visits = k.few_visits;
+    k.table = k.few_table;
+    k.grads = k.few_grads;
+    k.next = k.few_next;
+    k.room = k.grad_room = k.next_room = FEW;
+    k.table_size = 2 * FEW;
     bool ok = false;
     fac_scope
         fac__grad_block(request->create_graph) ok = run(&k);
     for (int i = 0; i < k.grad_count; i++)
         fac_release(k.grads[i]);
-    fac__free(k.visits);
-    fac__free(k.table);
-    fac__free(k.grads);
-    fac__free(k.next);
+    if (k.visits != k.few_visits) fac__free(k.visits);
+    if (k.table != k.few_table) fac__free(k.table);
+    if (k.grads != k.few_grads) fac__free(k.grads);
+    if (k.next != k.few_next) fac__free(k.next);
     return ok;
 }
