@@ -159,8 +159,10 @@ static inline void fac__set_operand(fac__operand *o, const fac_tensor *t, int nd
     int lead = ndim - t->ndim;
     o->data = fac__data(t);
     o->dtype = (fac_dtype)t->dtype;
-    for (int i = 0; i < ndim; i++)
-        o->strides[i] = i < lead || (t->shape[i - lead] == 1 && shape[i] != 1) ? 0 : t->strides[i - lead];
+    for (int i = 0; i < lead; i++)
+        o->strides[i] = 0;
+    for (int i = lead > 0 ? lead : 0; i < ndim; i++) /* t may have more dims, of size 1 */
+        o->strides[i] = t->shape[i - lead] == shape[i] ? t->strides[i - lead] : 0;
 }
 static inline fac__operand fac__operand_broadcast(const fac_tensor *t, int ndim, const int64_t *shape)
 {

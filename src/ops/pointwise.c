@@ -66,17 +66,17 @@ static bool run_mixed(const fac__program *program, const fac__arg *args, const f
                       fac_tensor *out)
 {
     fac_tensor *ins[FAC__PW_IN];
+    int n_in = 0, n_const = 0;
+    for (int i = 0; i < program->n_in; i++)
+        if (args[i].t) ins[n_in++] = args[i].t;
+    if (n_in == program->n_in) return fac__run_program(program, compute, out->ndim, out->shape, ins, constants, &out);
     fac_scalar numbers[FAC__PW_CONST];
     uint8_t map[FAC__PW_IN + FAC__PW_CONST + FAC__PW_CODE];
-    int n_in = 0, n_const = 0, total = program->n_in + program->n_const + program->n_code;
-    for (int i = 0; i < program->n_in; i++) {
-        if (!args[i].t) continue;
-        map[i] = (uint8_t)n_in;
-        ins[n_in++] = args[i].t;
-    }
-    if (n_in == program->n_in) return fac__run_program(program, compute, out->ndim, out->shape, ins, constants, &out);
-    for (int i = 0; i < program->n_in; i++)
-        if (!args[i].t) {
+    int total = program->n_in + program->n_const + program->n_code;
+    for (int i = 0, at = 0; i < program->n_in; i++)
+        if (args[i].t) {
+            map[i] = (uint8_t)at++;
+        } else {
             map[i] = (uint8_t)(n_in + n_const);
             numbers[n_const++] = args[i].s;
         }

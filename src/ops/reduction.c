@@ -39,26 +39,30 @@ bool fac__reduction_of(const fac_tensor *x, const fac_reduce_options *o, fac__re
     return true;
 }
 
-static fac__operand result_operand(const fac_tensor *t, const fac__reduction *r)
+/* t (NULL: not wanted), with strides along the input's dims. */
+static void set_result(fac__operand *o, const fac_tensor *t, const fac__reduction *r)
 {
-    fac__operand o = {.data = fac__data(t), .dtype = (fac_dtype)t->dtype};
-    bool kept = t->ndim == r->input.n;
+    o->data = t ? fac__data(t) : NULL;
+    o->dtype = t ? (fac_dtype)t->dtype : FAC_DTYPE_NONE;
     for (int d = 0, at = 0; d < r->input.n; d++) {
         bool gone = r->mask >> d & 1;
-        o.strides[d] = gone ? 0 : t->strides[at];
-        if (!gone || kept) at++;
+        o->strides[d] = gone || !t ? 0 : t->strides[at];
+        if (!gone || (t && t->ndim == r->input.n)) at++;
     }
-    return o;
 }
 
 void fac__reduce_into(fac__reduce_kind kind, const fac_tensor *x, const fac__reduction *r, fac_tensor *out,
                       fac_tensor *second)
 {
-    fac__reduce_args args = {.kind = kind, .ndim = x->ndim, .reduced = r->mask, .in = fac__operand_of(x)};
+    fac__reduce_args args;
+    args.kind = kind;
+    args.ndim = x->ndim;
+    args.reduced = r->mask;
     for (int d = 0; d < x->ndim; d++)
         args.shape[d] = x->shape[d];
-    if (out) args.out[0] = result_operand(out, r);
-    if (second) args.out[1] = result_operand(second, r);
+    fac__set_operand(&args.in, x, x->ndim, x->shape);
+    set_result(&args.out[0], out, r);
+    set_result(&args.out[1], second, r);
     if ((out ? out : second)->numel) FAC__LAUNCH(fac__k_reduce, args);
 }
 
@@ -73,7 +77,8 @@ fac_tensor *fac__reduce(fac__reduce_kind kind, const fac_tensor *x, const fac__r
 static fac_tensor *plain_view(const fac__reduction *r, const fac_tensor *t, bool expand)
 {
     int64_t shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS];
-    fac__operand o = result_operand(t, r);
+    fac__operand o;
+    set_result(&o, t, r);
     for (int d = 0; d < r->input.n; d++) {
         bool gone = r->mask >> d & 1;
         shape[d] = gone && !expand ? 1 : r->input.d[d];

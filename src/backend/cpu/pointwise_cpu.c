@@ -146,14 +146,13 @@ static int64_t numel_of(const fac__pointwise_args *args)
 static inline int layout_of(const fac__operand *x, int ndim, const int64_t *shape)
 {
     int64_t expected = 1;
-    bool dense = true, one = true;
-    for (int d = ndim - 1; d >= 0; d--) {
-        if (shape[d] == 1) continue;
-        dense &= x->strides[d] == expected;
-        one &= x->strides[d] == 0;
+    int d = ndim - 1;
+    for (; d >= 0 && (x->strides[d] == expected || shape[d] == 1); d--)
         expected *= shape[d];
+    if (d < 0) return 1;
+    for (d = ndim - 1; d >= 0 && (x->strides[d] == 0 || shape[d] == 1); d--) {
     }
-    return dense ? 1 : one ? 0 : -1;
+    return d < 0 ? 0 : -1;
 }
 
 /* Runs the program when it is one row and its operands allow it. */
@@ -164,33 +163,43 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
     if (p->n_code != 1 || p->n_out != 1 || p->out[0] != p->n_in + p->n_const) return false;
     if (args->out[0].dtype != args->compute || layout_of(&args->out[0], args->ndim, args->shape) != 1) return false;
     fac__compute type = compute_of(args->compute);
-    size_t size = type == FAC__F32 ? 4 : 8;
-    const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
-    simple s = {.loop = table->rows[type][code->row],
-                .fill = table->load[type][args->compute],
-                .out = args->out[0].data,
-                .size = size,
-                .arity = row_info[code->row].arity,
-                .streamed = fac__streams(numel * (int64_t)size)};
+    int arity = row_info[code->row].arity;
+    bool repeated = false;
+    const char *in[4] = {NULL};
+    size_t size = type == FAC__F32 ? 4 : 8, step[4];
     double numbers[4];
-    for (int k = 0; k < s.arity; k++) {
+    for (int k = 0; k < arity; k++) {
         int r = code->in[k];
+        step[k] = 0;
         if (r < p->n_in) {
             if (args->in[r].dtype != args->compute) return false;
             int layout = layout_of(&args->in[r], args->ndim, args->shape);
             if (layout < 0) return false;
-            s.in[k] = args->in[r].data;
-            s.step[k] = layout ? size : 0;
+            in[k] = args->in[r].data;
+            if (layout) step[k] = size;
         } else {
             set_number(&numbers[k], type, args->constants[r - p->n_in]);
-            s.in[k] = (const char *)&numbers[k];
+            in[k] = (const char *)&numbers[k];
         }
-        s.repeated |= s.step[k] == 0;
-        s.streamed &= s.in[k] != s.out; /* what was just read is in the cache */
+        repeated |= step[k] == 0;
     }
-    if (numel == 1)
-        s.loop(s.out, s.in[0], s.in[1], s.in[2], s.in[3], 1);
-    else if (numel <= 1024)
+    const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
+    fac__row_loop loop = table->rows[type][code->row];
+    if (numel == 1 || (numel <= 1024 && !repeated)) {
+        loop(args->out[0].data, in[0], in[1], in[2], in[3], numel);
+        return true;
+    }
+    simple s = {.loop = loop,
+                .fill = table->load[type][args->compute],
+                .out = args->out[0].data,
+                .size = size,
+                .arity = arity,
+                .repeated = repeated};
+    for (int k = 0; k < arity; k++) {
+        s.in[k] = in[k];
+        s.step[k] = step[k];
+    }
+    if (numel <= 1024)
         run_simple(&s, 0, numel);
     else
         fac__parallel(numel, grain_of(numel, row_cost((fac__row)code->row)), run_simple, &s);
@@ -234,7 +243,7 @@ static bool as_matrices(const fac__pointwise_args *args, matrices *m)
 }
 
 /* Runs a short program over few elements, for which a plan would cost more than the work: every register in one piece, on
- * the stack but for inputs that lie in a row. */
+ * the stack but for those of inputs that lie in a row. */
 static bool try_small(const fac__pointwise_args *args, int64_t numel)
 {
     const fac__program *p = &args->program;
@@ -247,24 +256,24 @@ static bool try_small(const fac__pointwise_args *args, int64_t numel)
         if (p->out[o] < p->n_in) return false; /* another output may overwrite it */
     const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
     char scratch[SCRATCH] __attribute__((aligned(64)));
+    double numbers[FAC__PW_CONST];
     const char *registers[REGISTERS];
+    int64_t lies[REGISTERS][2]; /* strides of a register's columns and rows */
     int64_t rows = m.size[1], cols = m.size[0];
     for (int r = 0; r < first; r++) {
-        double number;
-        const char *from = (const char *)&number;
-        fac_dtype dtype = args->compute;
-        int64_t row = 0, col = 0;
-        if (r < p->n_in) {
-            from = args->in[r].data;
-            dtype = args->in[r].dtype;
-            row = m.strides[r][1];
-            col = m.strides[r][0];
-        } else {
-            set_number(&number, type, args->constants[r - p->n_in]);
-        }
-        bool direct = r < p->n_in && dtype == args->compute && (cols == 1 || col == 1) && (rows == 1 || row == cols);
-        registers[r] = direct ? from : scratch + piece * (size_t)r;
-        if (!direct) table->load[type][dtype](scratch + piece * (size_t)r, cols, 1, from, row, col, rows, cols);
+        bool input = r < p->n_in;
+        fac_dtype dtype = input ? args->in[r].dtype : args->compute;
+        if (!input) set_number(&numbers[r - p->n_in], type, args->constants[r - p->n_in]);
+        registers[r] = input ? args->in[r].data : (const char *)&numbers[r - p->n_in];
+        lies[r][0] = input ? m.strides[r][0] : 0;
+        lies[r][1] = input ? m.strides[r][1] : 0;
+        bool packed = (cols == 1 || lies[r][0] == 1) && (rows == 1 || lies[r][1] == cols);
+        if (dtype == args->compute && (packed || !p->n_code)) continue; /* without code it is stored from where it is */
+        char *to = scratch + piece * (size_t)r;
+        table->load[type][dtype](to, cols, 1, registers[r], lies[r][1], lies[r][0], rows, cols);
+        registers[r] = to;
+        lies[r][0] = 1;
+        lies[r][1] = cols;
     }
     for (int i = 0; i < p->n_code; i++) {
         const fac__instr *instr = &p->code[i];
@@ -274,11 +283,14 @@ static bool try_small(const fac__pointwise_args *args, int64_t numel)
         char *to = scratch + piece * (size_t)(first + i);
         table->rows[type][instr->row](to, in[0], in[1], in[2], in[3], numel);
         registers[first + i] = to;
+        lies[first + i][0] = 1;
+        lies[first + i][1] = cols;
     }
     for (int o = 0; o < p->n_out; o++) {
+        int r = p->out[o];
         const int64_t *strides = m.strides[p->n_in + o];
-        table->store[type][args->out[o].dtype](args->out[o].data, strides[1], strides[0], registers[p->out[o]], cols, 1,
-                                               rows, cols);
+        table->store[type][args->out[o].dtype](args->out[o].data, strides[1], strides[0], registers[r], lies[r][1],
+                                               lies[r][0], rows, cols);
     }
     return true;
 }
@@ -717,7 +729,8 @@ static void copy_strips(void *context, int64_t begin, int64_t end)
     fac__stream_end();
 }
 
-static bool try_copy(const fac__pointwise_args *args, int64_t numel)
+/* Its plan, and that below, are kept out of what little tensors run through. */
+static __attribute__((noinline)) bool try_copy(const fac__pointwise_args *args, int64_t numel)
 {
     const fac__program *code = &args->program;
     if (code->n_code || code->n_out != 1 || code->out[0] >= code->n_in) return false;
@@ -749,11 +762,8 @@ static bool try_copy(const fac__pointwise_args *args, int64_t numel)
     return true;
 }
 
-static void run_pointwise(const void *args_)
+static __attribute__((noinline)) void run_plan(const fac__pointwise_args *args, int64_t numel)
 {
-    const fac__pointwise_args *args = args_;
-    int64_t numel = numel_of(args);
-    if (numel == 0 || try_simple(args, numel) || try_copy(args, numel) || try_small(args, numel)) return;
     plan p;
     make_plan(&p, args);
     int64_t grain = 1;
@@ -767,6 +777,16 @@ static void run_pointwise(const void *args_)
         grain = p.n_boxes;
     }
     fac__parallel(p.n_boxes, grain, run_boxes, &p);
+}
+
+static void run_pointwise(const void *args_)
+{
+    const fac__pointwise_args *args = args_;
+    int64_t numel = 1;
+    for (int d = 0; d < args->ndim; d++)
+        numel *= args->shape[d];
+    if (numel == 0 || try_simple(args, numel) || try_copy(args, numel) || try_small(args, numel)) return;
+    run_plan(args, numel);
 }
 
 static void pointwise_memory(void *args, fac__memory *m)

@@ -23,7 +23,10 @@
     type name##_avx2 parameters;                                                                                       \
     type name##_avx512 parameters
 #define FAC__ISA_PICK(name)                                                                                            \
-    (*(__typeof__(&name##_baseline) const[]){&name##_baseline, &name##_avx2, &name##_avx512}[fac__cpu_isa()])
+    (*({                                                                                                               \
+        fac__isa isa = fac__cpu_isa();                                                                                 \
+        isa == FAC__AVX512 ? &name##_avx512 : isa == FAC__AVX2 ? &name##_avx2 : &name##_baseline;                      \
+    }))
 #else
 #define FAC__ISA_DECLARE(type, name, parameters) type name##_baseline parameters
 #define FAC__ISA_PICK(name) (*&name##_baseline)
