@@ -55,7 +55,7 @@ fac__node *fac__record_n(const char *name, fac__backward_fn backward, int n_out,
                          fac_tensor *const *in)
 {
     bool wanted = false;
-    for (int i = 0; i < n_in && !wanted; i++)
+    for (int i = 0; i < n_in && !wanted && !fac__self()->no_grad; i++)
         wanted = fac__tracked(in[i]);
     if (!wanted) return NULL;
     fac__node *n = node_new(name, backward, n_out, n_saved, params, n_in);

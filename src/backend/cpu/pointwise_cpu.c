@@ -742,9 +742,17 @@ static __attribute__((noinline)) bool try_copy(const fac__pointwise_args *args, 
         fac__parallel(numel, grain_of(numel, 1) < 8 * GRAIN ? 8 * GRAIN : grain_of(numel, 1), copy_bytes, (void *)args);
         return true;
     }
+    const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
+    matrices m;
+    if (numel <= SMALL && as_matrices(args, &m)) {
+        int64_t *from = m.strides[0], *to = m.strides[1];
+        table->copy[__builtin_ctzl(fac_dtype_size(in->dtype))](out->data, to[1], to[0], in->data, from[1], from[0],
+                                                               m.size[1], m.size[0]);
+        return true;
+    }
     plan p;
     p.args = args;
-    p.table = &FAC__ISA_PICK(fac__row_table);
+    p.table = table;
     p.n_operands = 2;
     plan_dims(&p);
     p.across = transposed_dim(&p, numel);
@@ -782,9 +790,7 @@ static __attribute__((noinline)) void run_plan(const fac__pointwise_args *args, 
 static void run_pointwise(const void *args_)
 {
     const fac__pointwise_args *args = args_;
-    int64_t numel = 1;
-    for (int d = 0; d < args->ndim; d++)
-        numel *= args->shape[d];
+    int64_t numel = numel_of(args);
     if (numel == 0 || try_simple(args, numel) || try_copy(args, numel) || try_small(args, numel)) return;
     run_plan(args, numel);
 }
