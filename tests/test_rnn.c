@@ -112,6 +112,30 @@ static void test_many(void **state)
         }
 }
 
+/* The same bits on any number of threads: rows shared out, steps shared because rows are few, and a single row. */
+static void test_thread_counts(void **state)
+{
+    static const int64_t batch[] = {21, 32, 7, 1}, hidden[] = {96, 64, 352, 512};
+    int threads = fac_get_num_threads();
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int i = 0; i < 4; i++)
+            fac_scope {
+                network net = {kind, 1, true, true, false, 3, batch[i], 8, hidden[i], FAC_FLOAT32};
+                fac_set_num_threads(1);
+                outcome one = run(&net, 7, false);
+                for (int n = 2; n <= 5; n++) {
+                    fac_set_num_threads(n);
+                    outcome more = run(&net, 7, false);
+                    if (fac_error()) fail_msg("%s", fac_error());
+                    for (int k = 0; k < one.n_results; k++)
+                        if (one.results[k]) assert_true(fac_equal(one.results[k], more.results[k]));
+                    for (int k = 0; k < one.n_grads; k++)
+                        assert_true(fac_equal(one.grads[k], more.grads[k]));
+                }
+            }
+    fac_set_num_threads(threads);
+}
+
 /* ---- modules ------------------------------------------------------------------------------------------------ */
 
 /* A sequence in two parts, and step by step in a cell with the same weights, gives what the whole gives. */
@@ -271,9 +295,10 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),           cmocka_unit_test(test_both_ways),     cmocka_unit_test(test_many),
-        cmocka_unit_test(test_states_go_on),       cmocka_unit_test(test_module_errors), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_failed_allocations),
+        cmocka_unit_test(test_recorded),     cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_many),         cmocka_unit_test(test_thread_counts),
+        cmocka_unit_test(test_states_go_on), cmocka_unit_test(test_module_errors),
+        cmocka_unit_test(test_errors),       cmocka_unit_test(test_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

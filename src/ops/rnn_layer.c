@@ -111,23 +111,21 @@ static bool run(fac__rnn_layer p, fac_tensor *const *in, bool keep, fac_tensor *
         return false;
     multiply(dtype, steps * batch, width, in[X]->shape[2], fac__data(in[X]), false, fac__data(w_ih), true,
              fac__data(gates), 0);
-    for (int64_t s = 0; s < steps; s++) {
-        int64_t t = p.reverse ? steps - 1 - s : s, before = p.reverse ? t + 1 : t - 1;
-        fac__rnn_args a = {.dtype = dtype, .kind = p.kind, .batch = batch, .hidden = hidden};
-        a.h = s ? part(y, before) : fac__data(in[H0]);
-        if (p.kind == FAC__LSTM) {
-            a.c = s ? part(cells, s - 1) : fac__data(in[C0]);
-            a.c_next = s < steps - 1 ? part(cells, s) : fac__data(*last);
-        }
-        multiply(dtype, batch, width, hidden, a.h, false, fac__data(w_hh), steps == 1, fac__data(hh), 0);
-        a.gates = part(gates, t);
-        a.kept = part(kept, t);
-        a.hh = fac__data(hh);
-        a.b_ih = fac__data(b_ih);
-        a.b_hh = fac__data(b_hh);
-        a.h_next = part(y, t);
-        FAC__LAUNCH(fac__k_rnn_step, a);
-    }
+    fac__rnn_args a = {.dtype = dtype, .kind = p.kind, .reverse = p.reverse, .keeps = keep, .steps = steps};
+    a.batch = batch;
+    a.hidden = hidden;
+    a.h0 = fac__data(in[H0]);
+    a.c0 = in[C0] ? fac__data(in[C0]) : NULL;
+    a.w_hh = fac__data(w_hh);
+    a.gates = fac__data(gates);
+    a.kept = fac__data(kept);
+    a.cells = fac__data(cells);
+    a.y = fac__data(y);
+    a.b_ih = fac__data(b_ih);
+    a.b_hh = fac__data(b_hh);
+    a.hh = fac__data(hh);
+    a.last_c = *last ? fac__data(*last) : NULL;
+    if (y->numel) FAC__LAUNCH(fac__k_rnn, a);
     return true;
 }
 
@@ -178,7 +176,7 @@ static void plain_gradients(fac__node *n, fac_tensor *const *gy, fac_tensor **gx
     fac_tensor *y = fac__saved(n, Y), *gates = fac__saved(n, GATES), *kept = fac__saved(n, KEPT);
     fac_tensor *cells = fac__saved(n, CELLS), *w_hh = fac__saved(n, W_HH);
     if (!y || !gates || !kept || !cells || !w_hh) return;
-    int64_t steps = y->shape[0], batch = y->shape[1], hidden = y->shape[2], width = gates->shape[2];
+    int64_t steps = y->shape[0], batch = y->shape[1], hidden = y->shape[2];
     fac_dtype dtype = (fac_dtype)y->dtype;
     fac_tensor *h0 = gru ? fac__plain(fac__saved(n, H0), dtype) : NULL;
     fac_tensor *c0 = lstm ? fac__plain(fac__saved(n, C0), dtype) : NULL, *dy = fac__plain(gy[0], dtype);
@@ -187,22 +185,23 @@ static void plain_gradients(fac__node *n, fac_tensor *const *gy, fac_tensor **gx
     if (gru) dgates_hh = fac__own(fac__new_like(gates, dtype));
     w_hh = fac__plain(w_hh, dtype);
     if (!w_hh || (gru && !h0) || (lstm && (!c0 || !dc)) || (gy[0] && !dy) || !dh || !dgates || !dgates_hh) return;
-    for (int64_t s = steps - 1; s >= 0; s--) {
-        int64_t t = p.reverse ? steps - 1 - s : s, before = p.reverse ? t + 1 : t - 1;
-        fac__rnn_args a = {.dtype = dtype, .kind = p.kind, .batch = batch, .hidden = hidden};
-        if (gru) a.h = s ? part(y, before) : fac__data(h0);
-        if (lstm) a.c = s ? part(cells, s - 1) : fac__data(c0);
-        a.gates = part(gates, t);
-        a.kept = part(kept, t);
-        a.dy = dy ? part(dy, t) : NULL;
-        a.dh = fac__data(dh);
-        a.dc = lstm ? fac__data(dc) : NULL;
-        a.dgates = part(dgates, t);
-        a.dgates_hh = part(dgates_hh, t);
-        FAC__LAUNCH(fac__k_rnn_step_backward, a);
-        if (s || fac__wants(n, H0))
-            multiply(dtype, batch, hidden, width, a.dgates_hh, false, fac__data(w_hh), false, a.dh, gru ? 1 : 0);
-    }
+    fac__rnn_args a = {.dtype = dtype, .kind = p.kind, .reverse = p.reverse, .keeps = true, .steps = steps};
+    a.batch = batch;
+    a.hidden = hidden;
+    a.h0 = h0 ? fac__data(h0) : NULL;
+    a.c0 = c0 ? fac__data(c0) : NULL;
+    a.w_hh = fac__data(w_hh);
+    a.gates = fac__data(gates);
+    a.kept = fac__data(kept);
+    a.cells = fac__data(cells);
+    a.y = fac__data(y);
+    a.dy = dy ? fac__data(dy) : NULL;
+    a.dh = fac__data(dh);
+    a.dc = dc ? fac__data(dc) : NULL;
+    a.wants_h0 = fac__wants(n, H0);
+    a.dgates = fac__data(dgates);
+    a.dgates_hh = gru ? fac__data(dgates_hh) : NULL;
+    if (y->numel) FAC__LAUNCH(fac__k_rnn_backward, a);
     if (fac__wants(n, H0)) gx[H0] = dh;
     if (fac__wants(n, C0)) gx[C0] = dc;
     finish(n, p, dgates, dgates_hh, y, gx);

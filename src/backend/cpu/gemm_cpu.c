@@ -1,12 +1,10 @@
 /* Floor 1. Matrix multiplication on the CPU: which way a problem takes, and how it is shared among threads. float and
  * double are multiplied in isa/gemm_body.h; half types pass through float in pieces; integers and bool take plain loops.
  * Knows nothing of tensors. */
+#include "backend/cpu/gemm_one.h"
 #include "backend/cpu/isa/gemm_tiny.h"
 #include "backend/cpu/scratch.h"
-#include "backend/gemm.h"
 #include "core/half.h"
-
-FAC__ISA_DECLARE(void, fac__gemm_one, (const fac__gemm_args *g));
 
 static fac__gemm_args batch_entry(const fac__gemm_args *g, int64_t p)
 {

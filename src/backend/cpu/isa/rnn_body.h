@@ -1,6 +1,6 @@
 /* Floor 1. Steps of recurrent layers for the type T (rnn_rows.c includes this for float and double). */
 
-static void NAME(lstm)(const fac__rnn_args *a, int64_t begin, int64_t end)
+static void NAME(lstm)(const fac__rnn_step *a, int64_t begin, int64_t end)
 {
     const int64_t n = a->hidden;
     ROWS
@@ -21,7 +21,7 @@ static void NAME(lstm)(const fac__rnn_args *a, int64_t begin, int64_t end)
     }
 }
 
-static void NAME(lstm_backward)(const fac__rnn_args *a, int64_t begin, int64_t end)
+static void NAME(lstm_backward)(const fac__rnn_step *a, int64_t begin, int64_t end)
 {
     const int64_t n = a->hidden;
     ROWS
@@ -43,7 +43,7 @@ static void NAME(lstm_backward)(const fac__rnn_args *a, int64_t begin, int64_t e
     }
 }
 
-static void NAME(gru)(const fac__rnn_args *a, int64_t begin, int64_t end)
+static void NAME(gru)(const fac__rnn_step *a, int64_t begin, int64_t end)
 {
     const int64_t n = a->hidden;
     ROWS
@@ -63,7 +63,7 @@ static void NAME(gru)(const fac__rnn_args *a, int64_t begin, int64_t end)
     }
 }
 
-static void NAME(gru_backward)(const fac__rnn_args *a, int64_t begin, int64_t end)
+static void NAME(gru_backward)(const fac__rnn_step *a, int64_t begin, int64_t end)
 {
     const int64_t n = a->hidden;
     ROWS
@@ -87,7 +87,7 @@ static void NAME(gru_backward)(const fac__rnn_args *a, int64_t begin, int64_t en
 }
 
 #define PLAIN(name, act, slope)                                                                                        \
-    static void NAME(name)(const fac__rnn_args *a, int64_t begin, int64_t end)                                         \
+    static void NAME(name)(const fac__rnn_step *a, int64_t begin, int64_t end)                                         \
     {                                                                                                                  \
         const int64_t n = a->hidden;                                                                                   \
         ROWS                                                                                                           \
@@ -98,7 +98,7 @@ static void NAME(gru_backward)(const fac__rnn_args *a, int64_t begin, int64_t en
             EACH h_next[j] = y[j];                                                                                     \
         }                                                                                                              \
     }                                                                                                                  \
-    static void NAME(name##_backward)(const fac__rnn_args *a, int64_t begin, int64_t end)                              \
+    static void NAME(name##_backward)(const fac__rnn_step *a, int64_t begin, int64_t end)                              \
     {                                                                                                                  \
         const int64_t n = a->hidden;                                                                                   \
         ROWS                                                                                                           \
