@@ -24,7 +24,9 @@ static inline fac_attention_options fac_attention_options_defaults(void)
     o.weights = NULL;
     return o;
 }
-/* softmax(query key^T scale + mask) value, of query [..., L, E], key [..., S, E] and value [..., S, V]: [..., L, V]. */
+/* softmax(query key^T scale + mask) value, of query [..., L, E], key [..., S, E] and value [..., S, V]: [..., L, V].
+ * Without dropout and weights, in float32 and float64, it takes no matrix [L, S]; the result then lies in memory as query
+ * does, as PyTorch 2's does: of heads that are parts of longer rows, fac_transpose(y, 1, 2) is contiguous. */
 FAC_API fac_tensor *fac_scaled_dot_product_attention_with(fac_tensor *query, fac_tensor *key, fac_tensor *value,
                                                           fac_attention_options options);
 #define fac_scaled_dot_product_attention(q, k, v, ...)                                                                 \

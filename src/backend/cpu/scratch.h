@@ -13,6 +13,8 @@ typedef enum fac__scratch_use {
     FAC__SCRATCH_CONV, /* of the thread that starts a convolution, for all who work on it */
     FAC__SCRATCH_FFT,
     FAC__SCRATCH_NORM,
+    FAC__SCRATCH_ATTENTION,   /* keys transposed */
+    FAC__SCRATCH_ATTENTION_V, /* values */
     FAC__SCRATCH_USES
 } fac__scratch_use;
 
