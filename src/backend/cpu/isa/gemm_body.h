@@ -225,7 +225,7 @@ static void NAME(multiply)(const fac__gemm_args *g)
     /* Rows that are whole pages apart share a few lines of the cache and throw each other out. */
     const int64_t page = 4096 / (int64_t)sizeof(T);
     bool pack_b = g->b_col != 1 || (m > 8 * MR_MAX && k > 16 && g->b_row >= page);
-    bool pack_a = g->a_row != 1 && g->a_row % page == 0 && n > 4 * 2 * L && k > 16;
+    bool pack_a = g->a_row != 1 && g->a_row % page == 0 && n > 2 * 2 * L && k > 16;
     T *b_packed = pack_b ? fac__scratch(FAC__SCRATCH_GEMM_B, (size_t)((n < NC ? n : NC) * kc_max) * sizeof(T)) : NULL;
     T *a_packed = pack_a ? fac__scratch(FAC__SCRATCH_GEMM_A, (size_t)((m < MC ? m : MC) * kc_max) * sizeof(T)) : NULL;
     T b_small[8 * 2 * L];
