@@ -165,14 +165,68 @@ static void large_gradients(void **state)
     fac_set_num_threads(threads);
 }
 
+/* Bags by the kernel, beside the same made of plain operations, which factors with a gradient ask for: every bit of results
+ * and gradients, and the gradient of a gradient. Bits: 1 mean, 2 offsets end with the end, 4 padding, 8 by frequency,
+ * 16 factors. */
+static void test_bags(void **state)
+{
+    fac_tensor *w, *index, *ends, *starts, *factor;
+    for (int way = 0; way < 32; way++)
+        fac_scope {
+            bool mean = way & 1, factors = way & 16;
+            if (mean && factors) continue;
+            fac_manual_seed(2);
+            w = fac_requires_grad_(fac_randn(FAC_SHAPE(11, 200)), true);
+            index = fac_randint(0, 11, FAC_SHAPE(40));
+            starts = fac_literal("[0, 5, 5, 17]", .dtype = FAC_INT64);
+            ends = fac_literal("[0, 5, 5, 17, 30]", .dtype = FAC_INT64); /* ten indices are in no bag */
+            factor = factors ? fac_rand(FAC_SHAPE(40)) : fac_ones(FAC_SHAPE(40));
+            fac_bag_options o = fac_bag_options_defaults();
+            o.offsets = way & 2 ? ends : starts;
+            o.include_last_offset = way & 2;
+            if (way & 4) o.padding_idx = 3;
+            o.scale_grad_by_freq = way & 8;
+            o.mode = mean ? "mean" : "sum";
+            if (factors) o.per_sample_weights = factor;
+            fac_tensor *y = fac_embedding_bag_with(index, w, o);
+            o.mode = "sum";
+            o.per_sample_weights = fac_requires_grad_(fac_clone(factor), true);
+            fac_tensor *z = fac_embedding_bag_with(index, w, o);
+            if (mean) {
+                fac_tensor *one = fac_ones(FAC_SHAPE(11, 1));
+                o.per_sample_weights = NULL;
+                z = fac_div(z, fac_clamp(fac_embedding_bag_with(index, one, o), 1, INT64_MAX));
+            }
+            fac_tensor *g = fac_requires_grad_(fac_randn(fac_shape(y)), true), *dy, *dz, *more, *dw[2][2];
+            assert_true(fac_equal(y, z));
+            assert_true(fac_autograd_grad(&y, 1, &w, 1, &dy, .grad_outputs = &g, .retain_graph = true));
+            assert_true(fac_autograd_grad(&z, 1, &w, 1, &dz, .grad_outputs = &g, .retain_graph = true));
+            check_close(dy, dz, (way & 24) == 24 ? 1e-6 : 0); /* two factors are multiplied first */
+            for (int i = 0; i < 2; i++) {
+                fac_tensor **of = i ? &z : &y;
+                assert_true(fac_autograd_grad(of, 1, &w, 1, &dw[i][0], .grad_outputs = &g, .create_graph = true));
+                check_close(fac_detach(dw[i][0]), dy, 1e-6);
+                more = fac_sum(fac_square(dw[i][0]));
+                assert_true(fac_autograd_grad(&more, 1, &g, 1, &dw[i][1]));
+            }
+            check_close(dw[0][1], dw[1][1], 1e-5);
+            for (int threads = 1; threads < 4; threads++) {
+                int before = fac_get_num_threads();
+                fac_set_num_threads(threads);
+                assert_true(fac_autograd_grad(&y, 1, &w, 1, &more, .grad_outputs = &g, .retain_graph = true));
+                assert_true(fac_equal(more, dy));
+                fac_set_num_threads(before);
+            }
+        }
+}
+
 int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_max_norm), cmocka_unit_test(test_order_of_sums),
-        cmocka_unit_test(test_draws),    cmocka_unit_test(test_dropout_gradient),
-        cmocka_unit_test(test_errors),   cmocka_unit_test(large_gradients),
+        cmocka_unit_test(test_recorded),      cmocka_unit_test(test_names),  cmocka_unit_test(test_max_norm),
+        cmocka_unit_test(test_order_of_sums), cmocka_unit_test(test_draws),  cmocka_unit_test(test_dropout_gradient),
+        cmocka_unit_test(test_bags), cmocka_unit_test(large_gradients),          cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* Floor 4. Embedding tables and one-hot vectors. */
 #include <math.h>
 
-#include "backend/embedding.h"
+#include "bag_sum.h"
 #include "facula/ops_create.h"
 #include "facula/ops_embed.h"
 #include "facula/ops_index.h"
@@ -55,7 +55,7 @@ static fac_tensor *recorded_backward(const fac__embedding_args *a, fac_tensor *i
 }
 
 /* Of the table, by the indices' rows of g. */
-static fac_tensor *table_gradient(fac__embedding_args a, fac_tensor *index, fac_tensor *g)
+fac_tensor *fac__embedding_gradient(fac__embedding_args a, fac_tensor *index, fac_tensor *g)
 {
     if (fac__tracked(g)) return recorded_backward(&a, index, g);
     int64_t shape[] = {a.rows, a.width};
@@ -74,7 +74,7 @@ static fac_tensor *table_gradient(fac__embedding_args a, fac_tensor *index, fac_
 static void backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
     fac_tensor *index = fac__saved(n, 0);
-    if (index) gx[0] = table_gradient(*(const fac__embedding_args *)n->params, index, gy[0]);
+    if (index) gx[0] = fac__embedding_gradient(*(const fac__embedding_args *)n->params, index, gy[0]);
 }
 
 static bool renorm(fac__embedding_args a, fac_tensor *weight, const fac_embedding_options *o)
@@ -163,7 +163,7 @@ static fac_tensor *dense_gradient(fac_tensor *g, fac_tensor *indices, int64_t ro
     if (!fits) return fac__runtime_error("grad_output is not of the embedding's shape or dtype");
     a.width = g->shape[g->ndim - 1];
     fac_tensor *index = fac__plain(indices, FAC_INT64);
-    return index && check_indices(index, rows) ? table_gradient(a, index, g) : NULL;
+    return index && check_indices(index, rows) ? fac__embedding_gradient(a, index, g) : NULL;
 }
 
 /* torch.nn.functional has the indices first, ATen the weight: the dtype tells them apart. */

@@ -1,14 +1,16 @@
-/* Floor 4. Bags of embeddings (facula/ops_embed.h), composed: rows are looked up, weighted and added to their bags. A maximum
- * picks its elements from the table. */
+/* Floor 4. Bags of embeddings (facula/ops_embed.h). Sums and means are one kernel (bag_sum.c) or, in half precision and where
+ * the rows' factors have a gradient, composed: rows are looked up, weighted and added to their bags. A maximum picks its
+ * elements from the table. */
 #include <math.h>
 #include <string.h>
 
-#include "backend/embedding.h"
+#include "bag_sum.h"
 #include "facula/autograd.h"
 #include "facula/ops_create.h"
 #include "facula/ops_embed.h"
 #include "facula/ops_index.h"
 #include "facula/ops_view.h"
+#include "index_check.h"
 #include "plain.h"
 
 enum { SUM, MEAN, MAX };
@@ -48,6 +50,15 @@ static bool check_offsets(const int64_t *offset, int64_t n, int64_t total)
     return true;
 }
 
+/* How many bags the offsets begin; false after an error. */
+static bool bags_of(const fac_tensor *offset, bool include_last, int64_t total, int64_t *count)
+{
+    if (include_last && !offset->numel)
+        return fac__runtime_error("include_last_offset: number of offset should be at least 1"), false;
+    *count = offset->numel - include_last;
+    return check_offsets(fac__host(offset), offset->numel, total);
+}
+
 /* indices: 1-d; offsets NULL: bags of `width` each. rows: of the table. */
 static bool fill(bags *b, fac_tensor *indices, fac_tensor *offsets, bool include_last, int64_t width, int64_t rows)
 {
@@ -55,10 +66,7 @@ static bool fill(bags *b, fac_tensor *indices, fac_tensor *offsets, bool include
     if (!index || (offsets && !offset)) return false;
     int64_t total = index->numel, n = offset ? offset->numel : 0, kept = 0;
     const int64_t *at = offset ? fac__host(offset) : NULL, *from = fac__host(index);
-    if (offset && include_last && !n)
-        return fac__runtime_error("include_last_offset: number of offset should be at least 1"), false;
-    if (offset && !check_offsets(at, n, total)) return false;
-    if (offset) b->count = n - include_last;
+    if (offset && !bags_of(offset, include_last, total, &b->count)) return false;
     b->index = fac_zeros(FAC_DIMS(total), .dtype = FAC_INT64);
     b->position = fac_zeros(FAC_DIMS(total), .dtype = FAC_INT64);
     b->bag = fac_zeros(FAC_DIMS(total), .dtype = FAC_INT64);
@@ -163,6 +171,34 @@ static int mode_named(const char *mode)
     return -1;
 }
 
+/* Sums and means by the kernel. */
+static fac_tensor *summed(const bags *b, fac_tensor *weight, fac_tensor *flat, int64_t each, int mode,
+                          const fac_bag_options *o)
+{
+    fac_tensor *index = whole_numbers(flat, "indices"), *factor = NULL;
+    fac_tensor *offset = o->offsets ? whole_numbers(o->offsets, "offsets") : NULL;
+    if (!index || (o->offsets && !offset)) return NULL;
+    fac__bag_sum_args a = {.dtype = (fac_dtype)weight->dtype, .mean = mode == MEAN, .rows = weight->shape[0]};
+    a.width = weight->shape[1];
+    a.count = index->numel;
+    a.padding = b->padding;
+    a.bags = b->count;
+    a.each = each;
+    if (offset) {
+        a.offsets = offset->numel;
+        if (!bags_of(offset, o->include_last_offset, a.count, &a.bags)) return NULL;
+        if (o->include_last_offset) a.count = ((int64_t *)fac__host(offset))[a.bags]; /* the rest is in no bag */
+        if (!(index = fac_narrow(index, 0, 0, a.count))) return NULL;
+    }
+    if (!fac__index_check(index, 0, a.rows, fac__report_in_self, 0, a.rows)) return NULL;
+    if (o->per_sample_weights) {
+        fac_no_grad
+            factor = fac__plain(fac_narrow(fac_reshape(o->per_sample_weights, FAC_DIMS(-1)), 0, 0, a.count), a.dtype);
+        if (!factor) return NULL;
+    }
+    return fac__bag_sum(a, o->scale_grad_by_freq, weight, index, offset, factor);
+}
+
 fac_tensor *fac_embedding_bag_with(fac_tensor *indices, fac_tensor *weight, fac_bag_options options)
 {
     FAC__OP("embedding_bag");
@@ -195,6 +231,9 @@ fac_tensor *fac_embedding_bag_with(fac_tensor *indices, fac_tensor *weight, fac_
         flat = flat ? fac_reshape(flat, FAC_DIMS(indices->numel)) : NULL;
     }
     int64_t width = indices->ndim == 2 ? indices->shape[1] : 0;
+    bool kernel = weight->dtype == FAC_FLOAT32 || weight->dtype == FAC_FLOAT64;
+    if (flat && kernel && mode != MAX && !(options.per_sample_weights && fac__tracked(options.per_sample_weights)))
+        return summed(&b, weight, flat, width, mode, &options);
     if (!flat || !fill(&b, flat, offsets, options.include_last_offset, width, weight->shape[0])) return NULL;
     return run(&b, weight, mode, &options, &rows);
 }

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "backend/embedding.h"
+#include "backend/cpu/bag_rows.h"
 
 static bool inside(const fac__embedding_args *a, int64_t row)
 {
@@ -68,13 +68,15 @@ static void add(fac_dtype dtype, void *to, const void *from, int64_t n, double s
 static void gradient_rows(void *context, int64_t begin, int64_t end)
 {
     const fac__embedding_args *a = context;
-    int64_t row = a->width * (int64_t)fac_dtype_size(a->dtype);
+    int64_t size = (int64_t)fac_dtype_size(a->dtype), row = a->width * size;
     memset((char *)a->table + begin * row, 0, (size_t)((end - begin) * row));
     for (int64_t i = 0; i < a->count; i++) {
         int64_t t = a->index[i];
         if (t < begin || t >= end || t == a->padding) continue;
+        int64_t from = a->from ? a->from[i] : i;
         double share = a->by_frequency ? 1 / (double)a->times[t] : 1;
-        add(a->dtype, (char *)a->table + t * row, (const char *)a->dy + i * row, a->width, share);
+        if (a->factor) share *= fac__load_double(a->dtype, (const char *)a->factor + i * size);
+        add(a->dtype, (char *)a->table + t * row, (const char *)a->dy + from * row, a->width, share);
     }
 }
 
@@ -147,6 +149,31 @@ static void bag_max(const void *args)
                   (void *)a);
 }
 
+static void some_bags(void *context, int64_t begin, int64_t end)
+{
+    const fac__bag_sum_args *a = context;
+    (a->dtype == FAC_FLOAT64 ? FAC__ISA_PICK(fac__bag_rows_double) : FAC__ISA_PICK(fac__bag_rows_float))(a, begin, end);
+}
+
+static void bag_sum(const void *args)
+{
+    const fac__bag_sum_args *a = args;
+    int64_t work = 1 + (a->count / (a->bags + 1) + 1) * (a->width + 8); /* of a bag */
+    fac__parallel(a->bags, 1 + (1 << 16) / work, some_bags, (void *)a);
+}
+
+static void bag_sum_memory(void *args, fac__memory *m)
+{
+    fac__bag_sum_args *a = args;
+    FAC__READS(m, a->index);
+    FAC__READS(m, a->offset);
+    FAC__READS(m, a->factor);
+    FAC__READS(m, a->table);
+    FAC__WRITES(m, a->y);
+    FAC__WRITES(m, a->of);
+    FAC__WRITES(m, a->sizes);
+}
+
 static void bag_max_memory(void *args, fac__memory *m)
 {
     fac__bag_max_args *a = args;
@@ -169,6 +196,8 @@ static void backward_memory(void *args, fac__memory *m)
 {
     fac__embedding_args *a = args;
     FAC__READS(m, a->index);
+    FAC__READS(m, a->from);
+    FAC__READS(m, a->factor);
     FAC__READS(m, a->dy);
     FAC__WRITES(m, a->table);
     if (a->by_frequency) FAC__WRITES(m, a->times);
@@ -182,6 +211,7 @@ static void renorm_memory(void *args, fac__memory *m)
 }
 
 const fac__kernel fac__k_bag_max = {.name = "bag_max", .run = {bag_max}, .memory = bag_max_memory};
+const fac__kernel fac__k_bag_sum = {.name = "bag_sum", .run = {bag_sum}, .memory = bag_sum_memory};
 const fac__kernel fac__k_embedding = {.name = "embedding", .run = {embedding}, .memory = embedding_memory};
 const fac__kernel fac__k_embedding_backward = {
     .name = "embedding_backward", .run = {embedding_backward}, .memory = backward_memory};
