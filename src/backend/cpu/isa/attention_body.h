@@ -200,9 +200,8 @@ static void NAME(some_pairs)(const NAME(head) * h, int64_t query, int64_t rows, 
         /* A query that sees nothing has no weights, but scores that were replaced have no gradient all the same. */
         if (a->mask_is_bool && h->log_sum[query + i] == (T)-INFINITY) memset(d, 0, (size_t)cols * sizeof(T));
     }
-    if (h->dq.at)
-        NAME(multiply)
-        (rows, a->width, cols, (T)a->scale, slopes, NAME(from)(h->k, key, 0), key ? 1 : 0, NAME(from)(h->dq, query, 0));
+    if (h->dq.at) NAME(multiply)
+    (rows, a->width, cols, (T)a->scale, slopes, NAME(from)(h->k, key, 0), key ? 1 : 0, NAME(from)(h->dq, query, 0));
     if (h->dk.at)
         NAME(multiply)(cols, a->width, rows, (T)a->scale, NAME(turned)(slopes), q, 1, NAME(from)(h->dk, key, 0));
 }
