@@ -113,7 +113,10 @@
     X(lstm_cell, fac_nn_lstm_cell(3, 4))                                                                               \
     X(gru_cell, fac_nn_gru_cell(3, 4, .bias = false))                                                                  \
     X(rnn_cell, fac_nn_rnn_cell(3, 4))                                                                                 \
-    X(rnn_relu_cell, fac_nn_rnn_cell(3, 4, .nonlinearity = "relu"))
+    X(rnn_relu_cell, fac_nn_rnn_cell(3, 4, .nonlinearity = "relu"))                                                    \
+    X(attention, fac_nn_multihead_attention(6, 2))                                                                     \
+    X(attention_batch, fac_nn_multihead_attention(6, 3, .bias = false, .batch_first = true))                           \
+    X(attention_alone, fac_nn_multihead_attention(4, 1))
 LAYERS(LAYER)
 
 typedef struct maker {
@@ -277,14 +280,85 @@ static void test_failed_allocations(void **state)
     fac_clear_error();
 }
 
+/* Masks, other keys and values, and the weights of MultiheadAttention, as PyTorch gives them. */
+static void test_attention(void **state)
+{
+    enum { NONE, BOOL, ADDED };
+    static const struct {
+        bool pads;
+        int mask;
+        const char *y, *weights;
+    } cases[] = {
+        {false, NONE,
+         "[[0.05378057, 0.04521696, -0.03307476, -0.03762561], [-0.0009309241, 0.1288782, -0.02631572, -0.04897035], "
+         "[0.03139251, 0.05484148, -0.02445693, -0.0326317]]",
+         "[[0.2475884, 0.2489955, 0.2436278, 0.2597884], [0.2495019, 0.2452089, 0.2488429, 0.2564463], [0.2409069, "
+         "0.2452992, 0.2831412, 0.2306527]]"},
+        {true, NONE,
+         "[[0.1674032, 0.06160715, -0.06307469, -0.0650945], [0.1035601, 0.1596516, -0.04134959, -0.06189961], "
+         "[0.1437908, 0.06286818, -0.04159772, -0.04405493]]",
+         "[[0.3305802, 0, 0.3210071, 0.3484128], [0.3311103, 0, 0.327812, 0.3410777], [0.3191591, 0, 0.3752819, "
+         "0.305559]]"},
+        {false, BOOL,
+         "[[0.05902025, 0.4182322, -0.1342388, -0.2046561], [-0.1237731, 0.223321, -0.05067005, -0.09771565], "
+         "[-0.002899152, -0.0293395, 0.006386814, 0.01121561]]",
+         "[[1., 0, 0, 0], [0.5041291, 0.4958709, 0, 0], [0.3133044, 0.3188191, 0.3678765, 0]]"},
+        {true, BOOL,
+         "[[0.05902025, 0.4182322, -0.1342388, -0.2046561], [0.05902025, 0.4182322, -0.1342388, -0.2046561], "
+         "[0.1416174, -0.0557698, -0.005313283, 0.01318949]]",
+         "[[1., 0, 0, 0], [1, 0, 0, 0], [0.4598932, 0, 0.5401069, 0]]"},
+        {true, ADDED,
+         "[[0.14877, 0.1292006, -0.08476833, -0.09957308], [0.1125265, 0.08839185, -0.005831075, -0.01186982], "
+         "[0.1028754, 0.2416243, -0.08572059, -0.1228436]]",
+         "[[0.6483382, 0, 0.2418373, 0.1098245], [0.08346594, 0, 0.4329088, 0.4836252], [0.4850811, 0, 0.1943054, "
+         "0.3206135]]"},
+    };
+    fac_scope {
+        fac_manual_seed(5);
+        fac_module *m = fac_nn_multihead_attention(4, 2);
+        fac_tensor *q = fac_view(fac_sin(fac_arange(0, 12, 1, .dtype = FAC_FLOAT32)), FAC_SHAPE(3, 1, 4)), *w;
+        fac_tensor *k = fac_view(fac_cos(fac_arange(0, 16, 1, .dtype = FAC_FLOAT32)), FAC_SHAPE(4, 1, 4));
+        fac_tensor *v = fac_view(fac_sin(fac_arange(0, 8, 0.5, .dtype = FAC_FLOAT32)), FAC_SHAPE(4, 1, 4));
+        fac_tensor *pad = fac_eq_scalar(fac_view(fac_arange(0, 4, 1), FAC_SHAPE(1, 4)), 1);
+        fac_tensor *masks[] = {NULL, fac_triu(fac_ones(FAC_SHAPE(3, 4), .dtype = FAC_BOOL), 1),
+                               fac_view(fac_cos(fac_arange(0, 24, 1, .dtype = FAC_FLOAT32)), FAC_SHAPE(2, 3, 4))};
+        for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++) {
+            fac_tensor *padding = cases[i].pads ? pad : NULL, *mask = masks[cases[i].mask];
+            fac_tensor *y =
+                fac_multihead_forward(m, q, k, v, .key_padding_mask = padding, .attn_mask = mask, .weights = &w);
+            check_values(fac_squeeze_dim(y, 1), cases[i].y);
+            check_values(fac_squeeze_dim(w, 0), cases[i].weights);
+            /* one sequence, and without the weights */
+            y = fac_multihead_forward(m, fac_squeeze_dim(q, 1), fac_squeeze_dim(k, 1), fac_squeeze_dim(v, 1),
+                                      .key_padding_mask = padding ? fac_squeeze_dim(padding, 0) : NULL,
+                                      .attn_mask = mask);
+            check_values(y, cases[i].y);
+        }
+        (void)fac_multihead_forward(m, q, k, v, .weights = &w, .average_attn_weights = false);
+        check_values(fac_squeeze_dim(w, 0),
+                     "[[[0.2622237, 0.2719385, 0.1527929, 0.3130449], [0.2318813, 0.2310864, 0.3290056, 0.2080267], "
+                     "[0.2487389, 0.240932, 0.2702007, 0.2401283]], [[0.2329531, 0.2260525, 0.3344626, 0.2065319], "
+                     "[0.2671225, 0.2593314, 0.1686801, 0.304866], [0.2330748, 0.2496664, 0.2960817, 0.2211771]]]");
+        expect_error(fac_multihead_forward(m, q, fac_squeeze_dim(k, 1), v), "For batched (3-D) `query`");
+        expect_error(fac_multihead_forward(m, fac_ones(FAC_SHAPE(4)), k, v),
+                     "query should be unbatched 2D or batched 3D");
+        expect_error(fac_forward(m, fac_ones(FAC_SHAPE(2, 3))), "was expecting embedding dimension of 4, but got 3");
+        expect_error(fac_multihead_forward(m, q, k, v, .key_padding_mask = fac_ones(FAC_SHAPE(1, 4))),
+                     "key_padding_mask");
+        fac_module *linear = fac_nn_linear(4, 4);
+        expect_error(fac_multihead_forward(linear, q, k, v), "Linear is no MultiheadAttention");
+        fac_module_free(linear);
+        expect_error(fac_nn_multihead_attention(4, 3), "embed_dim must be divisible by num_heads");
+        fac_module_free(m);
+    }
+}
+
 int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_inplace),
-        cmocka_unit_test(test_layer_errors),
-        cmocka_unit_test(test_failed_allocations),
+        cmocka_unit_test(test_layers),       cmocka_unit_test(test_attention),          cmocka_unit_test(test_inplace),
+        cmocka_unit_test(test_layer_errors), cmocka_unit_test(test_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

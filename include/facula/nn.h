@@ -307,6 +307,50 @@ FAC_API fac_tensor *fac_lstm_forward(void *module, fac_tensor *input, fac_tensor
                                      fac_tensor **cn);
 FAC_API fac_tensor *fac_rnn_forward(void *module, fac_tensor *input, fac_tensor *h0, fac_tensor **hn);
 
+/* ---- attention ------------------------------------------------------------------------------------------------ */
+
+typedef struct fac_nn_attention_options {
+    double dropout;   /* 0: of the attention weights, in training mode */
+    bool bias;        /* true */
+    bool batch_first; /* false; inputs and output are [N, T, E] then */
+    fac_dtype dtype;
+} fac_nn_attention_options;
+static inline fac_nn_attention_options fac_nn_attention_options_defaults(void)
+{
+    fac_nn_attention_options o;
+    o.dropout = 0;
+    o.bias = true;
+    o.batch_first = false;
+    o.dtype = FAC_DTYPE_NONE;
+    return o;
+}
+/* MultiheadAttention with parameters in_proj_weight [3 E, E], in_proj_bias, out_proj.weight and out_proj.bias. fac_forward
+ * attends to the input itself, [T, N, E] or one sequence [T, E]. */
+FAC_API fac_module *fac_nn_multihead_attention_with(int64_t embed_dim, int64_t num_heads,
+                                                    fac_nn_attention_options options);
+#define fac_nn_multihead_attention(embed_dim, num_heads, ...)                                                          \
+    fac_nn_multihead_attention_with(embed_dim, num_heads, FAC_OPTIONS(fac_nn_attention_options, __VA_ARGS__))
+
+typedef struct fac_multihead_options {
+    fac_tensor *key_padding_mask; /* bool [N, S] ([S] of one sequence), true: the key is left out; NULL */
+    fac_tensor *attn_mask;        /* [L, S] or [N H, L, S]: bool, true: may not attend, or added; NULL */
+    fac_tensor **weights;         /* gets the attention weights [N, L, S]; NULL. They cost a matrix of that size */
+    bool average_attn_weights;    /* true: over the heads; else they are [N, H, L, S] */
+} fac_multihead_options;
+static inline fac_multihead_options fac_multihead_options_defaults(void)
+{
+    fac_multihead_options o;
+    o.key_padding_mask = o.attn_mask = NULL;
+    o.weights = NULL;
+    o.average_attn_weights = true;
+    return o;
+}
+/* The module called with other keys and values: query [L, N, E], key and value [S, N, E]. */
+FAC_API fac_tensor *fac_multihead_forward_with(void *module, fac_tensor *query, fac_tensor *key, fac_tensor *value,
+                                               fac_multihead_options options);
+#define fac_multihead_forward(module, query, key, value, ...)                                                          \
+    fac_multihead_forward_with(module, query, key, value, FAC_OPTIONS(fac_multihead_options, __VA_ARGS__))
+
 /* ---- embedding, dropout, shapes ------------------------------------------------------------------------------- */
 
 /* Keywords of fac_embedding (facula/ops_embed.h): padding_idx (whose row begins as zeros), max_norm, norm_type,

@@ -21,6 +21,9 @@ fac_tensor *fac__layer_buffer(void *layer, const char *name, fac_dims shape, fac
  * kaiming_uniform_(a=sqrt(5)), whose rounding differs, then bias (may be NULL) uniform within 1 / sqrt(fan in). */
 void fac__init_weight_and_bias(fac_tensor *weight, fac_tensor *bias);
 
+/* The Linear in MultiheadAttention, which PyTorch calls otherwise (linear.c). */
+fac_module *fac__attention_out(int64_t features, fac_nn_linear_options options);
+
 /* repr(v) of a Python float: "0.1", "1.0", "1e-05". The text has room for 32. */
 const char *fac__python_float(double v, char *text);
 /* "(3, 3)", "(3,)": a tuple of integers. The text has room for FAC__TUPLE_ROOM. */

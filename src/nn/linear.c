@@ -23,12 +23,10 @@ static int linear_extra(const fac_module *self, char *text, size_t size)
                     (long long)l->out_features, fac__python_bool(l->bias));
 }
 
-fac_module *fac_nn_linear_with(int64_t in_features, int64_t out_features, fac_nn_linear_options options)
+static fac_module *make(const fac_module_type *type, int64_t in_features, int64_t out_features,
+                        fac_nn_linear_options options)
 {
-    FAC__OP("Linear");
-    static const fac_module_type type = {
-        .name = "Linear", .size = sizeof(linear), .forward = linear_forward, .extra_repr = linear_extra};
-    linear *l = fac_module_new(&type);
+    linear *l = fac_module_new(type);
     if (!l) return NULL;
     l->in_features = in_features;
     l->out_features = out_features;
@@ -36,4 +34,21 @@ fac_module *fac_nn_linear_with(int64_t in_features, int64_t out_features, fac_nn
     if (options.bias) FAC__PARAMETER_OF(l, bias, FAC_DIMS(out_features), options.dtype);
     fac__init_weight_and_bias(l->weight, l->bias);
     return fac_module_ready(l);
+}
+
+fac_module *fac_nn_linear_with(int64_t in_features, int64_t out_features, fac_nn_linear_options options)
+{
+    FAC__OP("Linear");
+    static const fac_module_type type = {
+        .name = "Linear", .size = sizeof(linear), .forward = linear_forward, .extra_repr = linear_extra};
+    return make(&type, in_features, out_features, options);
+}
+
+fac_module *fac__attention_out(int64_t features, fac_nn_linear_options options)
+{
+    static const fac_module_type type = {.name = "NonDynamicallyQuantizableLinear",
+                                         .size = sizeof(linear),
+                                         .forward = linear_forward,
+                                         .extra_repr = linear_extra};
+    return make(&type, features, features, options);
 }

@@ -112,6 +112,9 @@ layers |= {
     "gru_cell": (lambda: nn.GRUCell(3, 4, bias=False), X(3)),
     "rnn_cell": (lambda: nn.RNNCell(3, 4), X(2, 3)),
     "rnn_relu_cell": (lambda: nn.RNNCell(3, 4, nonlinearity="relu"), X(2, 3)),
+    "attention": (lambda: nn.MultiheadAttention(6, 2), X(4, 2, 6)),
+    "attention_batch": (lambda: nn.MultiheadAttention(6, 3, bias=False, batch_first=True), X(2, 3, 6)),
+    "attention_alone": (lambda: nn.MultiheadAttention(4, 1), X(3, 4)),
 }
 
 
@@ -121,7 +124,7 @@ def numbers(t):
 
 
 def result(layer, x):
-    y = layer(x)
+    y = layer(x, x, x) if isinstance(layer, nn.MultiheadAttention) else layer(x)
     return y[0] if isinstance(y, tuple) else y  # of LSTM and its kin, without the states
 
 
