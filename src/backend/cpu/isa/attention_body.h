@@ -17,10 +17,10 @@ typedef struct NAME(head) {
     T *log_sum;
 } NAME(head);
 
-/* Part of a matrix that begins there. */
+/* Part of a matrix, if there is one, that begins there. */
 INLINE NAME(matrix) NAME(from)(NAME(matrix) m, int64_t i, int64_t j)
 {
-    m.at += i * m.row + j * m.col;
+    if (m.at) m.at += i * m.row + j * m.col;
     return m;
 }
 INLINE NAME(matrix) NAME(turned)(NAME(matrix) m)
@@ -200,10 +200,10 @@ static void NAME(some_pairs)(const NAME(head) * h, int64_t query, int64_t rows, 
         /* A query that sees nothing has no weights, but scores that were replaced have no gradient all the same. */
         if (a->mask_is_bool && h->log_sum[query + i] == (T)-INFINITY) memset(d, 0, (size_t)cols * sizeof(T));
     }
-    if (h->dq.at) NAME(multiply)
-    (rows, a->width, cols, (T)a->scale, slopes, NAME(from)(h->k, key, 0), key ? 1 : 0, NAME(from)(h->dq, query, 0));
-    if (h->dk.at)
-        NAME(multiply)(cols, a->width, rows, (T)a->scale, NAME(turned)(slopes), q, 1, NAME(from)(h->dk, key, 0));
+    T scale = (T)a->scale, before = key ? 1 : 0;
+    NAME(matrix) k = NAME(from)(h->k, key, 0), dq = NAME(from)(h->dq, query, 0);
+    if (h->dq.at) NAME(multiply)(rows, a->width, cols, scale, slopes, k, before, dq);
+    if (h->dk.at) NAME(multiply)(cols, a->width, rows, scale, NAME(turned)(slopes), q, 1, NAME(from)(h->dk, key, 0));
 }
 
 static void NAME(backward)(const fac__attention_args *a, int64_t begin, int64_t end)
