@@ -1,6 +1,8 @@
 /* Floor 0. The storages of a step that is recorded (recording.h). */
 #include "recording.h"
 
+#include <string.h>
+
 #include "memory.h"
 #include "tensor_impl.h"
 
@@ -71,7 +73,7 @@ void fac__recording_drop(fac__recording *r)
         if (r->held[i].storage) fac__storage_release(r->held[i].storage);
     fac__free(r->held);
     fac__free(r->table);
-    *r = (fac__recording){NULL};
+    memset(r, 0, sizeof *r);
 }
 
 void fac__recording_pause(void)
