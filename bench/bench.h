@@ -35,6 +35,7 @@ struct bench_state {
     fac_module *module;
     fac_optimizer *optimizer;
     fac_loader *loader;
+    fac_plan *plan; /* of a step that is captured */
     fac_tensor *parameters[100];
     double peak_rss; /* bytes, where it is another process's */
 };
@@ -63,6 +64,16 @@ extern const char *bench_program; /* the path of this program */
         fac_backward(s->y, .gradient = s->g);                                                                          \
     }
 void bench_drop_gradients(bench_state *s);
+/* A step of another, captured: the first time it runs as it is and then as the plan, so that the check sees what that makes. */
+#define CAPTURED(name, step)                                                                                           \
+    static void name(bench_state *s)                                                                                   \
+    {                                                                                                                  \
+        for (int pass = s->plan != NULL; pass < 2; pass++)                                                             \
+            fac_capture(&s->plan) {                                                                                    \
+                step(s);                                                                                               \
+                s->y = fac_keep(s->y);                                                                                 \
+            }                                                                                                          \
+    }
 
 /* ---- checks ------------------------------------------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@ STEP(gelu_tanh, fac_gelu_tanh(t[0]))
 STEP(exponential, fac_exp(t[0]))
 STEP(tangent, fac_tanh(t[0]))
 STEP(chain, fac_add_scalar(fac_mul(t[0], fac_sigmoid(t[0])), 0.5))
+CAPTURED(chain_captured, chain)
 STEP(relu, fac_relu(t[0]))
 BACKWARD(gelu_both, fac_gelu(t[0]))
 
@@ -146,6 +147,7 @@ const bench_case bench_pointwise_cases[] = {
     MAP("exp_4M_out", exponential, M4, exp),
     MAP("tanh_4M", tangent, M4, tanh),
     MAP("sigmoid_chain_4M", chain, M4, chain_of),
+    MAP("sigmoid_chain_4M_captured", chain_captured, M4, chain_of),
     {"gelu_4M_fwdbwd", "forward and backward", BYTES, 20.0 * M4, .in = {{M4}}, .g = {M4}, .leaves = 1,
      .step = gelu_both, .check = gelu_both_check, .reference = gelu_of},
     MAP("relu_16M", relu, M16, relu_of),

@@ -31,6 +31,13 @@ static void xor_epochs(bench_state *s)
             xor_step(s);
 }
 
+static void xor_epochs_captured(bench_state *s)
+{
+    for (int epoch = 0; epoch < 1000; epoch++)
+        fac_capture(&s->plan)
+            xor_step(s);
+}
+
 static void xor_epochs_item(bench_state *s)
 {
     volatile double loss;
@@ -119,6 +126,7 @@ static bool linear_check(bench_state *s)
 
 const bench_case bench_small_cases[] = {
     {"lesson_xor", "1000 epochs", .setup = xor_setup, .step = xor_epochs, .check = xor_check},
+    {"lesson_xor_captured", "1000 epochs", .setup = xor_setup, .step = xor_epochs_captured, .check = xor_check},
     {"lesson_xor_item", "1000 epochs, the loss read in each", .setup = xor_setup, .step = xor_epochs_item,
      .check = xor_check},
     {"op_overhead_add", "one a + b, 1 element, no grad", .setup = ones_setup, .step = add, .check = add_check,
