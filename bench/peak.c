@@ -15,7 +15,7 @@
 
 #include "timing.h"
 
-enum { RUNS = 21, FMA_ROUNDS = 2000000, SLICE = 64 };
+enum { RUNS = 11, FMA_ROUNDS = 2000000, SLICE = 64 };
 
 /* ---- multiply-adds ------------------------------------------------------------------------------------------ */
 

@@ -266,7 +266,7 @@ class Block(nn.Module):
         self.heads = heads
         self.ln_1, self.c_attn, self.attn_c_proj = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.ln_2, self.c_fc, self.mlp_c_proj = nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-        self.register_buffer("mask", torch.ones(1024, 1024).triu(1).bool())
+        self.register_buffer("mask", torch.ones(128, 128).triu(1).bool())
 
     def forward(self, x):
         b, t, c = x.shape
@@ -281,17 +281,17 @@ class Block(nn.Module):
 
 
 class GPT2(nn.Module):
-    def __init__(self):
+    def __init__(self, words=50257, positions=1024, width=768, heads=12, layers=12):
         super().__init__()
-        self.wte, self.wpe = nn.Embedding(50257, 768), nn.Embedding(1024, 768)
-        self.h, self.ln_f = nn.Sequential(*[Block(768, 12) for _ in range(12)]), nn.LayerNorm(768)
+        self.wte, self.wpe = nn.Embedding(words, width), nn.Embedding(positions, width)
+        self.h, self.ln_f = nn.Sequential(*[Block(width, heads) for _ in range(layers)]), nn.LayerNorm(width)
         for p in self.parameters():
             if p.dim() > 1:
                 nn.init.normal_(p, 0, 0.02)
 
     def forward(self, words, following):
         x = self.ln_f(self.h(self.wte(words) + self.wpe.weight[:words.shape[1]]))
-        return F.cross_entropy(F.linear(x, self.wte.weight).view(-1, 50257), following.view(-1))
+        return F.cross_entropy(F.linear(x, self.wte.weight).flatten(0, 1), following.flatten())
 
 
 def gpt2():
