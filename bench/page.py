@@ -50,7 +50,7 @@ class Row:
             if bounds:
                 self.limit = statistics.median(limit for limit, _ in bounds)
                 self.percent = statistics.median(100 * limit / seconds for limit, seconds in bounds)
-        self.disturbed = max([x.get("others", 0) for x in mine], default=0) > 0.3
+        self.disturbed = max([x.get("others", 0) for x in mine], default=0) > 0.15
 
     def verdicts(self):
         """(what the bar says, whether it is met, what was reached instead) for each bar of the case."""
@@ -180,7 +180,7 @@ def machine(table, args):
     mine = [x for x in table.lines if x["side"] == "facula"]
     theirs = [x for x in table.lines if x["side"] in SIDES]
     blas = [os.path.basename(x) for x in glob.glob(os.path.join(args.openblas, "libopenblas*-r*.so"))]
-    commit = first_line(["git", "-C", os.path.dirname(os.path.abspath(__file__)), "rev-parse", "--short", "HEAD"])
+    commits = list(dict.fromkeys(x.get("commit") or "?" for x in mine))
     when = sorted(x["when"] for x in table.lines)
     return "\n".join([
         f"- **When**: {when[0]} to {when[-1]}" if when else "- **When**: nothing was measured",
@@ -188,7 +188,7 @@ def machine(table, args):
         f"{info.get('model', '?')}), {os.cpu_count()} cores, {', '.join(flags) or platform.machine()}; {', '.join(caches)}; "
         f"{memory:.0f} GiB of memory" + ("; a virtual machine" if "hypervisor" in info.get("flags", "").split() else ""),
         f"- **System**: {platform.system()} {platform.release().split('-')[0]}, glibc {platform.libc_ver()[1]}, {first_line([compiler, '--version'])}",
-        f"- **facula**: {mine[-1]['facula'] if mine else '?'} at {commit or '?'}, kernels for {mine[-1]['isa'] if mine else '?'}, {onednn}",
+        f"- **facula**: {mine[-1]['facula'] if mine else '?'} at {', '.join(commits)}, kernels for {mine[-1]['isa'] if mine else '?'}, {onednn}",
         f"- **PyTorch**: {theirs[-1]['torch'] if theirs else '?'}" + (f"; tuned with {blas[0]}" if blas else ""),
         f"- **Threads**: {table.threads}, where it does not say 1",
     ])

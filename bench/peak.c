@@ -200,7 +200,7 @@ int main(int argc, char **argv)
 #endif
         memory("cache_768K", 768 << 10, false, threads);
         memory("cache_12M", 12 << 20, false, threads);
-        for (int i = 0; i < 3; i++) /* some pages lie better than others */
+        for (int i = 0; i < (threads > 1 ? 3 : 1); i++) /* some pages lie better than others */
             memory("memory_192M", 192 << 20, true, threads);
     }
     return 0;

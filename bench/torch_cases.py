@@ -2,7 +2,7 @@
 
     torch_cases.py [--case NAME[,NAME]] [--threads N] [--budget SECONDS] [--data DIR] [--list]
 
-prints a JSON line a case. bench/compare runs it, one case a process, and sets up the environment.
+prints a JSON line a case, each measured in a process of its own. bench/compare runs it and sets up the environment.
 """
 import argparse
 import gzip
@@ -357,13 +357,19 @@ def main():
     parser.add_argument("--budget", type=float, default=0.5, help="seconds of timing a case")
     parser.add_argument("--data", default=DATA, help="the folder of Fashion-MNIST")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--serve", action="store_true", help="take names from standard input, one a line, as they come")
     args = parser.parse_args()
     DATA = args.data
     if args.list:
         return print("\n".join(CASES))
-    torch.set_num_threads(args.threads)
-    for name in args.case.split(","):
-        measure(name, args.budget)
+    for name in (line.strip() for line in sys.stdin) if args.serve else args.case.split(","):
+        child = os.fork()  # before PyTorch starts threads: the child can start its own, and its peak memory is the case's
+        if child == 0:
+            torch.set_num_threads(args.threads)
+            measure(name, args.budget)
+            os._exit(0)
+        if os.waitpid(child, 0)[1] != 0:
+            print(json.dumps({"case": name, "error": "it failed"}), flush=True)
 
 
 if __name__ == "__main__":
