@@ -72,7 +72,10 @@ fac_tensor *fac__grad_fit(fac_tensor *g, const fac__meta *like)
 fac_tensor *fac__grad_ones(const fac_tensor *like)
 {
     fac_tensor *one = fac__new_like(like, (fac_dtype)like->dtype);
-    if (one) fac__fill_into(one, fac_scalar_int(1));
+    if (one && one->numel == 1) /* the usual root of a backward: a constant, without a launch */
+        fac__store_double((fac_dtype)one->dtype, fac__host(one), 1);
+    else if (one)
+        fac__fill_into(one, fac_scalar_int(1));
     return fac__own(one);
 }
 
