@@ -1,6 +1,8 @@
 /* Threads: what must hold when they cannot be had, after a fork, and when their number changes during work. */
 #include "testing.h"
 
+#include "backend/kernel.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -94,6 +96,54 @@ static void test_fork(void **state)
     assert_int_equal(works(), 0);
 }
 
+static void *work_and_work(void *failed)
+{
+    for (int i = 0; i < 10; i++)
+        *(int *)failed += works();
+    return NULL;
+}
+
+/* One has the pool, the others work alone. */
+static void test_many_have_work(void **state)
+{
+    (void)state;
+    fac_set_num_threads(3);
+    pthread_t threads[4];
+    int failed[4] = {0};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, work_and_work, &failed[i]), 0);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(failed[i], 0);
+    }
+}
+
+enum { ITEMS = 1000, GRAIN = 7 };
+
+static void count_up(void *context, int64_t begin, int64_t end)
+{
+    bool as_asked = begin % GRAIN == 0 && (end - begin == GRAIN || end == ITEMS);
+    if (!as_asked || fac__thread_index() < 0 || fac__thread_index() >= fac__threads()) return;
+    for (int64_t i = begin; i < end; i++)
+        atomic_fetch_add(&((atomic_int *)context)[i], 1);
+}
+
+/* Each chunk is done once, whether helpers are awake, sleep, or are more or fewer than before. */
+static void test_chunks_are_done_once(void **state)
+{
+    (void)state;
+    static atomic_int counts[ITEMS];
+    enum { ROUNDS = 3000 };
+    for (int i = 0; i < ROUNDS; i++) {
+        if (i % 500 == 0) assert_true(fac_set_num_threads(i / 500 % 3 * 2 + 1));
+        if (i % 100 == 0) usleep(300);
+        fac__settle_threads();
+        fac__parallel(ITEMS, GRAIN, count_up, counts);
+    }
+    for (int i = 0; i < ITEMS; i++)
+        assert_int_equal(counts[i], ROUNDS);
+}
+
 static atomic_bool stop;
 
 static void *change_number(void *unused)
@@ -155,6 +205,8 @@ int main(void)
         cmocka_unit_test(test_no_threads_to_be_had),
         cmocka_unit_test(test_more_threads_than_work),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_many_have_work),
+        cmocka_unit_test(test_chunks_are_done_once),
         cmocka_unit_test(test_number_changes_during_work),
         cmocka_unit_test(test_default_generator_is_shared),
     };

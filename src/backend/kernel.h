@@ -66,8 +66,9 @@ static inline fac_dtype fac__compute_type(fac_dtype d)
 
 /* ---- threads (backend/cpu/parallel.c) ----------------------------------------------------------------------- */
 
-/* Runs body(context, begin, end) over [0, n) in chunks of about `grain` items, on OpenMP's pool, chunks handed out as
- * threads come free. n <= grain, one thread, or a call from inside runs here. Chunk borders depend on n and grain only,
+/* Runs body(context, begin, end) over [0, n) in chunks of about `grain` items, shared with the pool's threads, which take
+ * chunk by chunk. n <= grain, one thread, other work that has the pool, or a call from inside runs here. A chunk should be
+ * worth some microseconds. Chunk borders depend on n and grain only,
  * never on the number of threads. */
 typedef void (*fac__range_body)(void *context, int64_t begin, int64_t end);
 void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context);
@@ -75,8 +76,8 @@ void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context
  * that what a kernel shares out among them is enough, whatever other threads set meanwhile. */
 int fac__threads(void);
 void fac__settle_threads(void); /* for the launch */
-/* Multiply-adds of a product that is worth another thread: those of about 50 us, which waking one and waiting for it
- * costs; of 15 us while the pool still looks out for work, because its last work was a moment ago. */
+/* Multiply-adds of a product that is worth another thread: those of 10 us, or of 2 us while the pool looks out for work,
+ * because its last work was a moment ago. */
 double fac__worth_sharing(void);
 /* Until the returned value is given to fac__alone_end, the kernels of this thread run on it alone: it is thread 0 of 1. */
 typedef struct fac__alone {

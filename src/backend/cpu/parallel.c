@@ -1,11 +1,11 @@
-/* Floor 1. The one thread pool: OpenMP's. Without OpenMP everything runs on the calling thread. */
+/* Floor 1. How many threads there are to be, and how work is cut for them. The number is OpenMP's at first; without
+ * OpenMP everything runs on the calling thread. */
+#include "backend/cpu/thread_pool.h"
 #include "backend/kernel.h"
 #include "core/raise.h"
 #include "facula/threads.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -18,62 +18,10 @@ static __thread int index_here = -1; /* -1: not inside fac__parallel */
 
 /* ---- how many ----------------------------------------------------------------------------------------------- */
 
-#ifdef _OPENMP
-static atomic_bool forked;         /* in a child of a process that had a pool */
-static __thread int startable = 1; /* so many threads could be started when that was tried */
-static __thread bool none_startable;
-
-static void in_child(void)
-{
-    atomic_store(&forked, true);
-    settled = 0;
-}
-
-static void watch_forks(void)
-{
-    pthread_atfork(NULL, NULL, in_child);
-}
-
-static void *wait_at(void *gate)
-{
-    pthread_mutex_lock(gate);
-    pthread_mutex_unlock(gate);
-    return NULL;
-}
-
-/* Starts n threads at once, opens the gate, and says how many there were. */
-static int start(int n, pthread_mutex_t *gate)
-{
-    pthread_t thread;
-    if (n == 0 || pthread_create(&thread, NULL, wait_at, gate) != 0) return pthread_mutex_unlock(gate), 0;
-    int others = start(n - 1, gate);
-    pthread_join(thread, NULL);
-    return others + 1;
-}
-
-/* OpenMP's library ends the process when it cannot start a thread, for want of memory or by a limit. So before a team is
- * larger than any before, its threads are tried. A thread for which that failed works alone from then on. And it waits
- * for ever for threads that a fork left behind. */
-static bool team_of(int threads)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (none_startable || atomic_load_explicit(&forked, memory_order_relaxed)) return false;
-    if (threads <= startable) return true;
-    pthread_once(&once, watch_forks);
-    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&gate);
-    none_startable = start(threads - 1, &gate) < threads - 1;
-    pthread_mutex_destroy(&gate);
-    if (!none_startable) startable = threads;
-    return !none_startable;
-}
-#endif
-
 static int look_up(void)
 {
     int n = atomic_load_explicit(&wanted, memory_order_relaxed);
 #ifdef _OPENMP
-    if (atomic_load_explicit(&forked, memory_order_relaxed)) return 1;
     if (n <= 0) n = omp_get_max_threads();
 #endif
     n = n < 1 ? 1 : n < MOST_THREADS ? n : MOST_THREADS;
@@ -125,19 +73,24 @@ int fac_get_num_threads(void)
 
 /* ---- work --------------------------------------------------------------------------------------------------- */
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-static __thread int64_t last_shared; /* when this thread's last parallel work ended */
-
-/* OpenMP's threads spin for a few milliseconds before they sleep. */
 double fac__worth_sharing(void)
 {
-    return last_shared && now_us() - last_shared < 200 ? 1 << 20 : 3 << 20;
+    return fac__pool_awake() ? 1 << 17 : 1 << 20;
+}
+
+typedef struct chunked {
+    fac__range_body body;
+    void *context;
+    int threads;
+} chunked;
+
+static void run_chunk(void *context, int index, int64_t begin, int64_t end)
+{
+    const chunked *c = context;
+    index_here = index;
+    settled = c->threads;
+    c->body(c->context, begin, end);
+    index_here = -1;
 }
 
 void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context)
@@ -146,20 +99,9 @@ void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context
     if (grain < 1) grain = 1;
     int64_t chunks = n / grain + (n % grain != 0);
 #ifdef _OPENMP
-    int threads = index_here >= 0 ? 1 : fac__threads();
-    if (threads > chunks) threads = (int)chunks;
-    if (threads > 1 && !omp_in_parallel() && team_of(threads)) {
-#pragma omp parallel num_threads(threads)
-        {
-            index_here = omp_get_thread_num();
-#pragma omp for schedule(dynamic, 1)
-            for (int64_t i = 0; i < chunks; i++)
-                body(context, i * grain, i == chunks - 1 ? n : (i + 1) * grain);
-            index_here = -1;
-        }
-        last_shared = now_us();
-        return;
-    }
+    chunked c = {body, context, fac__threads()};
+    int threads = c.threads < chunks ? c.threads : (int)chunks;
+    if (threads > 1 && index_here < 0 && !omp_in_parallel() && fac__pool_run(threads, n, grain, run_chunk, &c)) return;
 #endif
     for (int64_t i = 0; i < chunks; i++) /* the same borders on one thread: partial sums must not differ */
         body(context, i * grain, i == chunks - 1 ? n : (i + 1) * grain);
