@@ -137,6 +137,13 @@ int main(int argc, char **argv)
         gemm(64, 784, 256, false, false, 0), gemm(64, 784, 256, false, true, 1), gemm(256, 64, 784, true, false, 0);
         gemm(64, 256, 784, false, false, 0), gemm(64, 256, 128, false, true, 1), gemm(128, 64, 256, true, false, 0);
         gemm(64, 9216, 128, false, true, 1), gemm(128, 64, 9216, true, false, 0), gemm(64, 128, 9216, false, false, 0);
+        gemm(1024, 784, 256, false, true, 1), gemm(256, 1024, 784, true, false, 0),
+            gemm(1024, 256, 128, false, true, 1);
+        gemm(128, 1024, 256, true, false, 0), gemm(1024, 128, 256, false, false, 0);
+        gemm(256, 768, 2304, false, true, 1), gemm(256, 768, 3072, false, true, 1),
+            gemm(256, 3072, 768, false, true, 1);
+        gemm(3072, 256, 768, true, false, 0), gemm(256, 768, 3072, false, false, 0),
+            gemm(256, 768, 50257, false, true, 0);
         gemm(1, 4096, 4096, false, false, 0), gemm(4096, 4096, 1, false, false, 0), gemm(1, 4096, 4096, false, true, 0);
     }
     if (all || strcmp(what, "conv") == 0) {

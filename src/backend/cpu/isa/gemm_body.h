@@ -9,12 +9,17 @@
 #ifndef GEMM_SIZES
 #define GEMM_SIZES
 enum { KC = 320, MC = 12 * MR_MAX, NC = 512 };
+/* Tiles of many rows have time to bring near what comes next: 5 % where a wide B is packed. It slows small ones down. */
+enum { LOOKS_AHEAD = MR_MAX > 6 };
+#define LINE (64 / (int64_t)sizeof(T)) /* of the cache */
 #endif
 
 typedef struct NAME(tiling) {
     int64_t k, a_row, a_col, b_row, c_row;
     int part;
     T alpha, beta;
+    const T *ahead; /* comes near meanwhile, a line of the cache for each of k */
+    int64_t ahead_step;
 } NAME(tiling);
 typedef void (*NAME(tile_function))(const NAME(tiling) * t, const T *a, const T *b, T *c);
 
@@ -23,7 +28,20 @@ INLINE void NAME(tile)(const int MR, const int NV, const bool PART, const NAME(t
 {
     V acc[MR_MAX][NV_MAX];
     NAME(clear)(MR, NV, acc);
-    NAME(accumulate)(MR, NV, PART ? t->part : 0, t->k, a, t->a_row, t->a_col, b, t->b_row, acc);
+    if (t->beta != 0) UNROLL for (int i = 0; i < MR; i++)
+        {
+            __builtin_prefetch(c + i * t->c_row, 1);
+            if (NV == 2) __builtin_prefetch(c + i * t->c_row + 2 * L - 1, 1);
+        }
+    if (LOOKS_AHEAD && NV == 2) {
+        const T *ahead = t->ahead;
+        for (int64_t l = 0; l < t->k; l++, a += t->a_col, b += t->b_row, ahead += t->ahead_step) {
+            __builtin_prefetch(ahead);
+            NAME(accumulate)(MR, NV, 0, 1, a, t->a_row, t->a_col, b, t->b_row, acc);
+        }
+    } else {
+        NAME(accumulate)(MR, NV, PART ? t->part : 0, t->k, a, t->a_row, t->a_col, b, t->b_row, acc);
+    }
     V alpha = SPLAT(t->alpha), beta = SPLAT(t->beta);
     if (t->beta == 0) {
         UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++)
@@ -258,8 +276,15 @@ static void NAME(multiply)(const fac__gemm_args *g)
                         bp = to;
                         t.b_row = width;
                     }
+                    const T *next = NULL;
+                    if (pack_b && g->b_col == 1 && ic == 0 && nc - j >= 4 * L)
+                        next = b + l * g->b_row + (jc + j + width) * g->b_col;
                     for (int64_t p = 0; p < panels; p++) {
                         int64_t i = p * mc / panels, rows = (p + 1) * mc / panels - i;
+                        if (next && p * LINE <= 2 * L)
+                            t.ahead = next + (p * LINE < 2 * L ? p * LINE : 2 * L - 1), t.ahead_step = g->b_row;
+                        else
+                            t.ahead = bp, t.ahead_step = 0;
                         const T *ap = a + (ic + i) * g->a_row + l * g->a_col;
                         t.a_row = g->a_row;
                         t.a_col = g->a_col;

@@ -73,13 +73,15 @@ static void NAME(transpose)(const T *from, int64_t from_step, int64_t rows, int6
                 to[j * to_step + i] = from[i * from_step + j];
         return;
     }
-    for (int64_t j = 0; j < columns; j += 2 * s) {
-        int64_t left = j <= columns - s ? j : columns - s, right = j <= columns - 2 * s ? j + s : columns - s;
-        for (int64_t i = 0; i < rows; i += s) {
-            if (i > rows - s) i = rows - s;
-            NAME(transpose_square)(from + i * from_step + left, from_step, to + left * to_step + i, to_step);
-            if (right > left)
-                NAME(transpose_square)(from + i * from_step + right, from_step, to + right * to_step + i, to_step);
+    const int64_t line = 64 / (int64_t)sizeof(T);
+    for (int64_t block = 0; block < rows; block += line)
+        for (int64_t j = 0; j < columns; j += 2 * s) {
+            int64_t left = j <= columns - s ? j : columns - s, right = j <= columns - 2 * s ? j + s : columns - s;
+            for (int64_t i = block; i < rows && i < block + line; i += s) {
+                if (i > rows - s) i = rows - s;
+                NAME(transpose_square)(from + i * from_step + left, from_step, to + left * to_step + i, to_step);
+                if (right > left)
+                    NAME(transpose_square)(from + i * from_step + right, from_step, to + right * to_step + i, to_step);
+            }
         }
-    }
 }
