@@ -257,6 +257,88 @@ static void order(void **state)
     each_isa(order_body);
 }
 
+/* A bias and an activation of the epilogue give what copying the bias into C, the product and the activation's own kernel
+ * give one after the other. */
+static void epilogue_body(void)
+{
+    static const fac_dtype dtypes[] = {FAC_FLOAT32, FAC_FLOAT32, FAC_FLOAT64, FAC_FLOAT16, FAC_BFLOAT16, FAC_INT32};
+    static const int64_t shapes[][3] = {{64, 784, 40}, {1, 20, 30}, {30, 20, 1},    {4, 2, 5},   {70, 33, 130},
+                                        {5, 0, 7},     {1, 5, 1},   {1, 300, 1000}, {3, 700, 33}};
+    for (int t = 0; t < 400; t++) {
+        fac_dtype d = dtypes[t % 6];
+        const int64_t *shape = shapes[random_below(9)];
+        int64_t m = shape[0], k = shape[1], n = shape[2], batch = 1 + random_below(2), step = random_below(3);
+        if (!fac_dtype_is_floating(d) && m * n * k > 100000) continue;
+        layout a = lay(random_below(3), m, k, batch), b = lay(random_below(4), k, n, batch);
+        layout c = lay(random_below(4) ? 0 : random_below(3), m, n, batch);
+        size_t bytes = (size_t)c.size * fac_dtype_size(d);
+        void *pa = buffer(d, a.size), *pb = buffer(d, b.size), *pc = buffer(d, c.size), *bias = buffer(d, n * step + 1);
+        char *want = malloc(bytes + 1);
+        assert_non_null(want);
+        if (k == 0) set(d, bias, 0, -0.0); /* stays */
+        fac__gemm_args g = {.dtype = d,
+                            .batch = batch,
+                            .m = m,
+                            .n = n,
+                            .k = k,
+                            .a = pa,
+                            .b = pb,
+                            .a_row = a.row,
+                            .a_col = a.col,
+                            .a_batch = a.batch,
+                            .b_row = b.row,
+                            .b_col = b.col,
+                            .b_batch = b.batch,
+                            .c_row = c.row,
+                            .c_col = c.col,
+                            .c_batch = c.batch,
+                            .alpha = random_below(3) ? 1 : 2,
+                            .beta = random_below(4) ? 1 : random_below(2)};
+        bool relu = random_below(3) > 0;
+        for (int64_t i = 0; i < c.size; i++) /* C is not read where there is a bias */
+            set(d, pc, i, fac_dtype_is_floating(d) ? NAN : 77);
+        memcpy(want, pc, bytes);
+        size_t size = fac_dtype_size(d);
+#define AT(p, i, j) ((p)*c.batch + (i)*c.row + (j)*c.col)
+        for (int64_t p = 0; p < batch; p++)
+            for (int64_t i = 0; i < m; i++)
+                for (int64_t j = 0; j < n; j++)
+                    memcpy(want + (size_t)AT(p, i, j) * size, (char *)bias + (size_t)(j * step) * size, size);
+        g.c = want;
+        fac__k_gemm.run[FAC__CPU](&g);
+        for (int64_t p = 0; p < batch && relu; p++)
+            for (int64_t i = 0; i < m; i++)
+                for (int64_t j = 0; j < n; j++)
+                    if (get(d, want, AT(p, i, j)) < 0) set(d, want, AT(p, i, j), 0);
+        g.c = pc;
+        g.epilogue = (fac__gemm_epilogue){bias, step, relu ? FAC__GEMM_RELU : FAC__GEMM_LINEAR};
+        _Alignas(64) fac__gemm_args state;
+        size_t state_size = fac__k_gemm.ready(&g, NULL);
+        assert_true(state_size <= sizeof state);
+        for (int ready = 0; ready < (state_size ? 2 : 1); ready++) {
+            if (ready) {
+                for (int64_t i = 0; i < c.size; i++)
+                    set(d, pc, i, NAN);
+                fac__k_gemm.ready(&g, &state);
+                fac__k_gemm.run_ready(&g, &state);
+            } else {
+                fac__k_gemm.run[FAC__CPU](&g);
+            }
+            for (int64_t p = 0; p < batch; p++)
+                for (int64_t i = 0; i < m; i++)
+                    for (int64_t j = 0; j < n; j++)
+                        assert_memory_equal((char *)pc + (size_t)AT(p, i, j) * size, want + (size_t)AT(p, i, j) * size,
+                                            size);
+        }
+#undef AT
+        free(pa), free(pb), free(pc), free(bias), free(want);
+    }
+}
+static void epilogue(void **state)
+{
+    each_isa(epilogue_body);
+}
+
 static void empty(void **state)
 {
     check(FAC_FLOAT32, 1, 0, 3, 4, 0, 0, 0, 1, 0);
@@ -270,8 +352,8 @@ static void empty(void **state)
 
 static void threads_body(void)
 {
-    static const int64_t shapes[][4] = {{1, 300, 700, 310}, {1, 64, 784, 256},  {40, 33, 65, 50},
-                                        {3, 200, 400, 130}, {1, 1, 3000, 2000}, {1, 2000, 3000, 1}};
+    static const int64_t shapes[][4] = {{1, 300, 700, 310}, {1, 64, 784, 256},  {40, 33, 65, 50},  {3, 200, 400, 130},
+                                        {1, 1, 3000, 2000}, {1, 2000, 3000, 1}, {1, 1, 4000, 129}, {1, 64, 64, 64}};
     int before = fac_get_num_threads();
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         int64_t p = shapes[s][0], m = shapes[s][1], k = shapes[s][2], n = shapes[s][3];
@@ -325,8 +407,9 @@ static void without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes), cmocka_unit_test(every_dtype), cmocka_unit_test(order),
-        cmocka_unit_test(empty), cmocka_unit_test(threads),     cmocka_unit_test(without_memory),
+        cmocka_unit_test(sizes),          cmocka_unit_test(every_dtype), cmocka_unit_test(order),
+        cmocka_unit_test(epilogue),       cmocka_unit_test(empty),       cmocka_unit_test(threads),
+        cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

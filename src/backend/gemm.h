@@ -13,6 +13,19 @@
  * halves; alpha times a block's sum is added to beta * C, one block after the other. This is the order of OpenBLAS, so
  * that results are PyTorch's, mostly to the bit. Only a vector times a matrix that lies the other way (contiguous along
  * k, 16384 elements and more) is summed in lanes. Nothing depends on the number of threads. */
+typedef enum fac__gemm_activation { FAC__GEMM_LINEAR, FAC__GEMM_RELU } fac__gemm_activation;
+
+/* What is done to a piece of C while it is in registers or in the cache. All zero: nothing.
+ *
+ * bias: a row of n elements of C's dtype that stands for every row of C in beta * C, which then is not read: to the bit
+ * what copying it into C before would give, and so what a linear layer is (beta 1).
+ * activation: applied to the finished sum, to the bit what the kernel of its name makes of C. Not for bool. */
+typedef struct fac__gemm_epilogue {
+    const void *bias; /* NULL: none */
+    int64_t bias_step;
+    fac__gemm_activation activation;
+} fac__gemm_epilogue;
+
 typedef struct fac__gemm_args {
     fac_dtype dtype;
     int64_t batch, m, n, k;
@@ -20,6 +33,7 @@ typedef struct fac__gemm_args {
     void *c;
     int64_t a_row, a_col, a_batch, b_row, b_col, b_batch, c_row, c_col, c_batch;
     double alpha, beta;
+    fac__gemm_epilogue epilogue;
 } fac__gemm_args;
 
 extern const fac__kernel fac__k_gemm;

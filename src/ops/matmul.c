@@ -23,8 +23,15 @@ static int64_t columns(const fac_tensor *t, bool transposed)
     return t->shape[t->ndim - (transposed ? 2 : 1)];
 }
 
-/* y = beta * y + alpha * op(a) op(b), for matrices, or batches of them with three dimensions. */
-static void gemm_into(fac_tensor *y, const fac_tensor *a, const fac_tensor *b, factors f)
+/* Whether all rows of a bias are one, which then need not be copied for each of them. */
+static bool is_row(const fac_tensor *bias, const fac_tensor *y)
+{
+    if (!bias->ndim || bias->dtype != y->dtype || bias->shape[bias->ndim - 1] != y->shape[y->ndim - 1]) return false;
+    return bias->numel == bias->shape[bias->ndim - 1];
+}
+
+/* y = beta * y + alpha * op(a) op(b), for matrices, or batches of them with three dimensions; a row stands for y at first. */
+static void gemm_into(fac_tensor *y, const fac_tensor *row, const fac_tensor *a, const fac_tensor *b, factors f)
 {
     int d = a->ndim - 2;
     fac__gemm_args args = {
@@ -48,6 +55,7 @@ static void gemm_into(fac_tensor *y, const fac_tensor *a, const fac_tensor *b, f
         .alpha = f.alpha,
         .beta = f.beta,
     };
+    if (row) args.epilogue = (fac__gemm_epilogue){.bias = fac__data(row), .bias_step = row->strides[row->ndim - 1]};
     if (y->numel) FAC__LAUNCH(fac__k_gemm, args);
 }
 
@@ -93,11 +101,12 @@ static fac_tensor *product(const char *name, fac_tensor *bias, fac_tensor *a, fa
     int64_t batched[3] = {a->shape[0], rows(a, f.ta), columns(b, f.tb)};
     fac_tensor *y = fac__new((fac_dtype)a->dtype, a->ndim, batched + (a->ndim == 2));
     if (!bias) f.beta = 0;
-    if (y && f.beta != 0 && !fac__copy_into(y, bias)) {
+    const fac_tensor *row = y && f.beta != 0 && is_row(bias, y) ? bias : NULL;
+    if (y && f.beta != 0 && !row && !fac__copy_into(y, bias)) {
         fac_release(y);
         y = NULL;
     }
-    if (y) gemm_into(y, a, b, f);
+    if (y) gemm_into(y, row, a, b, f);
     return fac__result(n, y);
 }
 

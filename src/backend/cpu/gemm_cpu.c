@@ -6,6 +6,8 @@
 #include "backend/cpu/scratch.h"
 #include "core/half.h"
 
+#include <string.h>
+
 static fac__gemm_args batch_entry(const fac__gemm_args *g, int64_t p)
 {
     int64_t size = (int64_t)fac_dtype_size(g->dtype);
@@ -27,6 +29,7 @@ static fac__gemm_args block(const fac__gemm_args *g, int64_t i, int64_t rows, in
     part.a = (const char *)g->a + i * g->a_row * size;
     part.b = (const char *)g->b + j * g->b_col * size;
     part.c = (char *)g->c + (i * g->c_row + j * g->c_col) * size;
+    if (g->epilogue.bias) part.epilogue.bias = (const char *)g->epilogue.bias + j * size;
     return part;
 }
 
@@ -117,6 +120,62 @@ static void half_one(const fac__gemm_args *g)
         }
 }
 
+/* ---- epilogues apart from the product, where isa/gemm_body.h does not do them ---- */
+
+static void spread_bias(const fac__gemm_args *g)
+{
+    size_t size = fac_dtype_size(g->dtype);
+    for (int64_t p = 0; p < g->batch; p++)
+        for (int64_t i = 0; i < g->m; i++) {
+            char *c = (char *)g->c + (p * g->c_batch + i * g->c_row) * (int64_t)size;
+            const char *bias = g->epilogue.bias;
+            if (g->c_col == 1 && g->epilogue.bias_step == 1)
+                memcpy(c, bias, (size_t)g->n * size);
+            else
+                for (int64_t j = 0; j < g->n; j++)
+                    memcpy(c + j * g->c_col * (int64_t)size, bias + j * g->epilogue.bias_step * (int64_t)size, size);
+        }
+}
+
+#define EACH_OF_C(T, negative)                                                                                         \
+    for (int64_t p = 0; p < g->batch; p++)                                                                             \
+        for (int64_t i = 0; i < g->m; i++)                                                                             \
+            for (int64_t j = 0; j < g->n; j++) {                                                                       \
+                T *c = (T *)g->c + p * g->c_batch + i * g->c_row + j * g->c_col;                                       \
+                if (negative) *c = 0;                                                                                  \
+            }                                                                                                          \
+    break
+static void activate(const fac__gemm_args *g)
+{
+    switch (g->dtype) {
+    case FAC_FLOAT32: EACH_OF_C(float, *c < 0);
+    case FAC_FLOAT64: EACH_OF_C(double, *c < 0);
+    case FAC_FLOAT16: /* by their bits: from below -0 to -infinity */
+    case FAC_BFLOAT16: EACH_OF_C(uint16_t, *c > 0x8000 && *c <= (g->dtype == FAC_FLOAT16 ? 0xfc00 : 0xff80));
+    case FAC_INT8: EACH_OF_C(int8_t, *c < 0);
+    case FAC_INT16: EACH_OF_C(int16_t, *c < 0);
+    case FAC_INT32: EACH_OF_C(int32_t, *c < 0);
+    case FAC_INT64: EACH_OF_C(int64_t, *c < 0);
+    default: break;
+    }
+}
+
+static void product(const fac__gemm_args *g);
+
+static void with_epilogue(const fac__gemm_args *g)
+{
+    bool wide = g->dtype == FAC_FLOAT32 || g->dtype == FAC_FLOAT64;
+    if (wide && g->c_col == 1 && g->n > 1 && g->m > 1 && (!g->epilogue.bias || g->epilogue.bias_step == 1)) {
+        product(g);
+        return;
+    }
+    fac__gemm_args plain = *g;
+    plain.epilogue = (fac__gemm_epilogue){0};
+    if (g->epilogue.bias && g->beta != 0) spread_bias(g);
+    product(&plain);
+    if (g->epilogue.activation == FAC__GEMM_RELU) activate(g);
+}
+
 /* ---- sharing ---- */
 
 static void one(const fac__gemm_args *g)
@@ -147,7 +206,8 @@ static void blocks(void *context, int64_t begin, int64_t end)
     for (int64_t p = begin; p < end; p++) {
         int64_t per = s->down * s->across, i = p % per / s->across * s->rows, j = p % s->across * s->columns;
         fac__gemm_args g = batch_entry(s->g, p / per);
-        g = block(&g, i, g.m - i < s->rows ? g.m - i : s->rows, j, g.n - j < s->columns ? g.n - j : s->columns);
+        int64_t columns = p % s->across == s->across - 1 ? g.n - j : s->columns;
+        g = block(&g, i, g.m - i < s->rows ? g.m - i : s->rows, j, columns);
         one(&g);
     }
 }
@@ -166,7 +226,7 @@ static bool halve(grid *s)
     return true;
 }
 
-enum { BLOCK_WORK = 1 << 19 }; /* multiply-adds: no block is worth less than 8 us */
+enum { BLOCK_WORK = 1 << 17 }; /* multiply-adds: no block is worth less than 2 us */
 
 /* C^T = B^T A^T, whose rows are C's columns. */
 static fac__gemm_args turn(const fac__gemm_args *g)
@@ -179,10 +239,8 @@ static fac__gemm_args turn(const fac__gemm_args *g)
     return t;
 }
 
-static void run(const void *args)
+static void product(const fac__gemm_args *g)
 {
-    const fac__gemm_args *g = args;
-    if (g->m <= 0 || g->n <= 0 || g->batch <= 0) return;
     fac__gemm_args turned;
     if ((g->c_col != 1 && g->c_row == 1) || (g->n == 1 && g->m != 1)) {
         turned = turn(g);
@@ -190,7 +248,7 @@ static void run(const void *args)
     }
     double work = (double)g->m * (double)g->n * (double)(g->k + 1);
     if (!fac_dtype_is_floating(g->dtype)) work *= 16; /* plain loops are that much slower */
-    if (fac__threads() == 1 || (work < 1 << 20 && g->batch == 1) || work * (double)g->batch < fac__worth_sharing()) {
+    if (work * (double)g->batch < 2 * BLOCK_WORK || fac__threads() == 1) {
         for (int64_t p = 0; p < g->batch; p++) {
             fac__gemm_args entry = batch_entry(g, p);
             one(&entry);
@@ -201,11 +259,22 @@ static void run(const void *args)
     while (s.down * s.across * g->batch < 4 * fac__threads() && work / (double)(s.down * s.across) >= 2 * BLOCK_WORK &&
            halve(&s)) {
         s.down = (g->m + s.rows - 1) / s.rows;
-        s.across = (g->n + s.columns - 1) / s.columns;
+        /* A vector's way, and so its rounding, goes by how many columns there are: none gets the few that are left. */
+        s.across = g->m == 1 ? g->n / s.columns : (g->n + s.columns - 1) / s.columns;
     }
     int64_t items = g->batch * s.down * s.across,
             grain = 1 + (int64_t)(BLOCK_WORK * (double)(s.down * s.across) / work);
     fac__parallel(items, grain, blocks, &s);
+}
+
+static void run(const void *args)
+{
+    const fac__gemm_args *g = args;
+    if (g->m <= 0 || g->n <= 0 || g->batch <= 0) return;
+    if (g->epilogue.bias || g->epilogue.activation != FAC__GEMM_LINEAR)
+        with_epilogue(g);
+    else
+        product(g);
 }
 
 /* Tiny products get the layout that suits them, and the loops for it. */
@@ -216,10 +285,11 @@ static size_t ready(const void *args, void *state)
     if (g->dtype != FAC_FLOAT32 || g->batch != 1 || g->alpha == 0 || g->k > FAC__TINY_DEPTH || g->m * g->n <= 0 ||
         g->m * g->n * g->k > FAC__TINY_WORK || (g->c_col != 1 && g->c_row != 1 && g->n != 1))
         return 0;
-    if (!r) return sizeof *r;
     /* Either C or its transpose: what has contiguous rows, and need not bring B into order for it. */
-    bool rows = g->c_col == 1 || g->n == 1, columns = g->c_row == 1 || g->m == 1;
-    bool turned = columns && (!rows || (g->b_col != 1 && g->a_row == 1) || (g->n == 1 && g->a_row == 1));
+    bool rows = g->c_col == 1 || g->n == 1, columns = g->c_row == 1 || g->m == 1, bias = g->epilogue.bias;
+    if (bias && (!rows || (g->epilogue.bias_step != 1 && g->n > 1))) return 0;
+    if (!r) return sizeof *r;
+    bool turned = columns && !bias && (!rows || (g->b_col != 1 && g->a_row == 1) || (g->n == 1 && g->a_row == 1));
     *r = turned ? turn(g) : *g;
     return sizeof *r;
 }
@@ -237,7 +307,8 @@ static void gemm_memory(void *args, fac__memory *m)
         FAC__READS(m, g->a);
         FAC__READS(m, g->b);
     }
-    if (g->beta == 0)
+    if (g->beta != 0) FAC__READS(m, g->epilogue.bias);
+    if (g->beta == 0 || g->epilogue.bias)
         FAC__WRITES(m, g->c);
     else
         FAC__CHANGES(m, g->c);

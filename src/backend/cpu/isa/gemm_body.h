@@ -18,6 +18,8 @@ typedef struct NAME(tiling) {
     int64_t k, a_row, a_col, b_row, c_row;
     int part;
     T alpha, beta;
+    const T *bias; /* in place of C in beta * C; NULL: none */
+    bool relu;
     const T *ahead; /* comes near meanwhile, a line of the cache for each of k */
     int64_t ahead_step;
 } NAME(tiling);
@@ -43,24 +45,25 @@ INLINE void NAME(tile)(const int MR, const int NV, const bool PART, const NAME(t
         NAME(accumulate)(MR, NV, PART ? t->part : 0, t->k, a, t->a_row, t->a_col, b, t->b_row, acc);
     }
     V alpha = SPLAT(t->alpha), beta = SPLAT(t->beta);
-    if (t->beta == 0) {
-        UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++)
-        {
-            T *p = c + i * t->c_row + j * L;
-            if (PART)
-                NAME(store_part)(p, acc[i][j] * alpha, t->part);
-            else
-                STORE(p, acc[i][j] * alpha);
-        }
-    } else {
-        UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++)
-        {
-            T *p = c + i * t->c_row + j * L;
-            if (PART)
-                NAME(store_part)(p, NAME(fma)(acc[i][j], alpha, NAME(load_part)(p, t->part) * beta), t->part);
-            else
-                STORE(p, NAME(fma)(acc[i][j], alpha, LOAD(p) * beta));
-        }
+    const T *before = t->bias ? t->bias : c;
+    int64_t before_row = t->bias ? 0 : t->c_row;
+    UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++)
+    {
+        const T *p = before + i * before_row + j * L;
+        if (t->beta == 0)
+            acc[i][j] *= alpha;
+        else
+            acc[i][j] = NAME(fma)(acc[i][j], alpha, (PART ? NAME(load_part)(p, t->part) : LOAD(p)) * beta);
+    }
+    if (t->relu)
+        UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = NAME(relu)(acc[i][j]);
+    UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NV; j++)
+    {
+        T *p = c + i * t->c_row + j * L;
+        if (PART)
+            NAME(store_part)(p, acc[i][j], t->part);
+        else
+            STORE(p, acc[i][j]);
     }
 }
 #define TILE(MR, NV, PART, name)                                                                                       \
@@ -224,6 +227,7 @@ static int64_t NAME(block_of_k)(int64_t left)
     return left >= 2 * KC ? KC : left > KC ? (left / 2 + 15) / 16 * 16 : left;
 }
 
+/* An epilogue is for rows of C that are contiguous, and not for a vector times a matrix. */
 static void NAME(multiply)(const fac__gemm_args *g)
 {
     const T *a = g->a, *b = g->b;
@@ -259,6 +263,8 @@ static void NAME(multiply)(const fac__gemm_args *g)
     for (int64_t l = 0, kc; l < k || l == 0; l += kc) {
         kc = kc_max < 16 ? (k - l < kc_max ? k - l : kc_max) : NAME(block_of_k)(k - l);
         NAME(tiling) t = {.k = kc, .c_row = g->c_row, .alpha = (T)g->alpha, .beta = l ? 1 : (T)g->beta};
+        const T *bias = l ? NULL : g->epilogue.bias;
+        t.relu = l + kc >= k && g->epilogue.activation == FAC__GEMM_RELU;
         for (int64_t jc = 0; jc < n; jc += nc_max) {
             int64_t nc = n - jc < nc_max ? n - jc : nc_max;
             for (int64_t ic = 0; ic < m; ic += MC) {
@@ -268,6 +274,7 @@ static void NAME(multiply)(const fac__gemm_args *g)
                     width = NAME(panel_width)(nc - j);
                     const NAME(tile_function) *tiles = NAME(tiles)[NAME(panel_kind)(nc - j)];
                     t.part = (int)width;
+                    t.bias = bias ? bias + jc + j : NULL;
                     const T *bp = b + l * g->b_row + (jc + j) * g->b_col;
                     t.b_row = g->b_row;
                     if (pack_b) {

@@ -13,7 +13,7 @@ INLINE v_float load_row(const float *b, int width)
 }
 
 INLINE void rows_of(const int ROWS, const fac__gemm_args *g, const float *a, const float *b, int64_t b_row, float *c,
-                    int width)
+                    const float *before, int64_t before_row, int width)
 {
     v_float acc[4] = {{0}};
     for (int64_t l = 0; l < g->k; l++) {
@@ -28,7 +28,9 @@ INLINE void rows_of(const int ROWS, const fac__gemm_args *g, const float *a, con
     UNROLL for (int i = 0; i < ROWS; i++)
     {
         float *to = c + i * g->c_row;
-        v_float sum = g->beta == 0 ? acc[i] * alpha : fma_float(acc[i], alpha, load_row(to, width) * beta);
+        v_float sum = g->beta == 0 ? acc[i] * alpha
+                                   : fma_float(acc[i], alpha, load_row(before + i * before_row, width) * beta);
+        if (g->epilogue.activation == FAC__GEMM_RELU) sum = relu_float(sum);
         if (width == LANES_)
             *(u_float *)(void *)to = sum;
         else
@@ -51,9 +53,11 @@ void FAC__ISA(fac__gemm_tiny)(const fac__gemm_args *g)
             b = strip;
             b_row = LANES_;
         }
+        const float *bias = g->epilogue.bias, *before = bias ? bias + j : c;
+        int64_t before_row = bias ? 0 : g->c_row;
         for (; i + 4 <= g->m; i += 4)
-            rows_of(4, g, a + i * g->a_row, b, b_row, c + i * g->c_row, width);
+            rows_of(4, g, a + i * g->a_row, b, b_row, c + i * g->c_row, before + i * before_row, before_row, width);
         for (; i < g->m; i++)
-            rows_of(1, g, a + i * g->a_row, b, b_row, c + i * g->c_row, width);
+            rows_of(1, g, a + i * g->a_row, b, b_row, c + i * g->c_row, before + i * before_row, before_row, width);
     }
 }

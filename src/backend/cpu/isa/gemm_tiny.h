@@ -12,7 +12,7 @@ enum {
 };
 
 /* C [m, n] = alpha A B + beta C in float, rows of C contiguous, k not above FAC__TINY_DEPTH. An element adds up its products
- * in order of k, as all products do. */
+ * in order of k, as all products do. A bias of the epilogue has step 1 where there are several columns. */
 FAC__ISA_DECLARE(void, fac__gemm_tiny, (const fac__gemm_args *g));
 
 #endif

@@ -77,6 +77,16 @@ INLINE v_double fma_double(v_double a, v_double b, v_double c)
 #define FMA1_double(a, b, c) ((a) * (b) + (c))
 #endif
 
+/* NaN and -0 stay. Comparing makes integers of all ones or none. */
+INLINE v_float relu_float(v_float x)
+{
+    return (v_float)((__typeof__(x < 0))x & ~(x < 0));
+}
+INLINE v_double relu_double(v_double x)
+{
+    return (v_double)((__typeof__(x < 0))x & ~(x < 0));
+}
+
 /* The first n lanes (0 < n <= lanes) of memory; what lies behind is neither read nor written. */
 #if defined(__AVX512F__)
 INLINE v_float load_part_float(const float *p, int n)
