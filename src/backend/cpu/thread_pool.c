@@ -76,6 +76,24 @@ static int core(void)
 #endif
 }
 
+/* A helper on the caller's core is only in its way. Linux wakes it there again and again, although another core may be
+ * idle, so it leaves: by asking for all cores but that, and then for all as before. False: there is no other. */
+static bool step_aside(void)
+{
+#ifdef __linux__
+    int callers = GET(core);
+    if (callers < 0 || core() != callers) return true;
+    cpu_set_t all, others;
+    if (callers >= CPU_SETSIZE || sched_getaffinity(0, sizeof all, &all)) return false;
+    others = all;
+    CPU_CLR(callers, &others);
+    if (!CPU_COUNT(&others) || sched_setaffinity(0, sizeof others, &others)) return false;
+    return sched_setaffinity(0, sizeof all, &all) == 0;
+#else
+    return true;
+#endif
+}
+
 /* ---- working ------------------------------------------------------------------------------------------------ */
 
 /* Takes a chunk and does it; false when none is left. */
@@ -122,8 +140,7 @@ static void *help(void *arg)
         if (worked) until = now_ns() + LOOK_OUT_NS;
         for (int i = 0; i < 16 && !(uint32_t)GET(ticket); i++)
             breathe();
-        /* On the caller's core it would only be in its way. */
-        if (now_ns() < until && (core() < 0 || core() != GET(core))) continue;
+        if (now_ns() < until && step_aside()) continue;
         atomic_store(&self->asleep, true);
         atomic_fetch_add(&asleep, 1);
         bool missed = (uint32_t)atomic_load(&work.ticket) && index < GET(threads); /* the caller thought it awake */
@@ -131,6 +148,7 @@ static void *help(void *arg)
             while (sem_wait(&self->wake))
                 ;
         if (atomic_load(&stopping)) return NULL;
+        step_aside();
         until = now_ns() + LOOK_OUT_NS;
     }
 }
