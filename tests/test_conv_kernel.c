@@ -114,6 +114,8 @@ static bool outputs(fac__conv_args *a)
     return true;
 }
 
+static int sparse; /* of dy only one in so many elements is not 0 */
+
 static void check_conv(fac__conv_args a)
 {
     if (!outputs(&a)) return;
@@ -121,6 +123,8 @@ static void check_conv(fac__conv_args a)
     void *x = buffer(a.dtype, a.n * a.c * in), *w = buffer(a.dtype, a.k * cg * taps), *bias = buffer(a.dtype, a.k);
     void *dy = buffer(a.dtype, a.n * a.k * out), *y = buffer(a.dtype, a.n * a.k * out);
     void *dx = buffer(a.dtype, a.n * a.c * in), *dw = buffer(a.dtype, a.k * cg * taps);
+    for (int64_t i = 0; i < a.n * a.k * out && sparse; i++)
+        if (random_below(sparse)) set(a.dtype, dy, i, 0);
     bool with_bias = random_below(2);
     sums sy = new_sums(a.n * a.k * out), sdx = new_sums(a.n * a.c * in), sdw = new_sums(a.k * cg * taps);
     for (int64_t n = 0; n < a.n; n++)
@@ -222,6 +226,68 @@ static void conv_shapes(void **state)
     each_isa(conv_shapes_body);
 }
 
+/* Where most of dy is 0, its gradients go another way. */
+static void conv_sparse_body(void)
+{
+    for (int all = 0; all < 2; all++) {
+        sparse = all ? 1 << 30 : 5;
+        check_conv(CONV2D(.n = 8, .c = 32, .k = 64, .in = {1, 16, 14}, .kernel = {1, 3, 3}));
+        check_conv(CONV2D(.n = 9, .c = 6, .k = 16, .in = {1, 14, 14}, .kernel = {1, 5, 5}));
+        check_conv(CONV2D(.n = 8, .c = 1, .k = 6, .in = {1, 28, 28}, .kernel = {1, 5, 5}, .pad = {0, 2, 2}));
+        check_conv(CONV2D(.n = 8, .c = 70, .k = 33, .in = {1, 9, 12}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+        check_conv(CONV2D(.n = 8, .c = 40, .k = 20, .in = {1, 13, 12}, .kernel = {1, 7, 4}, .pad = {0, 3, 5},
+                          .stride = {1, 3, 2}));
+        check_conv(CONV2D(.n = 11, .c = 12, .k = 200, .in = {1, 60, 9}, .kernel = {1, 2, 1}, .dilation = {1, 3, 1}));
+        check_conv(CONV2D(.n = 8, .c = 40, .k = 50, .in = {1, 9, 9}, .kernel = {1, 1, 1}, .stride = {1, 2, 2}));
+        fac__conv_args a = CONV2D(.n = 8, .c = 9, .k = 30, .in = {1, 1, 40}, .kernel = {1, 1, 5});
+        a.dtype = FAC_FLOAT64;
+        check_conv(a);
+    }
+    for (int i = 0; i < 40; i++) {
+        sparse = 2 + random_below(6);
+        fac__conv_args a = CONV2D(.n = 8, .c = 1 + random_below(20), .k = 1 + random_below(30),
+                                  .in = {1, 1 + random_below(15), 1 + random_below(15)},
+                                  .kernel = {1, 1 + random_below(5), 1 + random_below(5)},
+                                  .stride = {1, 1 + random_below(3), 1 + random_below(3)},
+                                  .pad = {0, random_below(4), random_below(4)},
+                                  .dilation = {1, 1 + random_below(2), 1});
+        a.dtype = random_below(4) ? FAC_FLOAT32 : FAC_FLOAT64;
+        check_conv(a);
+    }
+    sparse = 0;
+}
+static void conv_sparse(void **state)
+{
+    each_isa(conv_sparse_body);
+}
+
+/* 0 times infinity is NaN, also where zeros could be left out. */
+static void conv_sparse_infinite(void **state)
+{
+    fac__conv_args a = CONV2D(.n = 8, .c = 16, .k = 32, .in = {1, 10, 10}, .kernel = {1, 3, 3});
+    assert_true(outputs(&a));
+    int64_t outs = a.n * a.k * volume(a.out), ins = a.n * a.c * volume(a.in), weights = a.k * a.c * 9;
+    float *x = buffer(a.dtype, ins), *w = buffer(a.dtype, weights), *dy = buffer(a.dtype, outs);
+    float *dx = buffer(a.dtype, ins), *dw = buffer(a.dtype, weights);
+    for (int64_t i = 0; i < outs; i++)
+        if (i % 8) dy[i] = 0;
+    a.x = x, a.w = w, a.dy = dy, a.dx = dx, a.dw = dw;
+    x[5 * a.in[2] + 5] = w[4] = INFINITY; /* in the first channel; the w of the first output channel sees dy[1 … 7] */
+    fac__k_conv_input.run[FAC__CPU](&a);
+    fac__k_conv_weight.run[FAC__CPU](&a);
+    for (int t = 0; t < 9; t++)
+        assert_true(isnan(dw[t]));
+    assert_true(isnan(dx[a.in[2] + 2]) && isfinite(dx[volume(a.in)]));
+    x[5 * a.in[2] + 5] = w[4] = 1;
+    dy[3] = NAN;
+    fac__k_conv_input.run[FAC__CPU](&a);
+    fac__k_conv_weight.run[FAC__CPU](&a);
+    for (int t = 0; t < 9; t++)
+        assert_true(isnan(dw[t]));
+    assert_true(isnan(dx[3]) && isfinite(dx[3 * volume(a.in) / 2]));
+    free(x), free(w), free(dy), free(dx), free(dw);
+}
+
 static void conv_without_memory(void **state)
 {
     fac__scratch_refuse(1);
@@ -251,6 +317,8 @@ static void conv_threads_body(void)
         assert_true(outputs(&a));
         int64_t size[3] = {a.n * a.k * volume(a.out), a.n * a.c * volume(a.in), a.k * a.c * volume(a.kernel)};
         void *x = buffer(a.dtype, size[1]), *w = buffer(a.dtype, size[2]), *dy = buffer(a.dtype, size[0]), *to[2][3];
+        for (int64_t j = 0; j < size[0] && i == 0; j++)
+            if (j % 5) set(a.dtype, dy, j, 0);
         a.x = x, a.w = w, a.dy = dy;
         for (int threads = 1; threads <= 3; threads++) {
             if (threads < 3)
@@ -448,8 +516,12 @@ static void pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv_shapes), cmocka_unit_test(conv_without_memory),
-        cmocka_unit_test(conv_empty),  cmocka_unit_test(conv_threads),
+        cmocka_unit_test(conv_shapes),
+        cmocka_unit_test(conv_sparse),
+        cmocka_unit_test(conv_sparse_infinite),
+        cmocka_unit_test(conv_without_memory),
+        cmocka_unit_test(conv_empty),
+        cmocka_unit_test(conv_threads),
         cmocka_unit_test(pools),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

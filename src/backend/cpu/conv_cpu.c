@@ -8,7 +8,8 @@
 FAC__ISA_DECLARE(bool, fac__correlate, FAC__CORRELATE_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__spread, FAC__CORRELATE_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__conv_weight_dots, FAC__CORRELATE_PARAMETERS);
-FAC__ISA_DECLARE(bool, fac__conv_weight_sums, FAC__CONV_WEIGHT_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__conv_weight_sums, FAC__CONV_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__conv_input_sparse, FAC__CONV_PARAMETERS);
 
 static int64_t volume(const int64_t size[3])
 {
@@ -241,6 +242,7 @@ static void run_forward(const void *args)
 static void run_input(const void *args)
 {
     const fac__conv_args *a = args;
+    if (FAC__ISA_PICK(fac__conv_input_sparse)(a)) return;
     if (fac__onednn_conv(a, true) || (better_spread(a) ? input_by_spreading(a) : input_by_gathering(a))) return;
     (a->dtype == FAC_FLOAT64 ? input_double : input_float)(a);
 }

@@ -7,12 +7,14 @@
 #include "backend/cpu/isa/conv_correlate.h"
 #include "backend/cpu/isa/conv_dots.h"
 #include "backend/cpu/isa/conv_spread.h"
+#include "backend/cpu/isa/conv_sparse.h"
 #include "backend/cpu/isa/conv_weight.h"
 #undef T
 #define T double
 #include "backend/cpu/isa/conv_correlate.h"
 #include "backend/cpu/isa/conv_dots.h"
 #include "backend/cpu/isa/conv_spread.h"
+#include "backend/cpu/isa/conv_sparse.h"
 #include "backend/cpu/isa/conv_weight.h"
 #undef T
 
@@ -31,7 +33,12 @@ bool FAC__ISA(fac__conv_weight_dots) FAC__CORRELATE_PARAMETERS
     return c->dtype == FAC_FLOAT64 ? dot_weights_double(c) : dot_weights_float(c);
 }
 
-bool FAC__ISA(fac__conv_weight_sums) FAC__CONV_WEIGHT_PARAMETERS
+bool FAC__ISA(fac__conv_input_sparse) FAC__CONV_PARAMETERS
+{
+    return a->dtype == FAC_FLOAT64 ? strew_double(a) : strew_float(a);
+}
+
+bool FAC__ISA(fac__conv_weight_sums) FAC__CONV_PARAMETERS
 {
     return a->dtype == FAC_FLOAT64 ? conv_weight_double(a) : conv_weight_float(a);
 }

@@ -4,7 +4,8 @@
  *
  * Images are turned so that channels are the inner dimension, x with its padding. Then for each kernel row the channels
  * of all its taps lie side by side (a run), and a tile of (output channels) x (run), or the other way round, adds up
- * over positions in registers. Each group of images has sums of its own, added at the end in order: how images are
+ * over positions in registers. Where dy is mostly zeros (conv_sparse.h), the rest of each output channel is a list of its
+ * own, and a tile is (kernel rows) x (run). Each group of images has sums of its own, added at the end in order: how images are
  * grouped depends on the sizes alone, so the result does not depend on the threads. */
 
 typedef struct NAME(weighing) {
@@ -12,13 +13,14 @@ typedef struct NAME(weighing) {
     int64_t cg, kg;                    /* channels of a group */
     int64_t runs, run, run_step;       /* runs of a kernel row, their length, and the distance of their beginnings */
     bool turned;                       /* tiles are (run) x (output channels) */
+    bool sparse;
     int64_t rows, columns, sums;       /* of one run's sums, columns in whole vectors; of one channel group's */
     int64_t image_groups, splits;      /* splits: parts of the output channels, cut at multiples of unit */
     int64_t unit, split_channels;      /* the most channels of a part */
     int64_t block_rows, blocks, width; /* rows of dy at a time; of a line of the turned x */
     T *partial;                        /* [image group][channel group][kernel d][kernel h][run][rows][columns] */
     char *own;
-    size_t own_bytes, x_bytes;
+    size_t own_bytes, x_bytes, dy_bytes; /* x, dy or the values of a list, and of a list the places */
 } NAME(weighing);
 
 /* One tile over `lines` lines of `steps` positions; strides in elements. a has MR values a step, b NV vectors. */
@@ -100,6 +102,26 @@ static void NAME(weigh_run)(const NAME(weighing) * s, NAME(weigh_steps) w, const
         }
 }
 
+/* The same from lists: rows [row, row + lines) of dy. */
+static void NAME(weigh_lists)(const NAME(weighing) * s, const T *x, const T *dy, int64_t channels, const int32_t *place,
+                              int64_t count, T *value, int32_t *at, T *to)
+{
+    const fac__conv_args *a = s->a;
+    int64_t vectors = s->columns / L, plane = s->rows * s->columns;
+    for (int64_t k = 0; k < channels; k++, dy += a->out[1] * a->out[2], to += s->columns) {
+        int64_t n = NAME(list)(count, dy, place, value, at);
+        for (int64_t i = 0; i < count && k + 1 < channels; i += L)
+            __builtin_prefetch(dy + a->out[1] * a->out[2] + i);
+        NAME(sparse_part) part;
+        for (int64_t v = 0; v < vectors && n; v += part.vectors)
+            for (int64_t h = 0; h < a->kernel[1]; h += part.rows) {
+                part = NAME(sparse_part_at)(a->kernel[1], vectors, h, v, SPARSE_MOST);
+                part.run(n, at, value, x + h * a->dilation[1] * s->width * s->cg + v * L,
+                         a->dilation[1] * s->width * s->cg, to + h * plane + v * L, plane);
+            }
+    }
+}
+
 INLINE int64_t NAME(split_first)(const NAME(weighing) * s, int64_t split)
 {
     int64_t units = (s->kg + s->unit - 1) / s->unit, k = split * units / s->splits * s->unit;
@@ -114,11 +136,15 @@ static void NAME(weigh_items)(void *context, int64_t begin, int64_t end)
     int64_t in = a->in[0] * a->in[1] * a->in[2], out = a->out[0] * a->out[1] * a->out[2];
     T *x = (T *)(void *)(s->own + (size_t)fac__thread_index() * s->own_bytes);
     T *dy = (T *)(void *)((char *)x + s->x_bytes);
+    int32_t *at = (int32_t *)(void *)((char *)dy + s->dy_bytes), *place = at + s->block_rows * a->out[2] + L;
+    for (int64_t i = 0; i < s->block_rows * a->out[2] && s->sparse; i++)
+        place[i] = (int32_t)((i / a->out[2] * a->stride[1] * s->width + i % a->out[2] * a->stride[2]) * s->cg);
     for (int64_t q = begin; q < end; q++) {
         int64_t split = q % s->splits, g = q / s->splits % a->groups, ig = q / s->splits / a->groups;
         int64_t k = NAME(split_first)(s, split), channels = NAME(split_first)(s, split + 1) - k;
         T *sums = s->partial + (ig * a->groups + g) * s->sums + (s->turned ? k : k * s->columns);
         NAME(weigh_steps) w = {.steps = a->out[2], .add = false};
+        if (s->sparse) memset(sums, 0, (size_t)s->sums * sizeof(T));
         for (int64_t n = ig * a->n / s->image_groups; n < (ig + 1) * a->n / s->image_groups; n++) {
             const T *from_x = (const T *)a->x + (n * a->groups + g) * s->cg * in;
             const T *from_dy = (const T *)a->dy + ((n * a->groups + g) * s->kg + k) * out;
@@ -126,6 +152,14 @@ static void NAME(weigh_items)(void *context, int64_t begin, int64_t end)
                 for (int64_t b = 0; b < s->blocks; b++, w.add = true) {
                     int64_t row = b * a->out[1] / s->blocks;
                     w.lines = (b + 1) * a->out[1] / s->blocks - row;
+                    if (s->sparse) {
+                        NAME(turn_x)
+                        (s, from_x, 0, row * a->stride[1],
+                         (w.lines - 1) * a->stride[1] + (a->kernel[1] - 1) * a->dilation[1] + 1, x);
+                        NAME(weigh_lists)
+                        (s, x, from_dy + row * a->out[2], channels, place, w.lines * w.steps, dy, at, sums);
+                        continue;
+                    }
                     NAME(transpose)
                     (from_dy + (d * a->out[1] + row) * a->out[2], out, channels, w.lines * w.steps, dy, channels);
                     for (int64_t kd = 0; kd < a->kernel[0]; kd++) {
@@ -168,6 +202,21 @@ static int64_t NAME(round_up)(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
+/* Whether leaving out zeros is worth it: a product of one element with a kernel row's channels takes as many
+ * multiplications of vectors as in a tile, or more where that has the output channels in its vectors, and a little more
+ * time. */
+static bool NAME(weigh_sparsely)(const NAME(weighing) * s)
+{
+    const fac__conv_args *a = s->a;
+    int64_t vectors = (s->run + L - 1) / L, tile = a->kernel[1] * vectors, x = a->n * a->c * a->in[1] * a->in[2];
+    if (!NAME(can_be_sparse)(a) || s->width * s->cg > INT32_MAX / a->in[1]) return false;
+    int64_t dense = s->kg * vectors, turned = s->run * ((s->kg + L - 1) / L);
+    double each = (double)((tile < 4 ? 4 : tile) * s->kg) / (double)a->kernel[1];
+    double share = 0.8 * (double)(dense < turned ? dense : turned) / each;
+    int64_t all = a->n * a->k * a->out[1] * a->out[2], most = (int64_t)((share < 0.6 ? share : 0.6) * (double)all);
+    return NAME(mostly_zeros)(a->dy, all, most) && NAME(mostly_zeros)(a->x, x, x);
+}
+
 static bool NAME(conv_weight)(const fac__conv_args *a)
 {
     int64_t taps = a->kernel[0] * a->kernel[1] * a->kernel[2];
@@ -176,6 +225,8 @@ static bool NAME(conv_weight)(const fac__conv_args *a)
     s.run = a->dilation[2] == 1 ? a->kernel[2] * s.cg : s.cg;
     s.run_step = a->dilation[2] * s.cg;
     s.turned = NAME(round_up)(s.kg, L) * s.run < NAME(round_up)(s.run, L) * s.kg;
+    s.sparse = NAME(weigh_sparsely)(&s);
+    s.turned = s.turned && !s.sparse;
     s.rows = s.turned ? s.run : s.kg;
     s.columns = NAME(round_up)(s.turned ? s.kg : s.run, L);
     s.sums = a->kernel[0] * a->kernel[1] * s.runs * s.rows * s.columns;
@@ -188,7 +239,7 @@ static bool NAME(conv_weight)(const fac__conv_args *a)
     /* Tiles write whole vectors: where those run over output channels, parts begin at whole vectors. */
     s.unit = s.turned ? L : 1;
     int64_t groups = s.image_groups * a->groups, parts = s.kg / (s.turned ? 2 * L : MR_MAX);
-    s.splits = groups < 8 && work > 1 << 20 ? (8 + groups - 1) / groups : 1;
+    s.splits = groups < 8 && work > 1 << 20 && !s.sparse ? (8 + groups - 1) / groups : 1;
     if (s.splits > parts) s.splits = parts > 1 ? parts : 1;
     for (int64_t i = 0; i < s.splits; i++) {
         int64_t channels = NAME(split_first)(&s, i + 1) - NAME(split_first)(&s, i);
@@ -197,14 +248,17 @@ static bool NAME(conv_weight)(const fac__conv_args *a)
 
     int64_t reach = (a->kernel[1] - 1) * a->dilation[1] + 1;
     int64_t per_row = s.width * s.cg * a->stride[1] + a->out[2] * s.split_channels;
-    s.block_rows = ((1 << 19) / (int64_t)sizeof(T) - reach * s.width * s.cg) / per_row;
+    if (s.sparse) per_row = s.width * s.cg * a->stride[1]; /* x stays in the first-level cache */
+    s.block_rows = ((s.sparse ? 28 << 10 : 1 << 19) / (int64_t)sizeof(T) - reach * s.width * s.cg) / per_row;
     if (s.block_rows < 4) s.block_rows = 4;
     s.blocks = (a->out[1] + s.block_rows - 1) / s.block_rows;
     s.block_rows = (a->out[1] + s.blocks - 1) / s.blocks;
     int64_t lines = (s.block_rows - 1) * a->stride[1] + reach;
     s.x_bytes = (size_t)NAME(round_up)((lines * s.width * s.cg + 2 * L) * (int64_t)sizeof(T), 64);
-    size_t dy_bytes = (size_t)(s.block_rows * a->out[2] * s.split_channels + 2 * L) * sizeof(T);
-    s.own_bytes = (size_t)NAME(round_up)((int64_t)(s.x_bytes + dy_bytes), 4096) + 256;
+    int64_t dy_size = s.block_rows * a->out[2] * (s.sparse ? 1 : s.split_channels) + 2 * L;
+    s.dy_bytes = (size_t)NAME(round_up)(dy_size * (int64_t)sizeof(T), 64);
+    size_t list_bytes = s.sparse ? 2 * (size_t)dy_size * sizeof(int32_t) : 0;
+    s.own_bytes = (size_t)NAME(round_up)((int64_t)(s.x_bytes + s.dy_bytes + list_bytes), 4096) + 256;
     size_t partial_bytes =
         (size_t)NAME(round_up)((s.image_groups * a->groups * s.sums + 2 * L) * (int64_t)sizeof(T), 64);
     char *shared = fac__scratch(FAC__SCRATCH_CONV, partial_bytes + (size_t)fac__threads() * s.own_bytes);

@@ -10,6 +10,7 @@
 #define NAME(x) TILE_JOIN(x, T) /* panel -> panel_float */
 #define V NAME(v)
 #define U NAME(u)
+#define I NAME(i)
 #define L LANES(T)
 #define SPLAT(x) ((x) - (V){0}) /* x - 0 is x, for -0 too */
 #define LOAD(p) ((V) * (const U *)(p))

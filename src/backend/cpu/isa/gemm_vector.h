@@ -30,6 +30,9 @@ typedef double v_double __attribute__((vector_size(VECTOR_BYTES)));
 typedef v_float u_float __attribute__((aligned(4), may_alias)); /* in memory, anywhere */
 typedef v_double u_double __attribute__((aligned(8), may_alias));
 
+typedef int32_t i_float; /* as wide */
+typedef int64_t i_double;
+
 /* a * b + c, rounded once where the machine can. */
 #if defined(__AVX512F__)
 INLINE v_float fma_float(v_float a, v_float b, v_float c)
@@ -142,6 +145,25 @@ INLINE void store_part_double(double *p, v_double v, int n)
 {
     for (int i = 0; i < n; i++)
         p[i] = v[i];
+}
+#endif
+
+/* Those lanes of v that are not 0, and those of place beside them, put in a row; how many. Whole vectors are written. */
+#if defined(__AVX512F__)
+INLINE int compress_float(v_float v, const int32_t *place, float *value, int32_t *at)
+{
+    __mmask16 m = _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    _mm512_storeu_ps(value, _mm512_maskz_compress_ps(m, (__m512)v));
+    _mm512_storeu_si512(at, _mm512_maskz_compress_epi32(m, _mm512_loadu_si512(place)));
+    return __builtin_popcount(m);
+}
+INLINE int compress_double(v_double v, const int32_t *place, double *value, int32_t *at)
+{
+    __mmask8 m = _mm512_cmp_pd_mask((__m512d)v, _mm512_setzero_pd(), _CMP_NEQ_UQ);
+    _mm512_storeu_pd(value, _mm512_maskz_compress_pd(m, (__m512d)v));
+    _mm256_storeu_si256((__m256i *)(void *)at,
+                        _mm256_maskz_compress_epi32(m, _mm256_loadu_si256((const __m256i *)(const void *)place)));
+    return __builtin_popcount(m);
 }
 #endif
 
