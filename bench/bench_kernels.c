@@ -155,6 +155,6 @@ int main(int argc, char **argv)
         conv(8, 256, 14, 256, 1, 0, 1, 1), conv(8, 512, 7, 512, 3, 1, 1, 1), conv(8, 128, 28, 128, 3, 1, 1, 128);
         conv(1, 3, 224, 64, 7, 3, 2, 1);
     }
-    if (all || strcmp(what, "pool") == 0) pool(64 * 64, 24), pool(32 * 64, 56);
+    if (all || strcmp(what, "pool") == 0) pool(64 * 64, 24), pool(32 * 64, 56), pool(6 * 64, 28), pool(16 * 64, 10);
     return 0;
 }

@@ -205,6 +205,9 @@ static void conv_shapes_body(void)
     check_conv(
         CONV2D(.n = 2, .c = 24, .k = 24, .groups = 24, .in = {1, 17, 15}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
     check_conv(CONV2D(.n = 2, .c = 8, .k = 24, .groups = 8, .in = {1, 17, 15}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+    check_conv(CONV2D(.n = 9, .c = 2, .k = 22, .groups = 2, .in = {1, 9, 20}, .kernel = {1, 5, 3}, .pad = {0, 2, 1}));
+    check_conv(
+        CONV2D(.n = 2, .c = 3, .k = 3, .groups = 3, .in = {1, 7, 33}, .kernel = {1, 2, 5}, .dilation = {1, 3, 2}));
     check_conv(CONV2D(.n = 3, .c = 5, .k = 10, .groups = 5, .in = {1, 19, 22}, .kernel = {1, 5, 3}, .stride = {1, 2, 3},
                       .pad = {0, 2, 2}, .dilation = {1, 2, 2}));
     check_conv(CONV2D(.n = 1, .c = 4, .k = 5, .in = {1, 150, 140}, .kernel = {1, 3, 3})); /* several blocks of rows */

@@ -228,7 +228,8 @@ static bool weight_by_dots(const fac__conv_args *a)
 static bool weight_quickly(const fac__conv_args *a)
 {
     if (a->n * a->k * a->c * volume(a->out) == 0) return false; /* zeros */
-    if (a->c == a->groups && a->k <= 2 * a->groups && has_one_slice(a)) return weight_by_dots(a);
+    /* With more output channels those fill vectors, and better than positions that begin anywhere. */
+    if (a->c == a->groups && a->k < 16 * a->groups && has_one_slice(a)) return weight_by_dots(a);
     return FAC__ISA_PICK(fac__conv_weight_sums)(a);
 }
 

@@ -94,10 +94,11 @@ static void NAME(pack_panels)(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* n zeros, or a few more. */
+/* n zeros, or a few more. Mostly one vector is enough, and a loop alone would be a call of memset. */
 INLINE T *NAME(put_zeros)(T *to, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += L)
+    STORE(to, (V){0});
+    for (int64_t i = L; i < n; i += L)
         STORE(to + i, (V){0});
     return to + n;
 }
@@ -243,6 +244,62 @@ static void NAME(correlate_items)(void *context, int64_t begin, int64_t end)
     }
 }
 
+/* ---- one channel to one channel ------------------------------------------------------------------------------- */
+
+/* Depthwise: no other channel's sums share what is read, so vectors of several places in the image go side by side, and
+ * the results go where they belong. Rows are longer than a vector, the last one of a row overlaps the one before. */
+INLINE bool NAME(is_filter)(const fac__correlation *c)
+{
+    const fac__conv_axis *d = &c->axis[0], *h = &c->axis[1], *w = &c->axis[2];
+    return c->rows == 1 && c->depth == 1 && c->out_size[0] == 1 && d->source == 1 && d->taps == 1 && h->out_step == 1 &&
+           w->out_step == 1 && w->outputs >= L;
+}
+
+#define FILTER_NV 4
+static void NAME(filter_rows)(const NAME(correlating) * s, const T *a, const T *source, T bias, int64_t rows, T *out)
+{
+    int64_t outputs = s->c->axis[2].outputs, vectors = (outputs + L - 1) / L, all = rows * vectors;
+    for (int64_t v = 0; v < all; v += FILTER_NV) {
+        const T *b[FILTER_NV];
+        T *to[FILTER_NV];
+        V acc[FILTER_NV];
+        UNROLL for (int j = 0; j < FILTER_NV; j++)
+        {
+            int64_t i = v + j < all ? v + j : all - 1, y = i / vectors, x = i % vectors * L;
+            x = x < outputs - L ? x : outputs - L;
+            b[j] = source + y * s->line + x;
+            to[j] = out + y * outputs + x;
+            acc[j] = (V){0};
+        }
+        for (int64_t l = 0; l < s->k; l++) {
+            V av = SPLAT(a[l]);
+            UNROLL for (int j = 0; j < FILTER_NV; j++) acc[j] = NAME(fma)(av, LOAD(b[j] + s->offsets[l]), acc[j]);
+        }
+        UNROLL for (int j = 0; j < FILTER_NV; j++) STORE(to[j], acc[j] + SPLAT(bias));
+    }
+}
+
+/* The same items as those of correlate_items. */
+static void NAME(filter_items)(void *context, int64_t begin, int64_t end)
+{
+    const NAME(correlating) *s = context;
+    const fac__correlation *c = s->c;
+    const fac__conv_axis *h = &c->axis[1], *w = &c->axis[2];
+    T *copied = (T *)(void *)(s->own + (size_t)fac__thread_index() * s->own_bytes);
+    for (int64_t q = begin; q < end; q++) {
+        int64_t b = q % s->blocks, ng = q / s->blocks, g = ng % c->groups;
+        int64_t row = b * h->outputs / s->blocks, rows = (b + 1) * h->outputs / s->blocks - row;
+        const T *source = (const T *)c->source + ng * h->source * w->source;
+        if (s->in_place)
+            source += row * s->line;
+        else
+            NAME(copy_source)(s, source, 0, row, copied);
+        NAME(filter_rows)
+        (s, s->weights + g * s->k, s->in_place ? source : copied, c->bias ? ((const T *)c->bias)[g] : 0, rows,
+         (T *)c->out + (ng * h->outputs + row) * w->outputs);
+    }
+}
+
 static bool NAME(correlation)(const fac__correlation *c)
 {
     const fac__conv_axis *d = &c->axis[0], *h = &c->axis[1], *w = &c->axis[2];
@@ -293,6 +350,7 @@ static bool NAME(correlation)(const fac__correlation *c)
     NAME(offsets)(&s, lines, (int32_t *)(void *)shared);
     fac__parallel(c->groups * s.panels, 1 + (1 << 16) / (s.k * MR_MAX + 1), NAME(pack_panels), &s);
     items *= s.splits;
-    fac__parallel(items, fac__conv_grain(items, work / (double)s.splits), NAME(correlate_items), &s);
+    fac__parallel(items, fac__conv_grain(items, work / (double)s.splits),
+                  NAME(is_filter)(c) ? NAME(filter_items) : NAME(correlate_items), &s);
     return true;
 }

@@ -6,15 +6,15 @@
 #define T float
 #include "backend/cpu/isa/conv_correlate.h"
 #include "backend/cpu/isa/conv_dots.h"
-#include "backend/cpu/isa/conv_spread.h"
 #include "backend/cpu/isa/conv_sparse.h"
+#include "backend/cpu/isa/conv_spread.h"
 #include "backend/cpu/isa/conv_weight.h"
 #undef T
 #define T double
 #include "backend/cpu/isa/conv_correlate.h"
 #include "backend/cpu/isa/conv_dots.h"
-#include "backend/cpu/isa/conv_spread.h"
 #include "backend/cpu/isa/conv_sparse.h"
+#include "backend/cpu/isa/conv_spread.h"
 #include "backend/cpu/isa/conv_weight.h"
 #undef T
 

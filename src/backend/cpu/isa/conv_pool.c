@@ -35,20 +35,28 @@ static bool is_2x2(const fac__pool_args *a)
             }                                                                                                          \
         }                                                                                                              \
     }
-#define MAX_2X2(T, POSITION, N)                                                                                        \
-    MAX_2X2_ROW(max_2x2_row_##T, T, POSITION, N, (void)o)                                                              \
-    MAX_2X2_ROW(max_2x2_places_##T, T, POSITION, N, places[j] = o + at + 2 * j)                                        \
+#define MAX_2X2_ROWS(T, POSITION, N)                                                                                   \
+    MAX_2X2_ROW(max_2x2_row_##T##_##N, T, POSITION, N, (void)o)                                                        \
+    MAX_2X2_ROW(max_2x2_places_##T##_##N, T, POSITION, N, places[j] = o + at + 2 * j)
+#define MAX_2X2(T, POSITION, N, HALF)                                                                                  \
+    MAX_2X2_ROWS(T, POSITION, N)                                                                                       \
+    MAX_2X2_ROWS(T, POSITION, HALF)                                                                                    \
+    MAX_2X2_ROWS(T, POSITION, 1)                                                                                       \
     static bool max_2x2_##T(const fac__pool_args *a, const T *x, T *y, int64_t *indices)                               \
     {                                                                                                                  \
+        static const __typeof__(&max_2x2_row_##T##_1) rows[][2] = {                                                    \
+            {max_2x2_row_##T##_##N, max_2x2_places_##T##_##N},                                                         \
+            {max_2x2_row_##T##_##HALF, max_2x2_places_##T##_##HALF},                                                   \
+            {max_2x2_row_##T##_1, max_2x2_places_##T##_1}};                                                            \
         int64_t columns = a->out[2], width = a->in[2];                                                                 \
-        if (!is_2x2(a) || columns < N) return false;                                                                   \
+        if (!is_2x2(a)) return false;                                                                                  \
+        __typeof__(&max_2x2_row_##T##_1) row = rows[(columns < N) + (columns < HALF)][indices != NULL];                \
         for (int64_t r = 0; r < a->out[1]; r++, y += columns, x += 2 * width)                                          \
-            (indices ? max_2x2_places_##T : max_2x2_row_##T)(x, x + width, columns, (POSITION)width, y,                \
-                                                             indices ? indices + r * columns : NULL, 2 * r * width);   \
+            row(x, x + width, columns, (POSITION)width, y, indices ? indices + r * columns : NULL, 2 * r * width);     \
         return true;                                                                                                   \
     }
-MAX_2X2(float, int32_t, 8)
-MAX_2X2(double, int64_t, 4)
+MAX_2X2(float, int32_t, 8, 4)
+MAX_2X2(double, int64_t, 4, 2)
 
 /* clang-format off: what conv_pool_body.h wants to know of a dtype */
 #define POOL_DTYPE float

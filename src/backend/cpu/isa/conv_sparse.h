@@ -99,32 +99,33 @@ typedef void(*NAME(sparse_tile)) SPARSE_PARAMETERS;
         UNROLL for (int r = 0; r < R; r++) UNROLL for (int j = 0; j < NV; j++)                                         \
             STORE(to + r * to_row + j * L, acc[r][j]);                                                                 \
     }
-#define TILES(R) TILE(R, 1) TILE(R, 2) TILE(R, 3) TILE(R, 4) TILE(R, 5) TILE(R, 6)
-TILES(1)
-TILES(2) TILE(3, 1) TILE(3, 2) TILE(3, 3) TILE(3, 4) TILE(5, 1) TILE(5, 2)
+#define TILES_4(R) TILE(R, 1) TILE(R, 2) TILE(R, 3) TILE(R, 4)
+#define TILES_6(R) TILES_4(R) TILE(R, 5) TILE(R, 6)
+TILES_6(1)
+TILES_6(2)
 #if SPARSE_MOST == 20
-    TILE(3, 5) TILE(3, 6) TILE(5, 3) TILE(5, 4)
+TILES_6(3)
+TILES_4(5)
+#else
+TILES_4(3)
 #endif
-#undef TILES
+#undef TILES_4
+#undef TILES_6
 #undef TILE
 #undef SPARSE_PARAMETERS
-        static const NAME(sparse_tile) NAME(sparse_tiles)[SPARSE_ROWS + 1][SPARSE_NV + 1] = {
-#define ROW(R)                                                                                                         \
-    {                                                                                                                  \
-        NULL, NAME(sparse_##R##_1), NAME(sparse_##R##_2), NAME(sparse_##R##_3), NAME(sparse_##R##_4),                  \
-            NAME(sparse_##R##_5), NAME(sparse_##R##_6)                                                                 \
-    }
-            [1] = ROW(1),
-            [2] = ROW(2),
+#define ROW_4(R) NULL, NAME(sparse_##R##_1), NAME(sparse_##R##_2), NAME(sparse_##R##_3), NAME(sparse_##R##_4)
+#define ROW_6(R) ROW_4(R), NAME(sparse_##R##_5), NAME(sparse_##R##_6)
+static const NAME(sparse_tile) NAME(sparse_tiles)[SPARSE_ROWS + 1][SPARSE_NV + 1] = {
 #if SPARSE_MOST == 20
-            [3] = ROW(3),
-            [5] = {NULL, NAME(sparse_5_1), NAME(sparse_5_2), NAME(sparse_5_3), NAME(sparse_5_4)},
+    {NULL}, {ROW_6(1)}, {ROW_6(2)}, {ROW_6(3)},
+    {NULL}, {ROW_4(5)}
 #else
-        [3] = {NULL, NAME(sparse_3_1), NAME(sparse_3_2), NAME(sparse_3_3), NAME(sparse_3_4)},
-        [5] = {NULL, NAME(sparse_5_1), NAME(sparse_5_2)},
+    {NULL}, {ROW_6(1)}, {ROW_6(2)}, {ROW_4(3)},
+    {NULL}, {NULL}
 #endif
-#undef ROW
 };
+#undef ROW_4
+#undef ROW_6
 
 /* One tile of (kernel rows) x (vectors): the one that begins at row r and vector v, of which there are so many. */
 typedef struct NAME(sparse_part) {

@@ -10,9 +10,9 @@
 
 typedef struct NAME(weighing) {
     const fac__conv_args *a;
-    int64_t cg, kg;                    /* channels of a group */
-    int64_t runs, run, run_step;       /* runs of a kernel row, their length, and the distance of their beginnings */
-    bool turned;                       /* tiles are (run) x (output channels) */
+    int64_t cg, kg;              /* channels of a group */
+    int64_t runs, run, run_step; /* runs of a kernel row, their length, and the distance of their beginnings */
+    bool turned;                 /* tiles are (run) x (output channels) */
     bool sparse;
     int64_t rows, columns, sums;       /* of one run's sums, columns in whole vectors; of one channel group's */
     int64_t image_groups, splits;      /* splits: parts of the output channels, cut at multiples of unit */
