@@ -264,6 +264,31 @@ static void conv_sparse(void **state)
     each_isa(conv_sparse_body);
 }
 
+/* An image's gradient does not depend on the others: some sparse, some not, all together and one by one. */
+static void conv_sparse_alone_body(void)
+{
+    fac__conv_args a = CONV2D(.n = 9, .c = 10, .k = 40, .in = {1, 12, 21}, .kernel = {1, 3, 3}, .pad = {0, 1, 1});
+    assert_true(outputs(&a));
+    int64_t out = a.k * volume(a.out), in = a.c * volume(a.in), weights = a.k * a.c * 9;
+    float *w = buffer(a.dtype, weights), *dy = buffer(a.dtype, a.n * out), *dx = buffer(a.dtype, a.n * in);
+    float *alone = buffer(a.dtype, in);
+    for (int64_t i = 0; i < a.n * out; i++)
+        if (i / out % 3 && i % 6) dy[i] = 0;
+    a.w = w, a.dy = dy, a.dx = dx;
+    fac__k_conv_input.run[FAC__CPU](&a);
+    for (int64_t n = 0; n < a.n; n++) {
+        fac__conv_args one = a;
+        one.n = 1, one.dy = dy + n * out, one.dx = alone;
+        fac__k_conv_input.run[FAC__CPU](&one);
+        assert_memory_equal(alone, dx + n * in, (size_t)in * sizeof *alone);
+    }
+    free(w), free(dy), free(dx), free(alone);
+}
+static void conv_sparse_alone(void **state)
+{
+    each_isa(conv_sparse_alone_body);
+}
+
 /* 0 times infinity is NaN, also where zeros could be left out. */
 static void conv_sparse_infinite(void **state)
 {
@@ -519,13 +544,10 @@ static void pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv_shapes),
-        cmocka_unit_test(conv_sparse),
-        cmocka_unit_test(conv_sparse_infinite),
-        cmocka_unit_test(conv_without_memory),
-        cmocka_unit_test(conv_empty),
-        cmocka_unit_test(conv_threads),
-        cmocka_unit_test(pools),
+        cmocka_unit_test(conv_shapes),         cmocka_unit_test(conv_sparse),
+        cmocka_unit_test(conv_sparse_alone),   cmocka_unit_test(conv_sparse_infinite),
+        cmocka_unit_test(conv_without_memory), cmocka_unit_test(conv_empty),
+        cmocka_unit_test(conv_threads),        cmocka_unit_test(pools),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@ FAC__ISA_DECLARE(bool, fac__correlate, FAC__CORRELATE_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__spread, FAC__CORRELATE_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__conv_weight_dots, FAC__CORRELATE_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__conv_weight_sums, FAC__CONV_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__conv_find_sparse, FAC__CONV_FIND_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__conv_input_sparse, FAC__CONV_PARAMETERS);
 
 static int64_t volume(const int64_t size[3])
@@ -240,12 +241,30 @@ static void run_forward(const void *args)
     (a->dtype == FAC_FLOAT64 ? forward_double : forward_float)(a);
 }
 
+static void input_of_all(const fac__conv_args *a)
+{
+    if (fac__onednn_conv(a, true) || (better_spread(a) ? input_by_spreading(a) : input_by_gathering(a))) return;
+    (a->dtype == FAC_FLOAT64 ? input_double : input_float)(a);
+}
+
+static void slice_images(void *args, int64_t begin, int64_t end);
+
+/* Whether zeros of dy are left out is decided for each image by itself, so that it has the same bits in any company. */
 static void run_input(const void *args)
 {
     const fac__conv_args *a = args;
-    if (FAC__ISA_PICK(fac__conv_input_sparse)(a)) return;
-    if (fac__onednn_conv(a, true) || (better_spread(a) ? input_by_spreading(a) : input_by_gathering(a))) return;
-    (a->dtype == FAC_FLOAT64 ? input_double : input_float)(a);
+    bool *sparse = fac__scratch(FAC__SCRATCH_CONV_IMAGES, (size_t)a->n);
+    if (!sparse || !FAC__ISA_PICK(fac__conv_find_sparse)(a, sparse)) {
+        input_of_all(a);
+        return;
+    }
+    for (int64_t begin = 0, end; begin < a->n; begin = end) {
+        for (end = begin + 1; end < a->n && sparse[end] == sparse[begin];)
+            end++;
+        fac__conv_args part = *a;
+        slice_images(&part, begin, end);
+        if (!sparse[begin] || !FAC__ISA_PICK(fac__conv_input_sparse)(&part)) input_of_all(&part);
+    }
 }
 
 static void run_weight(const void *args)

@@ -33,6 +33,11 @@ bool FAC__ISA(fac__conv_weight_dots) FAC__CORRELATE_PARAMETERS
     return c->dtype == FAC_FLOAT64 ? dot_weights_double(c) : dot_weights_float(c);
 }
 
+bool FAC__ISA(fac__conv_find_sparse) FAC__CONV_FIND_PARAMETERS
+{
+    return a->dtype == FAC_FLOAT64 ? find_sparse_double(a, sparse) : find_sparse_float(a, sparse);
+}
+
 bool FAC__ISA(fac__conv_input_sparse) FAC__CONV_PARAMETERS
 {
     return a->dtype == FAC_FLOAT64 ? strew_double(a) : strew_float(a);

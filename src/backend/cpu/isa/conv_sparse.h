@@ -143,10 +143,10 @@ INLINE NAME(sparse_part) NAME(sparse_part_at)(int64_t rows, int64_t vectors, int
     return p;
 }
 
-/* Two dimensions, a run of a kernel row's channels lies side by side, and enough images that each is one thread's. */
+/* Two dimensions, and a run of a kernel row's channels lies side by side. */
 INLINE bool NAME(can_be_sparse)(const fac__conv_args *a)
 {
-    return a->groups == 1 && a->n >= 8 && a->dilation[2] == 1 && a->in[0] == 1 && a->kernel[0] == 1 && a->out[0] == 1 &&
+    return a->groups == 1 && a->dilation[2] == 1 && a->in[0] == 1 && a->kernel[0] == 1 && a->out[0] == 1 &&
            a->pad[0] == 0;
 }
 
@@ -251,26 +251,55 @@ INLINE size_t NAME(bytes)(int64_t n)
     return ((size_t)n + 63) / 64 * 64;
 }
 
-/* false: dy is not sparse enough, or no memory; nothing done. */
-static bool NAME(strew)(const fac__conv_args *a)
+INLINE NAME(strewing) NAME(strewing_of)(const fac__conv_args *a)
 {
-    if (!NAME(can_be_sparse)(a)) return false;
     NAME(strewing) s = {.a = a, .run = a->kernel[2] * a->c};
     s.vectors = (s.run + L - 1) / L;
     s.columns = s.vectors * L;
     s.lines = (a->out[1] - 1) * a->stride[1] + (a->kernel[1] - 1) * a->dilation[1] + 1;
     s.width = (a->out[2] - 1) * a->stride[2] + a->kernel[2];
-    int64_t positions = a->out[1] * a->out[2], weights = a->kernel[1] * a->k * s.columns;
+    return s;
+}
+
+typedef struct NAME(looking) {
+    const fac__conv_args *a;
+    int64_t size, most; /* of an image of dy; of those not 0, how many at most */
+    bool *sparse;
+} NAME(looking);
+static void NAME(look_at_images)(void *context, int64_t begin, int64_t end)
+{
+    const NAME(looking) *l = context;
+    for (int64_t n = begin; n < end; n++)
+        l->sparse[n] = NAME(mostly_zeros)((const T *)l->a->dy + n * l->size, l->size, l->most);
+}
+
+/* Says of each image whether its zeros are worth leaving out, whatever the others are; whether there is one. */
+static bool NAME(find_sparse)(const fac__conv_args *a, bool *sparse)
+{
+    if (!NAME(can_be_sparse)(a)) return false;
+    NAME(strewing) s = NAME(strewing_of)(a);
+    int64_t taps = a->kernel[1] * a->kernel[2], weights = a->kernel[1] * a->k * s.columns;
     if (weights > INT32_MAX || s.lines * s.width * a->c > INT32_MAX) return false;
     /* In vectors' multiply-adds for a position: all of them, and beside the sparse ones what reading and writing sums
      * costs. */
     double tile = (double)(a->kernel[1] * s.vectors), dense = (double)(a->k * a->kernel[1] * s.run) / L;
     double each = 4 * tile + 30, share = (dense - each) / (1.3 * (tile < 4 ? 4 : tile) * (double)a->k);
-    int64_t all = a->n * a->k * positions, most = (int64_t)((share < 0.6 ? share : 0.6) * (double)all);
-    if (most <= 0 || !NAME(mostly_zeros)(a->dy, all, most)) return false;
-    int64_t taps = a->kernel[1] * a->kernel[2];
-    if (!NAME(mostly_zeros)(a->w, a->k * a->c * taps, INT64_MAX / 2)) return false;
+    NAME(looking) l = {.a = a, .size = a->k * a->out[1] * a->out[2], .sparse = sparse};
+    l.most = (int64_t)((share < 0.6 ? share : 0.6) * (double)l.size);
+    if (l.most <= 0 || !NAME(mostly_zeros)(a->w, a->k * a->c * taps, INT64_MAX / 2)) return false;
+    fac__parallel(a->n, 1 + (1 << 17) / l.size, NAME(look_at_images), &l);
+    bool any = false;
+    for (int64_t n = 0; n < a->n; n++)
+        any = any || sparse[n];
+    return any;
+}
 
+/* For images that are. false: no memory, nothing done. */
+static bool NAME(strew)(const fac__conv_args *a)
+{
+    NAME(strewing) s = NAME(strewing_of)(a);
+    int64_t positions = a->out[1] * a->out[2], taps = a->kernel[1] * a->kernel[2];
+    int64_t weights = a->kernel[1] * a->k * s.columns;
     s.block_rows = 1 + (1 << 13) / (a->out[2] * a->k);
     if (s.block_rows > a->out[1]) s.block_rows = a->out[1];
     int64_t block = s.block_rows * a->out[2], listed = block * a->k + L;

@@ -209,7 +209,7 @@ static bool NAME(weigh_sparsely)(const NAME(weighing) * s)
 {
     const fac__conv_args *a = s->a;
     int64_t vectors = (s->run + L - 1) / L, tile = a->kernel[1] * vectors, x = a->n * a->c * a->in[1] * a->in[2];
-    if (!NAME(can_be_sparse)(a) || s->width * s->cg > INT32_MAX / a->in[1]) return false;
+    if (!NAME(can_be_sparse)(a) || a->n < 8 || s->width * s->cg > INT32_MAX / a->in[1]) return false;
     int64_t dense = s->kg * vectors, turned = s->run * ((s->kg + L - 1) / L);
     double each = (double)((tile < 4 ? 4 : tile) * s->kg) / (double)a->kernel[1];
     double share = 0.8 * (double)(dense < turned ? dense : turned) / each;
