@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "backend/gemm.h"
 #include "core/memory.h"
 #include "facula/facula.h"
 #include "graph/plan.h"
@@ -603,6 +604,37 @@ static void test_fused(void **state)
     }
 }
 
+/* The first layer's relu is done by its product; the second's result is also read without it. */
+static void test_epilogue(void **state)
+{
+    (void)state;
+    fac_scope {
+        fac_tensor *x = fac_randn(FAC_SHAPE(40, 70)), *w = fac_randn(FAC_SHAPE(90, 70)), *b = fac_randn(FAC_SHAPE(90));
+        fac_tensor *w2 = fac_randn(FAC_SHAPE(90, 70)), *v = fac_randn(FAC_SHAPE(90, 90));
+        fac_tensor *y = fac_zeros(FAC_SHAPE(40, 90)), *z = fac_zeros_like(y);
+        fac_plan *plan = NULL;
+        fac_capture(&plan) {
+            fac_copy_(y, fac_matmul(fac_relu(fac_linear(x, w, b)), v));
+            fac_tensor *twice = fac_linear(x, w2, b);
+            fac_copy_(z, fac_sub(twice, fac_matmul(fac_relu(twice), v)));
+        }
+        bool first = false, second = false;
+        for (int64_t i = 0; i < plan->count; i++) {
+            if (plan->steps[i].kernel != &fac__k_gemm) continue;
+            const fac__gemm_args *g = plan->steps[i].args;
+            first |= g->b == fac_data(w) && g->epilogue.activation == FAC__GEMM_RELU;
+            second |= g->b == fac_data(w2) && g->epilogue.activation == FAC__GEMM_RELU;
+        }
+        assert_true(first && !second);
+        fac_copy_(x, fac_randn_like(x));
+        assert_true(fac_replay(plan));
+        assert_true(same_values(y, fac_matmul(fac_relu(fac_linear(x, w, b)), v)));
+        fac_tensor *twice = fac_linear(x, w2, b);
+        assert_true(same_values(z, fac_sub(twice, fac_matmul(fac_relu(twice), v))));
+        fac_plan_free(plan);
+    }
+}
+
 static void test_left_out(void **state)
 {
     (void)state;
@@ -775,6 +807,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_left_early, quiet, clean),
         cmocka_unit_test_setup_teardown(test_changed, quiet, clean),
         cmocka_unit_test_setup_teardown(test_fused, clean, clean),
+        cmocka_unit_test_setup_teardown(test_epilogue, clean, clean),
         cmocka_unit_test_setup_teardown(test_left_out, clean, clean),
         cmocka_unit_test_setup_teardown(test_shared, clean, clean),
         cmocka_unit_test_setup_teardown(test_groups, quiet, clean),

@@ -224,9 +224,11 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),      cmocka_unit_test(test_names),  cmocka_unit_test(test_max_norm),
-        cmocka_unit_test(test_order_of_sums), cmocka_unit_test(test_draws),  cmocka_unit_test(test_dropout_gradient),
-        cmocka_unit_test(test_bags), cmocka_unit_test(large_gradients),          cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_recorded), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_max_norm), cmocka_unit_test(test_order_of_sums),
+        cmocka_unit_test(test_draws),    cmocka_unit_test(test_dropout_gradient),
+        cmocka_unit_test(test_bags),     cmocka_unit_test(large_gradients),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
  *   duplicates  of two kernels that do the same to the same inputs the first is enough;
  *   unused      what writes only memory that nobody reads is left out;
  *   fuse.c      element-wise kernels that follow one another become one;
+ *   epilogue.c  a product does relu on what it computes;
+ *   slices.c    steps that work image by image run together, a few images at a time;
  *   share.c     temporaries whose lives do not overlap get the same memory.
  *
  * Memory is looked at by storages: a step uses all of one or nothing. That is sometimes more than is true, never less. */
@@ -274,7 +276,7 @@ bool fac__plan_make(fac_plan *plan)
     if (!drop_unused(plan)) return false;
     close_gaps(plan);
     fac__plan_lives(plan);
-    if (!fac__plan_fuse(plan)) return false;
+    if (!fac__plan_fuse(plan) || !fac__plan_epilogues(plan)) return false;
     close_gaps(plan);
     fac__plan_lives(plan);
     fac__plan_group(plan);

@@ -1,6 +1,6 @@
 /* Floor 2. A captured step: the kernels it launched, the memory they work on, and what a replay runs of them.
  *
- * record.c writes the list, plan.c with fuse.c and share.c makes it shorter, replay.c runs it, plan_print.c shows it. */
+ * record.c writes the list, plan.c with fuse.c, epilogue.c, slices.c and share.c makes it shorter, replay.c runs it, plan_print.c shows it. */
 #ifndef FACULA_PLAN_H
 #define FACULA_PLAN_H
 
@@ -77,6 +77,8 @@ void fac__plan_lives(fac_plan *plan);
 
 /* fuse.c: merges pointwise steps that follow one another. */
 bool fac__plan_fuse(fac_plan *plan);
+/* epilogue.c: lets products do relu on what they compute. */
+bool fac__plan_epilogues(fac_plan *plan);
 /* slices.c: finds steps that may run together, image by image, and runs the group that begins with a step. */
 void fac__plan_group(fac_plan *plan);
 void fac__group_run(const fac__planned *steps);
