@@ -1,11 +1,11 @@
 /* The lesson's training once more, captured: the first round runs and is written down, all others replay its kernels. Prints
  * how much faster that is, that the numbers are the same, and what a replay consists of. */
 #include <argp.h>
-#include <errno.h>
 #include <facula/facula.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "arguments.h"
 
 static struct {
     int epochs;
@@ -18,25 +18,12 @@ static const struct argp_option option_list[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    char *end;
     switch (key) {
-    case 'e':
-        errno = 0;
-        options.epochs = (int)strtol(arg, &end, 10);
-        if (end == arg || *end || errno || options.epochs < 1 || options.epochs > 1000000000)
-            argp_error(state, "'%s' is not a whole number from 1 to 1000000000", arg);
-        break;
+    case 'e': options.epochs = (int)whole(state, arg, 1, 1000000000); break;
     case ARGP_KEY_ARG: argp_error(state, "'%s' is not expected", arg); break;
     default: return ARGP_ERR_UNKNOWN;
     }
     return 0;
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static fac_module *network(void)

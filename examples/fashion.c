@@ -3,14 +3,14 @@
 #include <errno.h>
 #include <facula/facula.h>
 #include <fcntl.h>
-#include <float.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "arguments.h"
 
 /* ---- the networks ------------------------------------------------------------------------------------------- */
 
@@ -79,26 +79,6 @@ static const struct argp_option option_list[] = {
     {0},
 };
 
-/* What an option's text means; where it means nothing, argp_error says so and ends the program. */
-static long long whole(struct argp_state *state, const char *text, long long least, long long most)
-{
-    char *end;
-    errno = 0;
-    long long n = strtoll(text, &end, 10);
-    if (end == text || *end || errno || n < least || n > most)
-        argp_error(state, "'%s' is not a whole number from %lld to %lld", text, least, most);
-    return n;
-}
-
-static double learning_rate(struct argp_state *state, const char *text)
-{
-    char *end;
-    double lr = strtod(text, &end);
-    if (end == text || *end || !(lr >= 0 && lr <= FLT_MAX))
-        argp_error(state, "'%s' is not a learning rate: a number from 0 up", text);
-    return lr;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     switch (key) {
@@ -126,13 +106,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* ---- progress ----------------------------------------------------------------------------------------------- */
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int terminal_width(void)
 {

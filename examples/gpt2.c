@@ -3,13 +3,12 @@
 #include <argp.h>
 #include <errno.h>
 #include <facula/facula.h>
-#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "arguments.h"
 #include "gpt2_model.h"
 
 /* ---- options ------------------------------------------------------------------------------------------------ */
@@ -40,26 +39,6 @@ static const struct argp_option option_list[] = {
     {"threads", 't', "N", 0, "threads to use (all cores)", 0},
     {0},
 };
-
-/* What an option's text means; where it means nothing, argp_error says so and ends the program. */
-static long long whole(struct argp_state *state, const char *text, long long least, long long most)
-{
-    char *end;
-    errno = 0;
-    long long n = strtoll(text, &end, 10);
-    if (end == text || *end || errno || n < least || n > most)
-        argp_error(state, "'%s' is not a whole number from %lld to %lld", text, least, most);
-    return n;
-}
-
-static double learning_rate(struct argp_state *state, const char *text)
-{
-    char *end;
-    double lr = strtod(text, &end);
-    if (end == text || *end || !(lr >= 0 && lr <= FLT_MAX))
-        argp_error(state, "'%s' is not a learning rate: a number from 0 up", text);
-    return lr;
-}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -178,13 +157,6 @@ static bool checkpoint_load(checkpoint *c, fac_module *model)
 }
 
 /* ---- training ----------------------------------------------------------------------------------------------- */
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static fac_tensor *learn(fac_module *model, fac_optimizer *optimizer, fac_tensor *words, fac_tensor *next)
 {

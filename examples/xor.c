@@ -1,11 +1,11 @@
 /* The lesson's neural network: two layers learn XOR. With the same seed it prints the numbers the lesson's Python prints. */
 #include <argp.h>
-#include <errno.h>
 #include <facula/facula.h>
-#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "arguments.h"
 
 /* ---- the network: a module with two layers ------------------------------------------------------------------ */
 
@@ -52,26 +52,6 @@ static const struct argp_option option_list[] = {
     {"activation", 'a', "NAME", 0, "relu, tanh or sigmoid (relu)", 0},
     {0},
 };
-
-/* What an option's text means; where it means nothing, argp_error says so and ends the program. */
-static long long whole(struct argp_state *state, const char *text, long long least, long long most)
-{
-    char *end;
-    errno = 0;
-    long long n = strtoll(text, &end, 10);
-    if (end == text || *end || errno || n < least || n > most)
-        argp_error(state, "'%s' is not a whole number from %lld to %lld", text, least, most);
-    return n;
-}
-
-static double learning_rate(struct argp_state *state, const char *text)
-{
-    char *end;
-    double lr = strtod(text, &end);
-    if (end == text || *end || !(lr >= 0 && lr <= FLT_MAX))
-        argp_error(state, "'%s' is not a learning rate: a number from 0 up", text);
-    return lr;
-}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
