@@ -163,6 +163,6 @@ const bench_case bench_layer_cases[] = {
      .check = max_pool_check},
     {"maxpool2d_fwd", "forward, 32x64x56x56, 2x2", BYTES, 5.0 * IMAGES * CHANNELS * PLANE,
      .in = {{IMAGES, CHANNELS, SIDE, SIDE}}, .step = max_pool, .check = max_pool_check},
-    {NULL},
+    {0},
 };
 /* clang-format on */

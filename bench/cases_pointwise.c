@@ -162,5 +162,5 @@ const bench_case bench_pointwise_cases[] = {
     {"rand_4M", "one operation", BYTES, 4.0 * M4, .step = uniform, .check = uniform_check},
     {"randperm_60000", "one operation", .step = permutation, .check = permutation_check},
     {"cat_2x4M", "one operation", BYTES, 16.0 * M4, .in = {{M4}, {M4}}, .step = cat, .check = cat_check},
-    {NULL},
+    {0},
 };

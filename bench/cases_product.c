@@ -163,5 +163,5 @@ const bench_case bench_product_cases[] = {
     CONV_CASES("conv1x1_256_14", 8, 256, 14, 256, 1, 0, 1),
     CONV_CASES("depthwise3x3_128_28", 8, 128, 28, 128, 3, 1, 128),
     CONV_CASES("conv3x3_32_26_b64", 64, 32, 26, 64, 3, 0, 1), /* the second layer of cnn_fashion */
-    {NULL},
+    {0},
 };

@@ -63,5 +63,5 @@ const bench_case bench_program_cases[] = {
     {"import_time", "a process that prints one tensor", .step = print_one, .check = check},
     {"program_xor", "examples/xor", .step = xor_program, .check = check},
     {"program_mlp", "examples/fashion --model mlp, 200 steps and the test images", .step = mlp_program, .check = check},
-    {NULL},
+    {0},
 };

@@ -288,6 +288,6 @@ const bench_case bench_row_cases[] = {
      20.0 * LOOKUPS * WIDTH + 4.0 * WORDS * WIDTH, .in = {{WORDS, WIDTH}}, .g = {LOOKUPS, WIDTH}, .leaves = 1,
      .setup = words, .step = embedding_both, .check = embedding_check},
     OP("gather_4096x1024_dim1", 16.0 * N, gather, gather_check, .in = {{ROWS, COLS}}, .setup = columns),
-    {NULL},
+    {0},
 };
 /* clang-format on */

@@ -204,6 +204,6 @@ const bench_case bench_sequence_cases[] = {
      .step = gpt2_step, .check = gpt2_check},
     {"gpt2_124M_step_captured", "step of 4x64 tokens: forward, backward, AdamW", FLOPS, GPT2_FLOPS, .setup = gpt2_setup,
      .step = gpt2_captured, .check = gpt2_check},
-    {NULL},
+    {0},
 };
 /* clang-format on */

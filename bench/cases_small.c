@@ -137,5 +137,5 @@ const bench_case bench_small_cases[] = {
      .check = autograd_check, .leaves = 2, .units = REPEATED},
     {"op_overhead_linear", "one linear layer, 1x8 -> 8, no grad", .in = {{1, 8}, {8, 8}, {8}}, .step = linear,
      .check = linear_check, .units = REPEATED},
-    {NULL},
+    {0},
 };

@@ -148,5 +148,5 @@ const bench_case bench_training_cases[] = {
           step_captured),
     EPOCH("ggml_fc", "784-500-10, AdamW, batches of 500", FC_FLOPS, 500, fc_adamw, step),
     EPOCH("ggml_cnn", "ggml's two convolutions (8, 16), AdamW, batches of 500", GGML_CNN_FLOPS, 500, conv_adamw, step),
-    {NULL},
+    {0},
 };

@@ -13,8 +13,14 @@
 
 /* ---- options ------------------------------------------------------------------------------------------------ */
 
-static const gpt2_sizes gpt2_124m = {.layers = 12, .heads = 12, .channels = 768, .words = 50257, .positions = 1024},
-                        tiny = {.layers = 2, .heads = 2, .channels = 16, .words = 64, .positions = 32};
+#define GPT2_124M                                                                                                      \
+    {                                                                                                                  \
+        .layers = 12, .heads = 12, .channels = 768, .words = 50257, .positions = 1024                                  \
+    }
+#define TINY                                                                                                           \
+    {                                                                                                                  \
+        .layers = 2, .heads = 2, .channels = 16, .words = 64, .positions = 32                                          \
+    }
 
 static struct {
     const char *checkpoint;
@@ -23,7 +29,7 @@ static struct {
     uint64_t seed;
     double lr;
     bool capture;
-} options = {.sizes = gpt2_124m, .steps = 10, .batch = 4, .length = 64, .lr = 1e-4};
+} options = {.sizes = GPT2_124M, .steps = 10, .batch = 4, .length = 64, .lr = 1e-4};
 
 enum { KEY_TINY = 1, KEY_CAPTURE };
 
@@ -50,7 +56,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 's': options.seed = (uint64_t)whole(state, arg, 0, INT64_MAX); break;
     case 'c': options.checkpoint = arg; break;
     case 't': options.threads = (long)whole(state, arg, 1, 1000); break;
-    case KEY_TINY: options.sizes = tiny; break;
+    case KEY_TINY: options.sizes = (gpt2_sizes)TINY; break;
     case KEY_CAPTURE: options.capture = true; break;
     case ARGP_KEY_ARG: argp_error(state, "'%s' is not expected", arg); break;
     default: return ARGP_ERR_UNKNOWN;

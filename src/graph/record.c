@@ -84,7 +84,7 @@ static fac__planned *append(fac_plan *plan, int64_t at)
     }
     memmove(plan->steps + at + 1, plan->steps + at, (size_t)(plan->count - at) * sizeof *plan->steps);
     plan->count++;
-    plan->steps[at] = (fac__planned){NULL};
+    plan->steps[at] = (fac__planned){.args = NULL};
     return &plan->steps[at];
 }
 

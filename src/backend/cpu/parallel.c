@@ -78,6 +78,7 @@ double fac__worth_sharing(void)
     return fac__pool_awake() ? 1 << 17 : 1 << 20;
 }
 
+#ifdef _OPENMP
 typedef struct chunked {
     fac__range_body body;
     void *context;
@@ -92,6 +93,7 @@ static void run_chunk(void *context, int index, int64_t begin, int64_t end)
     c->body(c->context, begin, end);
     index_here = -1;
 }
+#endif
 
 void fac__parallel(int64_t n, int64_t grain, fac__range_body body, void *context)
 {
