@@ -11,15 +11,17 @@
  *     fac_plan_free(plan);
  *
  * The first pass runs the block as a fac_scope would and records the kernels that it launches. Then the plan is made
- * shorter: chains of element-wise operations become one, what is not used is left out, what does not change is kept, and
- * temporaries share memory. Each later pass replays the plan and skips the block. Results are those of the block itself.
+ * shorter: chains of element-wise operations become one, what is not used is left out, what does not change is kept,
+ * temporaries share memory, and what works image by image runs a few images at a time. Each later pass replays the plan and
+ * skips the block. Results are those of the block itself.
  *
  * What goes in and out. Tensors made before the block keep their memory: a replay reads what they hold then, so new input
  * is copied into them, fac_copy_(X, batch). A tensor made in the block that is to be read after it is kept by
  * fac_keep in the block (which runs once), or copied into one made before; it holds the newest replay's values.
  * Parameters, their .grad, buffers, the states of optimisers and the random numbers go on as they would by themselves;
  * learning rates may be changed between replays, and schedules may be stepped inside the block or outside.
- * An optimiser or schedule that is stepped in the block must live as long as the plan is replayed.
+ * An optimiser or schedule that is stepped in the block, and a generator that it draws from, must live as long as the plan is
+ * replayed.
  *
  * What cannot be captured: to read values in the block (fac_item, fac_data, fac_print, operations whose result's shape depends
  * on values), to take new data there (a loader's batch), to make the first gradient of a parameter without

@@ -160,6 +160,16 @@ static void run_unit(const job *j, int64_t unit)
 /* Each sum waits for the one before, so a few lines go on side by side; they go through L1 where results are large. */
 enum { ABREAST = 4, PIECE = 256 };
 
+/* By itself, so that the sum stays in a register: through memory it takes three times as long. */
+static __attribute__((noinline)) double sum_line(double sum, const float *in, float *out, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        sum += (double)in[i];
+        out[i] = (float)sum;
+    }
+    return sum;
+}
+
 INLINE void sum_lines(const float *const *in, float *const *out, int lines, int64_t n, bool streamed)
 {
     double sum[ABREAST] = {0};
@@ -169,7 +179,8 @@ INLINE void sum_lines(const float *const *in, float *const *out, int lines, int6
         float *to[ABREAST];
         for (int c = 0; c < lines; c++)
             to[c] = streamed ? piece[c] : out[c] + from;
-        for (int64_t i = 0; i < count; i++)
+        if (lines == 1) sum[0] = sum_line(sum[0], in[0] + from, to[0], count);
+        for (int64_t i = 0; i < count && lines > 1; i++)
             for (int c = 0; c < lines; c++) {
                 sum[c] += (double)in[c][from + i];
                 to[c][i] = (float)sum[c];
