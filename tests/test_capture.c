@@ -232,6 +232,23 @@ static void test_schedules(void **state)
     X(pixel_shuffle, IMAGES, fac_nn_sequential(fac_nn_pixel_shuffle(2), fac_nn_pixel_unshuffle(2)))                    \
     X(channel_shuffle, IMAGES, fac_nn_channel_shuffle(2))                                                              \
     X(flatten, IMAGES, fac_nn_sequential(fac_nn_flatten(), fac_nn_unflatten(1, FAC_DIMS(4, 6, 6))))                    \
+    X(silu, LINES, fac_nn_silu())                                                                                      \
+    X(mish, LINES, fac_nn_mish())                                                                                      \
+    X(hardswish, LINES, fac_nn_hardswish())                                                                            \
+    X(dropout3d, VOLUMES, fac_nn_dropout3d())                                                                          \
+    X(feature_alpha_dropout, IMAGES, fac_nn_feature_alpha_dropout())                                                   \
+    X(batch_norm3d, VOLUMES, fac_nn_batch_norm3d(4))                                                                   \
+    X(instance_norm1d, SIGNALS, fac_nn_instance_norm1d(4, .affine = 1))                                                \
+    X(max_pool3d, VOLUMES, fac_nn_max_pool3d(3, .stride = 1, .padding = 1))                                            \
+    X(avg_pool3d, VOLUMES, fac_nn_avg_pool3d(3, .stride = 1, .padding = 1))                                            \
+    X(conv_transpose1d, SIGNALS, fac_nn_conv_transpose1d(4, 4, 3, .padding = 1))                                       \
+    X(unfold, IMAGES, fac_nn_sequential(fac_nn_unfold(2, .stride = 2), fac_nn_fold(FAC_DIMS(6, 6), 2, .stride = 2)))   \
+    X(lstm, SIGNALS, fac_nn_lstm(8, 8, .num_layers = 2, .dropout = 0.3))                                               \
+    X(gru, SIGNALS, fac_nn_gru(8, 4, .bidirectional = 1))                                                              \
+    X(rnn, SIGNALS, fac_nn_rnn(8, 8))                                                                                  \
+    X(lstm_cell, LINES, fac_nn_lstm_cell(6, 6))                                                                        \
+    X(gru_cell, LINES, fac_nn_gru_cell(6, 6))                                                                          \
+    X(attention_heads, SIGNALS, fac_nn_multihead_attention(8, 2))                                                      \
     X(identity, LINES, fac_nn_identity())
 
 /* A weight for each element of an example, before and behind, so that gradients go through the layer both ways. */
