@@ -176,13 +176,11 @@ def machine(table, args):
     flags = [x for x in ("avx2", "fma", "avx512f") if x in info.get("flags", "").split()]
     compiler = "cc"
     cache = os.path.join(os.path.dirname(args.bench), "CMakeCache.txt")
-    onednn = ""
     if os.path.exists(cache):
         with open(cache) as f:
             text = f.read()
         found = re.search(r"^CMAKE_C_COMPILER:\w+=(.*)$", text, re.M)
         compiler = found.group(1) if found else compiler
-        onednn = "without oneDNN" if re.search(r"^FACULA_ONEDNN:\w+=OFF$", text, re.M) else "with oneDNN where it was found"
     mine = [x for x in table.lines if x["side"] == "facula"]
     theirs = [x for x in table.lines if x["side"] in SIDES]
     blas = [os.path.basename(x) for x in glob.glob(os.path.join(args.openblas, "libopenblas*-r*.so"))]
@@ -194,7 +192,7 @@ def machine(table, args):
         f"{info.get('model', '?')}), {os.cpu_count()} cores, {', '.join(flags) or platform.machine()}; {', '.join(caches)}; "
         f"{memory:.0f} GiB of memory" + ("; a virtual machine" if "hypervisor" in info.get("flags", "").split() else ""),
         f"- **System**: {platform.system()} {platform.release().split('-')[0]}, glibc {platform.libc_ver()[1]}, {first_line([compiler, '--version'])}",
-        f"- **facula**: {mine[-1]['facula'] if mine else '?'} at {', '.join(commits)}, kernels for {mine[-1]['isa'] if mine else '?'}, {onednn}",
+        f"- **facula**: {mine[-1]['facula'] if mine else '?'} at {', '.join(commits)}, kernels for {mine[-1]['isa'] if mine else '?'}",
         f"- **PyTorch**: {theirs[-1]['torch'] if theirs else '?'}" + (f"; tuned with {blas[0]}" if blas else ""),
         f"- **Threads**: {table.threads}, where it does not say 1",
     ])

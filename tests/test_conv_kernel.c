@@ -216,7 +216,7 @@ static void conv_shapes_body(void)
     check_conv(CONV2D(.n = 1, .c = 2, .k = 3, .in = {1, 1, 1}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
     check_conv(CONV2D(.n = 1, .c = 2, .k = 3, .in = {1, 3, 3}, .kernel = {1, 3, 3}, .pad = {0, 5, 5}));
     check_conv(CONV2D(.n = 2, .c = 3, .k = 40, .in = {5, 12, 11}, .kernel = {3, 3, 3}, .pad = {1, 1, 1}));
-    /* large enough for oneDNN, where it is built in */
+    /* large ones */
     check_conv(
         CONV2D(.n = 2, .c = 96, .k = 96, .groups = 96, .in = {1, 30, 27}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
     check_conv(CONV2D(.n = 3, .c = 20, .k = 50, .in = {1, 33, 31}, .kernel = {1, 3, 5}, .stride = {1, 2, 1},

@@ -1,6 +1,5 @@
 /* Floor 1. Convolution on the CPU. The forward pass and the input gradient are told as correlations (conv_plan.h) and
  * done, like the weight gradient, in isa/conv_kernels.c; plain loops stand by for when there is no memory to work in. */
-#include "backend/cpu/conv_onednn.h"
 #include "backend/cpu/conv_plan.h"
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/scratch.h"
@@ -237,13 +236,13 @@ static bool weight_quickly(const fac__conv_args *a)
 static void run_forward(const void *args)
 {
     const fac__conv_args *a = args;
-    if (fac__onednn_conv(a, false) || forward_quickly(a)) return;
+    if (forward_quickly(a)) return;
     (a->dtype == FAC_FLOAT64 ? forward_double : forward_float)(a);
 }
 
 static void input_of_all(const fac__conv_args *a)
 {
-    if (fac__onednn_conv(a, true) || (better_spread(a) ? input_by_spreading(a) : input_by_gathering(a))) return;
+    if (better_spread(a) ? input_by_spreading(a) : input_by_gathering(a)) return;
     (a->dtype == FAC_FLOAT64 ? input_double : input_float)(a);
 }
 
@@ -299,11 +298,9 @@ static void weight_memory(void *args, fac__memory *m)
     FAC__WRITES(m, a->dw);
 }
 
-/* oneDNN chooses by the whole, and shares it out itself. */
 static int64_t images(const void *args)
 {
-    const fac__conv_args *a = args;
-    return fac__onednn_takes(a) ? 0 : a->n;
+    return ((const fac__conv_args *)args)->n;
 }
 
 static void slice_images(void *args, int64_t begin, int64_t end)
