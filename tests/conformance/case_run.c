@@ -42,16 +42,32 @@ static bool say(run *r, const char *format, ...)
 
 /* ---- arguments ---------------------------------------------------------------------------------------------- */
 
+/* The tensor of that name, if there is one already. */
+static fac_tensor *known(const run *r, const char *name)
+{
+    for (int i = 0; i < r->n_tensors; i++)
+        if (!strcmp(r->names[i], name)) return r->tensors[i];
+    return NULL;
+}
+
+/* Reads it, in the layout that `object` asks for. */
+static fac_tensor *learn(run *r, const char *name, json_t *object)
+{
+    fac_tensor *t = case_file_tensor(r->file, name, object);
+    if (!t || r->n_tensors == MAX_TENSORS) return NULL;
+    r->names[r->n_tensors] = name;
+    return r->tensors[r->n_tensors++] = t;
+}
+
 static fac_tensor *tensor_of(run *r, json_t *object)
 {
     const char *name = json_string_value(json_object_get(object, "tensor"));
-    for (int i = 0; i < r->n_tensors; i++)
-        if (!strcmp(r->names[i], name)) return r->tensors[i];
-    fac_tensor *t = case_file_tensor(r->file, name, object);
+    fac_tensor *t = known(r, name);
+    if (t) return t;
+    t = learn(r, name, object);
     if (t && json_is_true(json_object_get(object, "requires_grad"))) fac_requires_grad_(t, true);
-    if (!t || r->n_tensors == MAX_TENSORS) return r->bad = true, NULL;
-    r->names[r->n_tensors] = name;
-    return r->tensors[r->n_tensors++] = t;
+    if (!t) r->bad = true;
+    return t;
 }
 
 static fac_value value_of(run *r, json_t *j);
@@ -353,19 +369,8 @@ static bool check_outputs(run *r, fac_tensor **outs, int n)
 /* A tensor of the file that is no argument. */
 static fac_tensor *tensor_named(run *r, const char *name)
 {
-    for (int i = 0; i < r->n_tensors; i++)
-        if (!strcmp(r->names[i], name)) return r->tensors[i];
-    fac_tensor *t = case_file_tensor(r->file, name, NULL);
-    if (!t || r->n_tensors == MAX_TENSORS) return NULL;
-    r->names[r->n_tensors] = name;
-    return r->tensors[r->n_tensors++] = t;
-}
-
-static fac_tensor *leaf_named(run *r, const char *name)
-{
-    for (int i = 0; i < r->n_tensors; i++)
-        if (!strcmp(r->names[i], name)) return r->tensors[i];
-    return NULL;
+    fac_tensor *t = known(r, name);
+    return t ? t : learn(r, name, NULL);
 }
 
 typedef struct gradients {
@@ -392,7 +397,7 @@ static bool compute_gradients(run *r, fac_tensor **outs, int n, gradients *g)
     }
     json_object_foreach(grads, name, j) {
         g->got[g->n] = NULL;
-        g->leaves[g->n] = leaf_named(r, name);
+        g->leaves[g->n] = known(r, name);
         if (!g->leaves[g->n++]) return say(r, "backward: no argument is %s", name);
     }
     if (n_roots && g->n &&
