@@ -47,24 +47,20 @@ static int64_t common(int64_t a, int64_t b)
     return a;
 }
 
-/* Do both use the storage in the same blocks, or only read it? */
-static bool agree(const fac__planned *s, const fac__use *u, const fac__planned *t, const fac__use *v, int64_t units)
+/* Do both use the storage in the same blocks, or only read it? Then they do so in each unit too. */
+static bool agree(const fac__planned *s, const fac__use *u, const fac__planned *t, const fac__use *v)
 {
     if (u->held != v->held || (u->how | v->how) == FAC__READ) return true;
-    int64_t a = row_bytes(s, u) * (rows_of(s) / units), b = row_bytes(t, v) * (rows_of(t) / units);
-    return u->at == v->at && a == b && a > 0;
+    int64_t bytes = row_bytes(s, u) * rows_of(s);
+    return u->at == v->at && bytes == row_bytes(t, v) * rows_of(t) && bytes > 0;
 }
 
-/* May steps first..last run unit by unit? */
-static bool together(const fac_plan *plan, int64_t first, int64_t last, int64_t units)
+/* May the two run unit by unit? */
+static bool together(const fac__planned *s, const fac__planned *t)
 {
-    for (int64_t i = first; i <= last; i++)
-        for (int64_t j = first; j <= last; j++)
-            for (int a = 0; a < plan->steps[i].n_uses; a++)
-                for (int b = 0; b < plan->steps[j].n_uses; b++)
-                    if ((i != j || a != b) && !agree(&plan->steps[i], &plan->steps[i].uses[a], &plan->steps[j],
-                                                     &plan->steps[j].uses[b], units))
-                        return false;
+    for (int a = 0; a < s->n_uses; a++)
+        for (int b = 0; b < t->n_uses; b++)
+            if (!agree(s, &s->uses[a], t, &t->uses[b])) return false;
     return true;
 }
 
@@ -95,16 +91,15 @@ static int64_t join(fac_plan *plan, int64_t first, int64_t last, int64_t units)
 {
     for (int64_t next = last + 1; next < plan->count && next <= last + AHEAD; next++) {
         int64_t rows = rows_of(&plan->steps[next]), fewer = rows ? common(units, rows) : 0;
-        bool joins = fewer >= LEAST_UNITS;
-        for (int64_t i = last + 1; i < next && joins; i++)
-            joins = fac__independent(&plan->steps[i], &plan->steps[next]);
+        bool joins = fewer >= LEAST_UNITS && together(&plan->steps[next], &plan->steps[next]);
+        for (int64_t i = first; i < next && joins; i++)
+            joins = i <= last ? together(&plan->steps[i], &plan->steps[next])
+                              : fac__independent(&plan->steps[i], &plan->steps[next]);
         if (!joins) continue;
         fac__planned step = plan->steps[next];
         memmove(plan->steps + last + 2, plan->steps + last + 1, (size_t)(next - last - 1) * sizeof step);
         plan->steps[last + 1] = step;
-        if (together(plan, first, last + 1, fewer)) return fewer;
-        memmove(plan->steps + last + 1, plan->steps + last + 2, (size_t)(next - last - 1) * sizeof step);
-        plan->steps[next] = step;
+        return fewer;
     }
     return 0;
 }
@@ -112,7 +107,9 @@ static int64_t join(fac_plan *plan, int64_t first, int64_t last, int64_t units)
 void fac__plan_group(fac_plan *plan)
 {
     for (int64_t first = 0; first < plan->count;) {
-        int64_t last = first, units = rows_of(&plan->steps[first]);
+        const fac__planned *step = &plan->steps[first];
+        int64_t last = first, units = rows_of(step);
+        if (units && !together(step, step)) units = 0;
         for (int64_t fewer; units >= LEAST_UNITS && (fewer = join(plan, first, last, units)); last++)
             units = fewer;
         make_group(plan, first, last, units);
