@@ -38,6 +38,36 @@ typedef struct fac__pointwise_args {
 
 extern const fac__kernel fac__k_pointwise;
 
+static inline int64_t fac__pointwise_numel(const fac__pointwise_args *args)
+{
+    int64_t numel = 1;
+    for (int d = 0; d < args->ndim; d++)
+        numel *= args->shape[d];
+    return numel;
+}
+
+/* 1 when the operand's elements lie in a row, 0 when it is one for all, -1 otherwise. */
+static inline int fac__pointwise_layout(const fac__pointwise_args *args, const fac__operand *x)
+{
+    int64_t expected = 1;
+    int d = args->ndim - 1;
+    for (; d >= 0 && (x->strides[d] == expected || args->shape[d] == 1); d--)
+        expected *= args->shape[d];
+    if (d < 0) return 1;
+    for (d = args->ndim - 1; d >= 0 && (x->strides[d] == 0 || args->shape[d] == 1); d--) {
+    }
+    return d < 0 ? 0 : -1;
+}
+
+/* While a program is written, registers say what they mean, | their place among those of their kind; fac__settle_register gives
+ * them their numbers when all inputs and constants are known. */
+enum { FAC__REG_INPUT = 0x00, FAC__REG_NUMBER = 0x40, FAC__REG_CODE = 0x80, FAC__REG_KIND = 0xc0 };
+static inline uint8_t fac__settle_register(uint8_t reg, const fac__program *p)
+{
+    int i = reg & ~FAC__REG_KIND, kind = reg & FAC__REG_KIND;
+    return (uint8_t)(kind == FAC__REG_INPUT ? i : kind == FAC__REG_NUMBER ? p->n_in + i : p->n_in + p->n_const + i);
+}
+
 /* cpu/pointwise_ready.c: the kernel's .ready and .run_ready, for little work. */
 size_t fac__pointwise_ready(const void *args, void *state);
 void fac__pointwise_run_ready(const void *args, const void *state);

@@ -3,17 +3,6 @@
 #include "backend/pointwise.h"
 #include "plan.h"
 
-static bool in_a_row(const fac__operand *o, const fac__pointwise_args *a, fac_dtype dtype)
-{
-    int64_t expected = 1;
-    for (int d = a->ndim - 1; d >= 0; d--) {
-        if (a->shape[d] == 1) continue;
-        if (o->strides[d] != expected) return false;
-        expected *= a->shape[d];
-    }
-    return o->dtype == dtype;
-}
-
 /* Is the step relu of all that the product writes, and nothing else? */
 static bool is_relu_of(const fac__planned *step, const fac__gemm_args *g)
 {
@@ -22,11 +11,9 @@ static bool is_relu_of(const fac__planned *step, const fac__gemm_args *g)
     const fac__program *p = &a->program;
     if (p->n_code != 1 || p->n_in != 1 || p->n_out != 1 || p->code[0].row != FAC__ROW_relu || p->out[0] != 1)
         return false;
-    int64_t numel = 1;
-    for (int d = 0; d < a->ndim; d++)
-        numel *= a->shape[d];
-    return a->compute == g->dtype && numel == g->m * g->n && a->in[0].data == (const char *)g->c &&
-           in_a_row(&a->in[0], a, g->dtype) && in_a_row(&a->out[0], a, g->dtype);
+    return a->compute == g->dtype && a->in[0].dtype == g->dtype && a->out[0].dtype == g->dtype &&
+           fac__pointwise_numel(a) == g->m * g->n && a->in[0].data == (const char *)g->c &&
+           fac__pointwise_layout(a, &a->in[0]) == 1 && fac__pointwise_layout(a, &a->out[0]) == 1;
 }
 
 /* The product's result is a temporary that only step b reads. */

@@ -24,31 +24,9 @@ static const fac__pointwise_args *program_of(const fac__planned *step)
 
 /* ---- the same elements ------------------------------------------------------------------------------------------ */
 
-static int64_t numel_of(const fac__pointwise_args *a)
-{
-    int64_t n = 1;
-    for (int d = 0; d < a->ndim; d++)
-        n *= a->shape[d];
-    return n;
-}
-
 static bool same_shape(const fac__pointwise_args *a, const fac__pointwise_args *b)
 {
     return a->ndim == b->ndim && !memcmp(a->shape, b->shape, (size_t)a->ndim * sizeof *a->shape);
-}
-
-/* 1: the elements lie in a row; 0: it is one element for all; -1: neither. */
-static int layout_of(const fac__operand *o, const fac__pointwise_args *a)
-{
-    bool row = true, one = true;
-    int64_t expected = 1;
-    for (int d = a->ndim - 1; d >= 0; d--) {
-        if (a->shape[d] == 1) continue;
-        row &= o->strides[d] == expected;
-        one &= o->strides[d] == 0;
-        expected *= a->shape[d];
-    }
-    return row ? 1 : one ? 0 : -1;
 }
 
 static void set_layout(fac__operand *o, int layout, const fac__pointwise_args *shape)
@@ -65,18 +43,18 @@ static void set_layout(fac__operand *o, int layout, const fac__pointwise_args *s
 static bool reshape(fac__pointwise_args *a, const fac__pointwise_args *like)
 {
     if (same_shape(a, like)) return true;
-    if (numel_of(a) != numel_of(like)) return false;
+    if (fac__pointwise_numel(a) != fac__pointwise_numel(like)) return false;
     for (int k = 0; k < a->program.n_in; k++)
-        if (layout_of(&a->in[k], a) < 0) return false;
+        if (fac__pointwise_layout(a, &a->in[k]) < 0) return false;
     for (int k = 0; k < a->program.n_out; k++)
-        if (layout_of(&a->out[k], a) < 0) return false;
+        if (fac__pointwise_layout(a, &a->out[k]) < 0) return false;
     fac__pointwise_args was = *a;
     a->ndim = like->ndim;
     memcpy(a->shape, like->shape, sizeof a->shape);
     for (int k = 0; k < a->program.n_in; k++)
-        set_layout(&a->in[k], layout_of(&was.in[k], &was), a);
+        set_layout(&a->in[k], fac__pointwise_layout(&was, &was.in[k]), a);
     for (int k = 0; k < a->program.n_out; k++)
-        set_layout(&a->out[k], layout_of(&was.out[k], &was), a);
+        set_layout(&a->out[k], fac__pointwise_layout(&was, &was.out[k]), a);
     return true;
 }
 
@@ -123,15 +101,6 @@ static bool survives(const fac__pointwise_args *a, int o)
     return a->out[o].dtype == a->compute;
 }
 
-/* Registers of a program that is being merged are numbered in three kinds, until all inputs and constants are known. */
-enum { INPUT = 0x00, NUMBER = 0x40, CODE = 0x80, KIND = 0xc0 };
-
-static uint8_t settle(uint8_t reg, const fac__program *p)
-{
-    int i = reg & ~KIND, kind = reg & KIND;
-    return (uint8_t)(kind == INPUT ? i : kind == NUMBER ? p->n_in + i : p->n_in + p->n_const + i);
-}
-
 static bool add_code(fac__program *m, const fac__program *p, uint8_t *regs)
 {
     if (m->n_code + p->n_code > FAC__PW_CODE) return false;
@@ -141,7 +110,7 @@ static bool add_code(fac__program *m, const fac__program *p, uint8_t *regs)
         code->row = p->code[i].row;
         for (int k = 0; k < fac__row_arity((fac__row)code->row); k++)
             code->in[k] = regs[p->code[i].in[k]];
-        regs[first + i] = (uint8_t)(CODE | m->n_code++);
+        regs[first + i] = (uint8_t)(FAC__REG_CODE | m->n_code++);
     }
     return true;
 }
@@ -151,12 +120,12 @@ static bool add_registers(merger *g, const fac__pointwise_args *p, uint8_t *regs
     for (int k = 0; k < p->program.n_in; k++) {
         int from = second ? passed(g, &p->in[k]) : -1, at = from < 0 ? add_input(&g->merged, &p->in[k]) : 0;
         if (at < 0 || (from >= 0 && !survives(g->a, from))) return false;
-        regs[k] = from < 0 ? (uint8_t)(INPUT | at) : g->regs_a[g->a->program.out[from]];
+        regs[k] = from < 0 ? (uint8_t)(FAC__REG_INPUT | at) : g->regs_a[g->a->program.out[from]];
     }
     for (int k = 0; k < p->program.n_const; k++) {
         int at = add_constant(&g->merged, p->constants[k]);
         if (at < 0) return false;
-        regs[p->program.n_in + k] = (uint8_t)(NUMBER | at);
+        regs[p->program.n_in + k] = (uint8_t)(FAC__REG_NUMBER | at);
     }
     return add_code(&g->merged.program, &p->program, regs);
 }
@@ -184,9 +153,9 @@ static bool merge(merger *g, const bool *stored)
     fac__program *p = &m->program;
     for (int i = 0; i < p->n_code; i++)
         for (int k = 0; k < fac__row_arity((fac__row)p->code[i].row); k++)
-            p->code[i].in[k] = settle(p->code[i].in[k], p);
+            p->code[i].in[k] = fac__settle_register(p->code[i].in[k], p);
     for (int o = 0; o < p->n_out; o++)
-        p->out[o] = settle(p->out[o], p);
+        p->out[o] = fac__settle_register(p->out[o], p);
     return true;
 }
 
@@ -260,7 +229,7 @@ static bool try_merge(fac_plan *plan, int64_t a, int64_t b, bool *out_of_memory)
 {
     fac__planned *first = &plan->steps[a], *second = &plan->steps[b];
     const fac__pointwise_args *pa = program_of(first), *pb = program_of(second);
-    if (!pa || !pb || pa->compute != pb->compute || numel_of(pa) != numel_of(pb)) return false;
+    if (!pa || !pb || pa->compute != pb->compute || fac__pointwise_numel(pa) != fac__pointwise_numel(pb)) return false;
     int64_t at = meeting_place(plan, a, b);
     if (at < 0) return false;
     fac__pointwise_args reshaped_a = *pa, reshaped_b = *pb;

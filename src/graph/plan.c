@@ -138,18 +138,12 @@ static bool equal(const fac_plan *plan, int64_t a, int64_t b)
     return memcmp((char *)s->args + from, (char *)t->args + from, s->size - from) == 0;
 }
 
-static bool writes(const fac__planned *step, int32_t held)
-{
-    for (int k = 0; k < step->n_uses; k++)
-        if (step->uses[k].held == held && (step->uses[k].how & FAC__WRITE)) return true;
-    return false;
-}
-
 static bool inputs_last(const fac_plan *plan, int64_t a, int64_t b)
 {
     for (int k = 0; k < plan->steps[a].n_uses; k++)
         for (int64_t i = a + 1; i < b && plan->steps[a].uses[k].how == FAC__READ; i++)
-            if (!plan->steps[i].dropped && writes(&plan->steps[i], plan->steps[a].uses[k].held)) return false;
+            if (!plan->steps[i].dropped && (fac__use_of(&plan->steps[i], plan->steps[a].uses[k].held) & FAC__WRITE))
+                return false;
     return true;
 }
 

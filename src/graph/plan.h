@@ -1,6 +1,7 @@
 /* Floor 2. A captured step: the kernels it launched, the memory they work on, and what a replay runs of them.
  *
- * record.c writes the list, plan.c with fuse.c, epilogue.c, slices.c and share.c makes it shorter, replay.c runs it, plan_print.c shows it. */
+ * record.c writes the list, plan.c with fuse.c, epilogue.c, slices.c and share.c makes it shorter, replay.c runs it,
+ * plan_print.c shows it. */
 #ifndef FACULA_PLAN_H
 #define FACULA_PLAN_H
 
@@ -85,7 +86,7 @@ void fac__group_run(const fac__planned *steps);
 /* share.c: lets temporaries whose lives do not overlap have the same memory. */
 bool fac__plan_share(fac_plan *plan);
 
-/* record.c: appends a step of arguments of that size, for the planner itself; NULL when memory runs out. */
+/* record.c: finds out anew which memory a step uses, after its arguments changed; false when memory runs out. */
 bool fac__planned_find_uses(fac_plan *plan, fac__planned *step);
 void fac__planned_free(fac__planned *step);
 

@@ -194,9 +194,8 @@ void fac__record_grad(fac_tensor *t, bool read)
     for (int64_t i = 0; i < plan->n_leaves; i++)
         if (plan->leaves[i].t == t) return;
     if (read && !t->grad) {
-        fac__recording_refuse("make the first gradient of a tensor, as a replay would not add to it: set gradients to "
-                              "zero in the step, as "
-                              "fac_zero_grad does");
+        fac__recording_refuse("make the first gradient of a tensor, as a replay would not add to it: set "
+                              "gradients to zero in the step, as fac_zero_grad does");
         return;
     }
     if (plan->n_leaves == plan->leaves_room) {

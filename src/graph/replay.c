@@ -75,8 +75,7 @@ static bool find_gradients(const fac_plan *plan)
     for (int64_t i = 0; i < plan->n_leaves; i++)
         if (plan->leaves[i].before && plan->leaves[i].t->grad != plan->leaves[i].before)
             return fac__runtime_error("a .grad that the captured step adds to or reads is another tensor now: set "
-                                      "gradients to zero in "
-                                      "the step, or capture it again"),
+                                      "gradients to zero in the step, or capture it again"),
                    false;
     return true;
 }

@@ -4,14 +4,12 @@
 
 #include <string.h>
 
-enum { INPUT = 0x00, NUMBER = 0x40, CODE = 0x80, KIND = 0xc0 };
-
 static fac__reg place(fac__step_code *s, int at)
 {
     for (int i = 0; i < s->program->n_in; i++)
-        if (s->in[i] == at) return (fac__reg)(INPUT | i);
+        if (s->in[i] == at) return (fac__reg)(FAC__REG_INPUT | i);
     s->in[s->program->n_in] = (uint8_t)at;
-    return (fac__reg)(INPUT | s->program->n_in++);
+    return (fac__reg)(FAC__REG_INPUT | s->program->n_in++);
 }
 
 fac__reg fac__the_param(fac__step_code *s)
@@ -33,7 +31,7 @@ fac__reg fac__the_number(fac__step_code *s, int i)
 {
     if (i >= FAC__PW_CONST) s->too_long = true;
     if (i >= s->program->n_const) s->program->n_const = (uint8_t)(i + 1);
-    return (fac__reg)(NUMBER | i);
+    return (fac__reg)(FAC__REG_NUMBER | i);
 }
 
 fac__reg fac__emit_row(fac__step_code *s, fac__row row, const fac__reg *in)
@@ -42,7 +40,7 @@ fac__reg fac__emit_row(fac__step_code *s, fac__row row, const fac__reg *in)
     fac__instr *instr = &s->program->code[s->program->n_code];
     instr->row = (uint16_t)row;
     memcpy(instr->in, in, sizeof instr->in);
-    return (fac__reg)(CODE | s->program->n_code++);
+    return (fac__reg)(FAC__REG_CODE | s->program->n_code++);
 }
 
 static void set(fac__step_code *s, int at, fac__reg value)
@@ -73,12 +71,6 @@ fac__reg fac__decayed_gradient(fac__step_code *s, const fac_optimizer_options *o
     return g;
 }
 
-static void fix(uint8_t *reg, const fac__program *p)
-{
-    int i = *reg & ~KIND, kind = *reg & KIND;
-    *reg = (uint8_t)(kind == INPUT ? i : kind == NUMBER ? p->n_in + i : p->n_in + p->n_const + i);
-}
-
 bool fac__group_write(const fac_optimizer *optimizer, fac__group *group)
 {
     fac__program before = group->args[0].program;
@@ -93,10 +85,12 @@ bool fac__group_write(const fac_optimizer *optimizer, fac__group *group)
         s->n_out = s->program->n_out;
         if (s->too_long) return fac__runtime_error("the step of %s is too long", optimizer->kind->name), false;
         for (int i = 0; i < s->program->n_code; i++)
-            for (int k = 0; k < fac__row_arity((fac__row)s->program->code[i].row); k++)
-                fix(&s->program->code[i].in[k], s->program);
+            for (int k = 0; k < fac__row_arity((fac__row)s->program->code[i].row); k++) {
+                fac__reg *in = &s->program->code[i].in[k];
+                *in = fac__settle_register(*in, s->program);
+            }
         for (int i = 0; i < s->program->n_out; i++) {
-            fix(&s->program->out[i], s->program);
+            s->program->out[i] = fac__settle_register(s->program->out[i], s->program);
             if (s->out[i] >= FAC__AT_SLOT) group->uses[s->out[i] - FAC__AT_SLOT] = true;
         }
         s->program = NULL; /* groups move when there come more */

@@ -3,7 +3,7 @@
  * A program that is one row over operands that lie in memory as they are computed is one call of that row. All others
  * run box by box: a box is a piece of the shape that fits in L1. Operands that are not of the compute type, or do not
  * lie one after the other within a box, are brought into a buffer first; intermediate results live in buffers. */
-#include "backend/cpu/isa/rows.h"
+#include "backend/cpu/pointwise_parts.h"
 
 #include <string.h>
 
@@ -64,25 +64,9 @@ static int row_cost(fac__row row)
 
 /* ---- one row over plain memory ------------------------------------------------------------------------------ */
 
-static inline fac__compute compute_of(fac_dtype d)
-{
-    return d == FAC_INT64 ? FAC__I64 : d == FAC_FLOAT32 ? FAC__F32 : FAC__F64;
-}
-
 static inline int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-/* The number, in the compute type. */
-static void set_number(void *to, fac__compute type, fac_scalar value)
-{
-    if (type == FAC__F32)
-        *(float *)to = (float)fac_scalar_to_double(value);
-    else if (type == FAC__F64)
-        *(double *)to = fac_scalar_to_double(value);
-    else
-        *(int64_t *)to = fac_scalar_to_int(value);
 }
 
 /* Elements of a chunk: enough to be worth another thread, and of much work not too many small chunks, as memory is
@@ -134,35 +118,14 @@ static void run_simple(void *context, int64_t begin, int64_t end)
     if (s->streamed) fac__stream_end();
 }
 
-static int64_t numel_of(const fac__pointwise_args *args)
-{
-    int64_t numel = 1;
-    for (int d = 0; d < args->ndim; d++)
-        numel *= args->shape[d];
-    return numel;
-}
-
-/* 1 when the elements lie in a row, 0 when it is one for all, -1 otherwise. */
-static inline int layout_of(const fac__operand *x, int ndim, const int64_t *shape)
-{
-    int64_t expected = 1;
-    int d = ndim - 1;
-    for (; d >= 0 && (x->strides[d] == expected || shape[d] == 1); d--)
-        expected *= shape[d];
-    if (d < 0) return 1;
-    for (d = ndim - 1; d >= 0 && (x->strides[d] == 0 || shape[d] == 1); d--) {
-    }
-    return d < 0 ? 0 : -1;
-}
-
 /* Runs the program when it is one row and its operands allow it. */
 static bool try_simple(const fac__pointwise_args *args, int64_t numel)
 {
     const fac__program *p = &args->program;
     const fac__instr *code = &p->code[0];
     if (p->n_code != 1 || p->n_out != 1 || p->out[0] != p->n_in + p->n_const) return false;
-    if (args->out[0].dtype != args->compute || layout_of(&args->out[0], args->ndim, args->shape) != 1) return false;
-    fac__compute type = compute_of(args->compute);
+    if (args->out[0].dtype != args->compute || fac__pointwise_layout(args, &args->out[0]) != 1) return false;
+    fac__compute type = fac__compute_of(args->compute);
     int arity = row_info[code->row].arity;
     bool repeated = false;
     const char *in[4] = {NULL};
@@ -173,12 +136,12 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
         step[k] = 0;
         if (r < p->n_in) {
             if (args->in[r].dtype != args->compute) return false;
-            int layout = layout_of(&args->in[r], args->ndim, args->shape);
+            int layout = fac__pointwise_layout(args, &args->in[r]);
             if (layout < 0) return false;
             in[k] = args->in[r].data;
             if (layout) step[k] = size;
         } else {
-            set_number(&numbers[k], type, args->constants[r - p->n_in]);
+            fac__set_number(&numbers[k], type, args->constants[r - p->n_in]);
             in[k] = (const char *)&numbers[k];
         }
         repeated |= step[k] == 0;
@@ -206,52 +169,16 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
     return true;
 }
 
-/* The operands, outputs last, as matrices: sizes and strides of two dimensions, the inner one first. */
-typedef struct matrices {
-    int64_t size[2], strides[OPERANDS][2];
-} matrices;
-
-static inline const fac__operand *operand_of(const fac__pointwise_args *args, int i)
-{
-    int n_in = args->program.n_in;
-    return i < n_in ? &args->in[i] : &args->out[i - n_in];
-}
-
-/* Merges dims that all operands pass in one stride. False if more than two are left. */
-static bool as_matrices(const fac__pointwise_args *args, matrices *m)
-{
-    int n = args->program.n_in + args->program.n_out, at = -1;
-    m->size[0] = m->size[1] = 1;
-    for (int d = args->ndim - 1; d >= 0; d--) {
-        if (args->shape[d] == 1) continue;
-        bool joins = at >= 0;
-        for (int k = 0; k < n && joins; k++)
-            joins = operand_of(args, k)->strides[d] == m->strides[k][at] * m->size[at];
-        if (joins) {
-            m->size[at] *= args->shape[d];
-            continue;
-        }
-        if (++at == 2) return false;
-        m->size[at] = args->shape[d];
-        for (int k = 0; k < n; k++)
-            m->strides[k][at] = operand_of(args, k)->strides[d];
-    }
-    for (at++; at < 2; at++)
-        for (int k = 0; k < n; k++)
-            m->strides[k][at] = 1; /* of a size of 1 */
-    return true;
-}
-
 /* Runs a short program over few elements, for which a plan would cost more than the work: every register in one piece, on
  * the stack but for those of inputs that lie in a row. */
 static bool try_small(const fac__pointwise_args *args, int64_t numel)
 {
     const fac__program *p = &args->program;
-    fac__compute type = compute_of(args->compute);
+    fac__compute type = fac__compute_of(args->compute);
     size_t size = type == FAC__F32 ? 4 : 8, piece = ((size_t)numel * size + 63) / 64 * 64;
     int first = p->n_in + p->n_const;
-    matrices m;
-    if (numel > SMALL || piece * (size_t)(first + p->n_code) > SCRATCH || !as_matrices(args, &m)) return false;
+    fac__matrix_view m;
+    if (numel > SMALL || piece * (size_t)(first + p->n_code) > SCRATCH || !fac__as_matrices(args, &m)) return false;
     for (int o = 0; o < p->n_out && p->n_out > 1; o++)
         if (p->out[o] < p->n_in) return false; /* another output may overwrite it */
     const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
@@ -263,7 +190,7 @@ static bool try_small(const fac__pointwise_args *args, int64_t numel)
     for (int r = 0; r < first; r++) {
         bool input = r < p->n_in;
         fac_dtype dtype = input ? args->in[r].dtype : args->compute;
-        if (!input) set_number(&numbers[r - p->n_in], type, args->constants[r - p->n_in]);
+        if (!input) fac__set_number(&numbers[r - p->n_in], type, args->constants[r - p->n_in]);
         registers[r] = input ? args->in[r].data : (const char *)&numbers[r - p->n_in];
         lies[r][0] = input ? m.strides[r][0] : 0;
         lies[r][1] = input ? m.strides[r][1] : 0;
@@ -323,7 +250,7 @@ typedef struct plan {
 
 static inline const fac__operand *operand(const plan *p, int i)
 {
-    return operand_of(p->args, i);
+    return fac__pointwise_operand(p->args, i);
 }
 
 static inline int64_t magnitude(int64_t stride)
@@ -521,10 +448,10 @@ static void make_plan(plan *p, const fac__pointwise_args *args)
 {
     p->args = args;
     p->table = &FAC__ISA_PICK(fac__row_table);
-    p->type = compute_of(args->compute);
+    p->type = fac__compute_of(args->compute);
     p->size = p->type == FAC__F32 ? 4 : 8;
     p->n_operands = args->program.n_in + args->program.n_out;
-    p->streamed = fac__streams(numel_of(args) * (int64_t)p->size);
+    p->streamed = fac__streams(fac__pointwise_numel(args) * (int64_t)p->size);
     plan_dims(p);
     /* As large a box as the buffers leave room for, if everything had to be moved. */
     int most_buffers = args->program.n_in + args->program.n_const + args->program.n_code + 1;
@@ -535,7 +462,7 @@ static void make_plan(plan *p, const fac__pointwise_args *args)
         plan_buffers(p);
         most_buffers = p->n_buffers + 1;
     }
-    p->far = p->ndim == 1 && numel_of(args) * (int64_t)p->size * args->program.n_in >= FAR;
+    p->far = p->ndim == 1 && fac__pointwise_numel(args) * (int64_t)p->size * args->program.n_in >= FAR;
     bool tile = plan_box(p, least(p->far ? FAR_BOX : MOST, SCRATCH / most_buffers / (int)p->size / 16 * 16));
     plan_reach(p, tile);
     plan_buffers(p);
@@ -625,7 +552,7 @@ static void run_boxes(void *context, int64_t begin, int64_t end)
         if (p->buffer[r] < 0) continue;
         double number;
         if (r >= n_in)
-            set_number(&number, p->type, p->args->constants[r - n_in]);
+            fac__set_number(&number, p->type, p->args->constants[r - n_in]);
         else if (p->reach[r] != ONCE)
             continue;
         const void *from = r >= n_in ? (const void *)&number : p->args->in[r].data;
@@ -677,7 +604,7 @@ static void copy_bytes(void *context, int64_t begin, int64_t end)
     size_t size = fac_dtype_size(in->dtype);
     char *to = args->out[0].data + size * (size_t)begin;
     const char *from = in->data + size * (size_t)begin;
-    if (!fac__streams((int64_t)size * numel_of(args))) {
+    if (!fac__streams((int64_t)size * fac__pointwise_numel(args))) {
         memcpy(to, from, size * (size_t)(end - begin));
     } else {
         FAC__ISA_PICK(fac__stream)(to, from, size * (size_t)(end - begin));
@@ -738,13 +665,13 @@ static __attribute__((noinline)) bool try_copy(const fac__pointwise_args *args, 
     if (in->dtype != out->dtype || code->n_in != 1) return false;
     if (in->data == out->data && memcmp(in->strides, out->strides, sizeof(int64_t) * (size_t)args->ndim) == 0)
         return true;
-    if (layout_of(in, args->ndim, args->shape) == 1 && layout_of(out, args->ndim, args->shape) == 1) {
+    if (fac__pointwise_layout(args, in) == 1 && fac__pointwise_layout(args, out) == 1) {
         fac__parallel(numel, grain_of(numel, 1) < 8 * GRAIN ? 8 * GRAIN : grain_of(numel, 1), copy_bytes, (void *)args);
         return true;
     }
     const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
-    matrices m;
-    if (numel <= SMALL && as_matrices(args, &m)) {
+    fac__matrix_view m;
+    if (numel <= SMALL && fac__as_matrices(args, &m)) {
         int64_t *from = m.strides[0], *to = m.strides[1];
         table->copy[__builtin_ctzl(fac_dtype_size(in->dtype))](out->data, to[1], to[0], in->data, from[1], from[0],
                                                                m.size[1], m.size[0]);
@@ -790,7 +717,7 @@ static __attribute__((noinline)) void run_plan(const fac__pointwise_args *args, 
 static void run_pointwise(const void *args_)
 {
     const fac__pointwise_args *args = args_;
-    int64_t numel = numel_of(args);
+    int64_t numel = fac__pointwise_numel(args);
     if (numel == 0 || try_simple(args, numel) || try_copy(args, numel) || try_small(args, numel)) return;
     run_plan(args, numel);
 }

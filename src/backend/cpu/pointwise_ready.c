@@ -2,7 +2,7 @@
  * decided once, so that a run costs the calls alone. The calls are those that the kernel makes for such a program. */
 #include <string.h>
 
-#include "backend/cpu/isa/rows.h"
+#include "backend/cpu/pointwise_parts.h"
 
 enum { MOST = 256, REGISTERS = FAC__PW_IN + FAC__PW_CONST + FAC__PW_CODE, ROOM = 16 * 1024 };
 
@@ -34,47 +34,16 @@ typedef struct ready {
 
 static void fill_number(ready *r, int i, fac_scalar value)
 {
-    union {
-        float f;
-        double d;
-        int64_t i;
-    } number;
-    if (r->type == FAC__F32)
-        number.f = (float)fac_scalar_to_double(value);
-    else if (r->type == FAC__F64)
-        number.d = fac_scalar_to_double(value);
-    else
-        number.i = fac_scalar_to_int(value);
+    double number;
+    fac__set_number(&number, r->type, value);
     r->fill(r->numbers[i], 0, 1, &number, 0, 0, 1, r->n);
     r->filled[i] = value;
 }
 
-/* The operand as a matrix: false if its strides do not allow that. */
-static bool as_matrix(const fac__operand *o, const fac__pointwise_args *a, int64_t *rows, int64_t *cols, int64_t *row,
-                      int64_t *col)
+/* Do the elements of operand k, outputs behind inputs, lie in a row? */
+static bool in_a_row(const fac__matrix_view *m, int k)
 {
-    int64_t size[FAC_MAX_DIMS + 1], stride[FAC_MAX_DIMS + 1];
-    int n = 0;
-    for (int d = 0; d < a->ndim; d++) {
-        if (a->shape[d] == 1) continue;
-        if (n && stride[n - 1] == o->strides[d] * a->shape[d]) {
-            size[n - 1] *= a->shape[d];
-            stride[n - 1] = o->strides[d];
-        } else {
-            size[n] = a->shape[d];
-            stride[n++] = o->strides[d];
-        }
-    }
-    *rows = n > 1 ? size[0] : 1;
-    *row = n > 1 ? stride[0] : 0;
-    *cols = n ? size[n - 1] : 1;
-    *col = n ? stride[n - 1] : 1;
-    return n <= 2;
-}
-
-static bool in_a_row(int64_t rows, int64_t cols, int64_t row, int64_t col)
-{
-    return (col == 1 || cols == 1) && (rows == 1 || row == cols);
+    return (m->size[0] == 1 || m->strides[k][0] == 1) && (m->size[1] == 1 || m->strides[k][1] == m->size[0]);
 }
 
 /* Is memory at p read after instruction `done`? Outputs are written at once where it is not. */
@@ -94,17 +63,25 @@ static bool prepare(const fac__pointwise_args *a, ready *r)
     int first = p->n_in + p->n_const;
     char *next = r->buffers;
     const char *registers[REGISTERS];
-    r->type = a->compute == FAC_INT64 ? FAC__I64 : a->compute == FAC_FLOAT32 ? FAC__F32 : FAC__F64;
+    fac__matrix_view view;
+    if (!fac__as_matrices(a, &view)) return false;
+    int64_t rows = view.size[1], cols = view.size[0];
+    r->type = fac__compute_of(a->compute);
     r->fill = table->load[r->type][a->compute];
     for (int k = 0; k < p->n_in; k++) {
-        move m = {.loop = table->load[r->type][a->in[k].dtype], .from = a->in[k].data, .to = next, .to_col = 1};
-        if (!as_matrix(&a->in[k], a, &m.rows, &m.cols, &m.from_row, &m.from_col)) return false;
         registers[k] = a->in[k].data;
-        if (a->in[k].dtype == a->compute && in_a_row(m.rows, m.cols, m.from_row, m.from_col)) continue;
-        m.to_row = m.cols;
+        if (a->in[k].dtype == a->compute && in_a_row(&view, k)) continue;
+        r->loads[r->n_loads++] = (move){.loop = table->load[r->type][a->in[k].dtype],
+                                        .to = next,
+                                        .from = a->in[k].data,
+                                        .to_row = cols,
+                                        .to_col = 1,
+                                        .from_row = view.strides[k][1],
+                                        .from_col = view.strides[k][0],
+                                        .rows = rows,
+                                        .cols = cols};
         registers[k] = next;
         next += piece;
-        r->loads[r->n_loads++] = m;
     }
     for (int i = 0; i < p->n_const; i++, next += piece) {
         registers[p->n_in + i] = r->numbers[i] = next;
@@ -119,11 +96,9 @@ static bool prepare(const fac__pointwise_args *a, ready *r)
         registers[first + i] = c->out = next;
         next += piece;
         for (int o = 0; o < p->n_out; o++) {
-            move m;
             const fac__operand *out = &a->out[o];
             if (p->out[o] == first + i && c->out != out->data && out->dtype == a->compute &&
-                as_matrix(out, a, &m.rows, &m.cols, &m.to_row, &m.to_col) &&
-                in_a_row(m.rows, m.cols, m.to_row, m.to_col) && !read_later(a, out->data, i)) {
+                in_a_row(&view, p->n_in + o) && !read_later(a, out->data, i)) {
                 registers[first + i] = c->out = out->data;
                 break;
             }
@@ -132,12 +107,17 @@ static bool prepare(const fac__pointwise_args *a, ready *r)
     r->n_calls = p->n_code;
     for (int o = 0; o < p->n_out; o++) {
         const fac__operand *out = &a->out[o];
-        move m = {
-            .loop = table->store[r->type][out->dtype], .to = out->data, .from = registers[p->out[o]], .from_col = 1};
-        if (m.from == out->data) continue;
-        if (!as_matrix(out, a, &m.rows, &m.cols, &m.to_row, &m.to_col)) return false;
-        m.from_row = m.cols;
-        r->stores[r->n_stores++] = m;
+        const char *from = registers[p->out[o]];
+        if (from == out->data) continue;
+        r->stores[r->n_stores++] = (move){.loop = table->store[r->type][out->dtype],
+                                          .to = out->data,
+                                          .from = from,
+                                          .to_row = view.strides[p->n_in + o][1],
+                                          .to_col = view.strides[p->n_in + o][0],
+                                          .from_row = cols,
+                                          .from_col = 1,
+                                          .rows = rows,
+                                          .cols = cols};
     }
     return true;
 }
@@ -146,9 +126,7 @@ size_t fac__pointwise_ready(const void *args, void *state)
 {
     const fac__pointwise_args *a = args;
     const fac__program *p = &a->program;
-    int64_t n = 1;
-    for (int d = 0; d < a->ndim; d++)
-        n *= a->shape[d];
+    int64_t n = fac__pointwise_numel(a);
     size_t registers = (size_t)(p->n_in + p->n_const + p->n_code);
     size_t room = sizeof(ready) + registers * (((size_t)n * 8 + 63) / 64 * 64);
     if (n > MOST || n == 0 || room > ROOM) return 0;
