@@ -109,26 +109,33 @@ static double expected(const fac__gemm_args *g, const void *c_before, int64_t p,
     return get(g->dtype, &wrapped, 0);
 }
 
+/* Of matrices that lie so, without their memory. */
+static fac__gemm_args args_of(fac_dtype dtype, int64_t batch, int64_t m, int64_t n, int64_t k, layout a, layout b,
+                              layout c)
+{
+    return (fac__gemm_args){.dtype = dtype,
+                            .batch = batch,
+                            .m = m,
+                            .n = n,
+                            .k = k,
+                            .a_row = a.row,
+                            .a_col = a.col,
+                            .a_batch = a.batch,
+                            .b_row = b.row,
+                            .b_col = b.col,
+                            .b_batch = b.batch,
+                            .c_row = c.row,
+                            .c_col = c.col,
+                            .c_batch = c.batch};
+}
+
 static void check(fac_dtype dtype, int64_t batch, int64_t m, int64_t k, int64_t n, int ka, int kb, int kc, double alpha,
                   double beta)
 {
     layout a = lay(ka, m, k, batch), b = lay(kb, k, n, batch), c = lay(kc == 3 ? 0 : kc, m, n, batch);
-    fac__gemm_args g = {.dtype = dtype,
-                        .batch = batch,
-                        .m = m,
-                        .n = n,
-                        .k = k,
-                        .a_row = a.row,
-                        .a_col = a.col,
-                        .a_batch = a.batch,
-                        .b_row = b.row,
-                        .b_col = b.col,
-                        .b_batch = b.batch,
-                        .c_row = c.row,
-                        .c_col = c.col,
-                        .c_batch = c.batch,
-                        .alpha = alpha,
-                        .beta = beta};
+    fac__gemm_args g = args_of(dtype, batch, m, n, k, a, b, c);
+    g.alpha = alpha;
+    g.beta = beta;
     void *pa = buffer(dtype, a.size), *pb = buffer(dtype, b.size), *pc = buffer(dtype, c.size);
     size_t bytes = (size_t)c.size * fac_dtype_size(dtype);
     if (beta == 0 && fac_dtype_is_floating(dtype)) /* which must not be read then */
@@ -276,24 +283,10 @@ static void epilogue_body(void)
         char *want = malloc(bytes + 1);
         assert_non_null(want);
         if (k == 0) set(d, bias, 0, -0.0); /* stays */
-        fac__gemm_args g = {.dtype = d,
-                            .batch = batch,
-                            .m = m,
-                            .n = n,
-                            .k = k,
-                            .a = pa,
-                            .b = pb,
-                            .a_row = a.row,
-                            .a_col = a.col,
-                            .a_batch = a.batch,
-                            .b_row = b.row,
-                            .b_col = b.col,
-                            .b_batch = b.batch,
-                            .c_row = c.row,
-                            .c_col = c.col,
-                            .c_batch = c.batch,
-                            .alpha = random_below(3) ? 1 : 2,
-                            .beta = random_below(4) ? 1 : random_below(2)};
+        fac__gemm_args g = args_of(d, batch, m, n, k, a, b, c);
+        g.a = pa, g.b = pb;
+        g.alpha = random_below(3) ? 1 : 2;
+        g.beta = random_below(4) ? 1 : random_below(2);
         bool relu = random_below(3) > 0;
         for (int64_t i = 0; i < c.size; i++) /* C is not read where there is a bias */
             set(d, pc, i, fac_dtype_is_floating(d) ? NAN : 77);
