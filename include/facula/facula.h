@@ -41,6 +41,7 @@
 #include "facula/state.h"
 #include "facula/tensor.h"
 #include "facula/threads.h"
+#include "facula/watch.h"
 
 /* After all others: from here on a call notes its file and line, for fac_error_line(). It is written by the build. */
 #if !defined(FACULA_NO_HERE) && __has_include("facula/here.h")
