@@ -1,5 +1,5 @@
 # The usual commands, each a line or two over CMake and its presets; `make help` lists them.
-# FLAGS goes to cmake's configuration: make test FLAGS=-DFACULA_OPENMP=OFF
+# FLAGS goes to cmake's configuration: make test FLAGS=-DFACULA_WERROR=ON
 
 JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 DATA ?= /usr/share/datasets/fashion-mnist

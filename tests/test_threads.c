@@ -1,9 +1,11 @@
 /* Threads: what must hold when they cannot be had, after a fork, and when their number changes during work. */
+#define _GNU_SOURCE /* sched_setaffinity */
 #include "testing.h"
 
 #include "backend/kernel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -43,6 +45,29 @@ static int works(void)
     fac_scope
         result = fac_item(some_work()) == expected && !fac_error() ? 0 : 1;
     return result;
+}
+
+static int takes_three(void)
+{
+    setenv("OMP_NUM_THREADS", "3,2", 1);
+    return fac_get_num_threads() == 3 ? 0 : 1;
+}
+
+static int takes_its_cores(void)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    setenv("OMP_NUM_THREADS", "many", 1);
+    return !sched_setaffinity(0, sizeof one, &one) && fac_get_num_threads() == 1 ? 0 : 1;
+}
+
+/* Before this process has looked itself. */
+static void test_how_many(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(takes_three), 0);
+    assert_int_equal(in_child(takes_its_cores), 0);
 }
 
 /* Little memory is left for the stacks of threads: before there is a pool, so this test is the first. */
@@ -202,6 +227,7 @@ static void test_default_generator_is_shared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_how_many),
         cmocka_unit_test(test_no_threads_to_be_had),
         cmocka_unit_test(test_more_threads_than_work),
         cmocka_unit_test(test_fork),

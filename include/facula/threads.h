@@ -6,8 +6,8 @@
 
 FAC_BEGIN
 
-/* torch.set_num_threads: at most n threads from now on, the calling one included; false when n < 1. At first it is what
- * OpenMP says: OMP_NUM_THREADS, or the number of cores. More than 1024 are taken for 1024. Where the system starts no more
+/* torch.set_num_threads: at most n threads from now on, the calling one included; false when n < 1. At first it is
+ * what OMP_NUM_THREADS in the environment says, or the number of cores that the program may use. More than 1024 are taken for 1024. Where the system starts no more
  * threads, and while another thread of the program has work shared out, all work is done by the calling thread. Results do
  * not depend on it. */
 FAC_API bool fac_set_num_threads(int n);
