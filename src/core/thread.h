@@ -30,6 +30,8 @@ typedef struct fac__thread {
     bool no_grad;
     /* recording.c: of the step that is captured now */
     struct fac__recording *recording;
+    /* module.c (floor 5): who watches the forward passes */
+    struct fac__forward_observer *observer;
 } fac__thread;
 
 extern __thread fac__thread *fac__thread_pointer __attribute__((tls_model("initial-exec")));

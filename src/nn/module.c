@@ -264,6 +264,8 @@ fac_tensor *fac_forward(void *module, fac_tensor *x)
     FAC__NEED(x);
     if (!m->type->forward)
         return fac__runtime_error("Module [%s] is missing the required \"forward\" function", m->type->name);
+    fac__forward_observer *observer = fac__self()->observer;
+    if (__builtin_expect(observer != NULL, 0)) return observer->forward(observer, m, x);
     return m->type->forward(m, x);
 }
 

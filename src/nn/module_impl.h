@@ -18,6 +18,13 @@ typedef struct fac__member {
     size_t slot; /* where in the module's struct the pointer stands, too; 0: nowhere */
 } fac__member;
 
+/* Where a thread's fac__self()->observer is one, fac_forward calls its forward in place of the module's type's, which it calls
+ * itself and whose result it returns. For those who show what goes through a network. */
+typedef struct fac__forward_observer fac__forward_observer;
+struct fac__forward_observer {
+    fac_tensor *(*forward)(fac__forward_observer *self, fac_module *module, fac_tensor *x);
+};
+
 fac__member *fac__find_member(const fac_module *m, const char *name, size_t length);
 
 /* All tensors of these kinds in a module and below it, by their full names. One block each for items and names, to be
