@@ -1,0 +1,132 @@
+/* Floor 8. The line of progress: composed to the terminal's width, the less important left out where there is no room. */
+#include <math.h>
+
+#include "watch/progress.h"
+
+enum { BAR = 20, LEAST_BAR = 8 };
+
+/* ---- pieces -------------------------------------------------------------------------------------------------- */
+
+static void put_span(fac__text *t, double seconds)
+{
+    long long s = (long long)(fmin(seconds, 1e9) + 0.5);
+    if (s < 60)
+        fac__text_format(t, "%lld s", s);
+    else if (s < 3600)
+        fac__text_format(t, "%lld min %02lld s", s / 60, s % 60);
+    else
+        fac__text_format(t, "%lld h %02lld min", s / 3600, s % 3600 / 60);
+}
+
+static void put_rate(fac__text *t, double rate)
+{
+    if (rate >= 10)
+        fac__text_format(t, "%.0f/s", rate);
+    else if (rate >= 1)
+        fac__text_format(t, "%.1f/s", rate);
+    else if (rate > 0)
+        fac__text_format(t, "%.1f s each", 1 / rate);
+}
+
+static bool is_of_chart(const fac__curve *curve, const char *chart)
+{
+    size_t n = strlen(chart);
+    return !strncmp(curve->name, chart, n) && (!curve->name[n] || curve->name[n] == '/');
+}
+
+/* "loss 0.3412 (validation 0.3555)": the first two curves of a chart. */
+static void put_chart(fac__text *t, const fac_run *run, const char *chart)
+{
+    int count = 0;
+    for (int i = 0; i < run->curves.count && count < 2; i++) {
+        const fac__curve *curve = &run->curves.items[i];
+        if (!is_of_chart(curve, chart)) continue;
+        const char *name = strchr(curve->name, '/');
+        if (count++ == 0)
+            fac__text_format(t, "  %s %.4g", chart, curve->shown);
+        else
+            fac__text_format(t, " (%.16s %.4g)", name ? name + 1 : chart, curve->shown);
+    }
+}
+
+static void put_bar(fac__text *t, const fac__progress *p, double part, int width)
+{
+    int full = (int)(part * width + 1e-9);
+    fac__text_format(t, "%s", p->utf8 ? "  " : "  [");
+    if (p->colour) fac__text_format(t, "\033[36m");
+    for (int i = 0; i < full; i++)
+        fac__text_format(t, "%s", p->utf8 ? "━" : "#");
+    if (p->colour) fac__text_format(t, "\033[2m");
+    for (int i = full; i < width; i++)
+        fac__text_format(t, "%s", p->utf8 ? "─" : ".");
+    if (p->colour) fac__text_format(t, "\033[0m");
+    if (!p->utf8) fac__text_add(t, "]", 1);
+}
+
+/* Logarithms where they can be taken: a loss falls by halves. */
+static void put_plot(fac__text *t, const fac__progress *p)
+{
+    static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    double least = INFINITY, most = -INFINITY;
+    for (int i = 0; i < p->trail_count; i++) {
+        least = fmin(least, p->trail[i]); /* NaN is passed over */
+        most = fmax(most, p->trail[i]);
+    }
+    bool logarithms = least > 0 && isfinite(most);
+    fac__text_format(t, "  %s", p->colour ? "\033[32m" : "");
+    for (int i = 0; i < p->trail_count; i++) {
+        double v = p->trail[i];
+        double height = logarithms ? log(v / least) / log(most / least) : (v - least) / (most - least);
+        if (isnan(v) || isinf(v))
+            fac__text_add(t, isnan(v) ? "?" : "^", 1);
+        else
+            fac__text_format(t, "%s", blocks[height >= 0 ? (int)fmin(7.999 * height, 7) : 0]);
+    }
+    if (p->colour) fac__text_format(t, "\033[0m");
+}
+
+/* ---- the line ------------------------------------------------------------------------------------------------ */
+
+void fac__progress_line(const fac_run *run, int width, fac__text *out)
+{
+    const fac__progress *p = run->progress;
+    bool paused = fac__peek(run->steering.control->waiting);
+    double part = run->steps ? fmin(1, fmax(0, (double)run->step / (double)run->steps)) : 0;
+    fac__text_format(out, "%s  step %lld", run->name, (long long)run->step);
+    if (run->steps) fac__text_format(out, "/%lld  %.0f %%", (long long)run->steps, floor(100 * part));
+    if (paused) {
+        fac__text_format(out, "  paused");
+    } else if (p->rate > 0) {
+        fac__text_add(out, "  ", 2);
+        put_rate(out, p->rate);
+        if (run->steps) {
+            fac__text_add(out, "  ", 2);
+            put_span(out, fmax(0, (double)(run->steps - run->step)) / p->rate);
+            fac__text_format(out, " left");
+        }
+    }
+    put_chart(out, run, "loss");
+    put_chart(out, run, "accuracy");
+    if (!p->terminal || out->failed) return;
+
+    /* Until here a character is a byte, but for names of curves: then there is room to spare. */
+    if ((int)out->n > width) {
+        while (width > 0 && (out->p[width] & 0xc0) == 0x80)
+            width--;
+        out->p[out->n = (size_t)width] = 0;
+        return;
+    }
+    int room = width - (int)out->n, plot = p->utf8 && p->trail_count > 1 ? p->trail_count + 2 : 0;
+    int bar = run->steps ? room - plot - 4 : 0;
+    if (bar < LEAST_BAR && plot) bar = run->steps ? room - 4 : 0, plot = room < plot || bar >= LEAST_BAR ? 0 : plot;
+    if (bar >= LEAST_BAR) put_bar(out, p, part, bar < BAR ? bar : BAR);
+    if (plot && plot <= room) put_plot(out, p);
+}
+
+void fac__progress_summary(const fac_run *run, double seconds, fac__text *out)
+{
+    fac__text_format(out, "%s  %lld steps in ", run->name, (long long)run->step);
+    put_span(out, seconds);
+    put_chart(out, run, "loss");
+    put_chart(out, run, "accuracy");
+}
