@@ -65,6 +65,10 @@ FAC_API bool fac_run_log(fac_run *run, const char *name, int64_t step, double va
 /* Something about the run that is said once: fac_run_note(run, "optimizer", "Adam"). Said again, it changes. */
 FAC_API bool fac_run_note(fac_run *run, const char *key, const char *text);
 
+/* printf, for a program whose standard output is the terminal too: the line of progress makes room for what is printed, and
+ * comes again below. A run that is NULL prints as well. */
+FAC_API bool fac_run_print(fac_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* From now on the run shows this module: its layers with their shapes, and of weights, gradients and outputs of layers histograms, norms,
  * how many are zero, how many units are dead (0 for a whole batch), NaN and infinite values, about which it also
  * warns. They are looked at now and then, so that it takes less than a hundredth of the time when nobody looks. Outputs are those of

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "core/text.h"
+
 /* Since 1970, in seconds and in milliseconds. */
 static inline double fac__wall_seconds(void)
 {
@@ -18,6 +20,12 @@ static inline int64_t fac__wall_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_REALTIME_COARSE, &t);
     return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+/* Written as JSON, to the millisecond. */
+static inline void fac__text_time(fac__text *t, double seconds)
+{
+    int64_t whole = (int64_t)seconds;
+    fac__text_format(t, "%lld.%03d", (long long)whole, (int)(1000 * (seconds - (double)whole)));
 }
 
 /* Of a clock that only goes on, precise: to measure what something took. */

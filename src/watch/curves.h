@@ -8,9 +8,10 @@
 
 typedef struct fac__curve {
     char name[FAC__CURVE_NAME + 1];
-    uint8_t bytes; /* of the name */
-    double sum;    /* of what was logged since the progress line was drawn */
-    int64_t count; /* how many these are */
+    uint8_t bytes;      /* of the name */
+    double sum;         /* of what was logged since the progress line was drawn */
+    int64_t count;      /* how many these are */
+    double last, shown; /* the newest; and what stands in that line */
 } fac__curve;
 
 enum { FAC__CURVE_CACHE = 256, FAC__CURVE_TABLE = 2048 };

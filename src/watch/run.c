@@ -13,8 +13,11 @@
 #include "core/raise.h"
 #include "io/atomic_file.h"
 #include "watch/clock.h"
+#include "watch/evaluation.h"
 #include "watch/json_text.h"
+#include "watch/layers.h"
 #include "watch/names.h"
+#include "watch/progress.h"
 #if __has_include("watch/serving.h")
 #include "watch/serving.h"
 #else
@@ -104,19 +107,13 @@ static bool stopped(const fac_run *run)
     return fac__peek(run->steering.control->stop) != 0;
 }
 
-/* Seconds since 1970, to the millisecond. */
-static void put_time(fac__text *t, double time)
-{
-    fac__text_format(t, "%lld.%03d", (long long)time, (int)(1000 * (time - (double)(long long)time)));
-}
-
-static bool write_run(fac_run *run)
+bool fac__run_tell(fac_run *run)
 {
     fac__text t = {0};
     fac__text_format(&t, "{\"format\": 1, \"name\": ");
     fac__json_string(&t, run->name);
     fac__text_format(&t, ", \"started\": ");
-    put_time(&t, run->started);
+    fac__text_time(&t, run->started);
     fac__text_format(&t, ", \"steps\": %lld, \"notes\": {", (long long)run->steps);
     for (int i = 0; i < run->note_count; i++) {
         if (i) fac__text_add(&t, ", ", 2);
@@ -127,7 +124,7 @@ static bool write_run(fac_run *run)
     fac__text_add(&t, "}", 1);
     if (run->ended > 0) {
         fac__text_format(&t, ", \"ended\": ");
-        put_time(&t, run->ended);
+        fac__text_time(&t, run->ended);
         fac__text_format(&t, ", \"outcome\": \"%s\"", stopped(run) ? "stopped" : "finished");
     }
     fac__text_add(&t, "}\n", 2);
@@ -141,7 +138,7 @@ bool fac__run_end(fac_run *run)
 {
     if (run->ended > 0) return true;
     run->ended = fac__wall_seconds();
-    return write_run(run);
+    return fac__run_tell(run);
 }
 
 bool fac_run_note(fac_run *run, const char *key, const char *text)
@@ -195,6 +192,8 @@ static bool create_control(fac_run *run, const char *path)
 
 static void free_run(fac_run *run)
 {
+    fac__evaluation_free(run->evaluation);
+    fac__free(run->progress);
     fac__steering_close(&run->steering);
     fac__curves_free(&run->curves);
     for (int i = 0; i < run->note_count; i++) {
@@ -231,7 +230,8 @@ fac_run *fac_run_open_with(const char *name, fac_run_open_options options)
     run->dir = fac__strdup(options.dir);
     bool good = run->dir && make_folder(run->dir) && take_name(run, name) && open_file(run, "points", create_points) &&
                 open_file(run, "control", create_control) &&
-                (!options.tensorboard || fac__events_create(&run->events, run->path, run->started)) && write_run(run);
+                (!options.tensorboard || fac__events_create(&run->events, run->path, run->started)) &&
+                fac__run_tell(run) && (!options.progress || fac__progress_open(run));
     if (good) return run;
     fac__points_close(&run->points);
     fac__events_close(&run->events);
@@ -244,7 +244,10 @@ bool fac_run_close(fac_run *run)
 {
     FAC__OP("run_close");
     if (!run) return true;
-    bool good = fac__run_end(run);
+    bool good = fac__layers_close(run);
+    good &= fac__evaluation_write(run, true);
+    fac__progress_close(run);
+    good &= fac__run_end(run);
     good &= fac__events_close(&run->events);
     good &= fac__points_close(&run->points);
     if (run->serving) fac__serving_stop(run->serving);
@@ -272,10 +275,12 @@ bool fac_run_log(fac_run *run, const char *name, int64_t step, double value)
     if (at < 0) return false;
     if (at == count && !fac__points_name(&run->points, (uint32_t)at, name)) return false;
     fac__curve *curve = &run->curves.items[at];
+    curve->last = value;
     curve->sum += value;
     curve->count++;
     double now = fac__wall_seconds();
     bool good = fac__points_value(&run->points, (uint32_t)at, step, value, now);
     if (run->events.fd >= 0) good &= fac__events_value(&run->events, curve->name, curve->bytes, step, value, now);
+    if (!run->stepped) fac__run_stepless(run, step);
     return good;
 }
