@@ -74,9 +74,9 @@ static void take_picture(fac__sample *s, const fac_tensor *images, int64_t i)
     s->channels = (int)channels;
     const char *image = images->storage->data;
     int64_t size = fac__dtype_sizes[images->dtype], begin = images->offset + i * images->strides[0];
-    for (int64_t y = 0; y < shape[0]; y++)
-        for (int64_t x = 0; x < shape[1]; x++)
-            for (int64_t c = 0; c < channels; c++) {
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t y = 0; y < shape[0]; y++)
+            for (int64_t x = 0; x < shape[1]; x++) {
                 int64_t at = begin + c * channel_stride + y * strides[0] + x * strides[1];
                 double v = fac__load_double((fac_dtype)images->dtype, image + at * size);
                 *pixels++ = v > 0 ? v < 1 ? (uint8_t)(255 * v + 0.5) : 255 : 0; /* NaN: 0 */

@@ -13,7 +13,7 @@ typedef struct fac__sample {
     int target, predicted;
     double loss, probability; /* of the target */
     int width, height, channels;
-    uint8_t *pixels; /* row by row, the channels of a pixel together; meaningless where width is 0 */
+    uint8_t *pixels; /* channel by channel, row by row; meaningless where width is 0 */
 } fac__sample;
 
 struct fac__evaluation {
