@@ -2,7 +2,7 @@
  *
  * One thread does all of it, the caller's own in fac__http_run. Requests are checked before a route sees them: the method, the length of the URL, headers and body;
  * Host must be what we listen on (names that a browser resolves to 127.0.0.1 by DNS are refused, which ends DNS rebinding); a POST needs our own
- * Origin, and Content-Type application/json; with a token, every request needs it, as ?token= (which sets a cookie and redirects) or as that cookie. Connections are few (64), and time out;
+ * Origin, and Content-Type application/json; with a token, every request needs it, as ?token= (which sets a cookie and redirects) or as that cookie. Connections are few, and time out;
  * a client that does not read what is pushed loses messages and is then cut off, never buffered for without end. */
 #ifndef FACULA_HTTP_H
 #define FACULA_HTTP_H
@@ -19,8 +19,14 @@ typedef struct fac__http_request {
     const char *rest; /* what follows the route's path in it: "xor" */
     const char *body; /* of a POST, at most FAC__HTTP_BODY bytes, with a 0 behind it */
     size_t body_bytes;
-    void *connection; /* for fac__http_query */
+    const struct fac__url *url; /* for fac__http_query */
 } fac__http_request;
+
+/* A body that is made while it is sent. read gives up to `room` bytes, 0 at the end, -1 to break off; end frees. */
+typedef struct fac__http_stream {
+    int64_t (*read)(struct fac__http_stream *stream, void *to, size_t room);
+    void (*end)(struct fac__http_stream *stream);
+} fac__http_stream;
 
 /* A route's answer. `body` was made by malloc and is freed when sent, unless `is_static`. type NULL: application/json. */
 typedef struct fac__http_answer {
@@ -29,7 +35,8 @@ typedef struct fac__http_answer {
     const void *body;
     size_t bytes;
     bool is_static;
-    const char *download; /* as a file of this name; or NULL */
+    const char *download;     /* as a file of this name; or NULL */
+    fac__http_stream *stream; /* instead of a body; or NULL */
 } fac__http_answer;
 
 /* A route takes paths that equal its own, or begin with it where it ends in "/". Paths that no route takes are 404. The
@@ -48,7 +55,11 @@ void fac__http_fail(fac__http_answer *answer, int status, const char *format, ..
 /* An answer with this text, which is taken (malloc); NULL is a 500. */
 void fac__http_json(fac__http_answer *answer, char *text);
 
-enum { FAC__HTTP_BODY = 64 * 1024, FAC__HTTP_CLIENTS = 64 };
+enum {
+    FAC__HTTP_BODY = 64 * 1024, /* bytes of a request's body, at most */
+    FAC__HTTP_URL = 4096,       /* of its URL */
+    FAC__HTTP_CLIENTS = 64,     /* that may listen to /events */
+};
 
 /* Listens. tick(context) is called every `tick_ms` milliseconds in fac__http_run's thread. NULL after an error: the port is taken (it says what
  * to do), a bad address, an address that is not the loopback without a token, no libmicrohttpd. The routes must live as long. */
