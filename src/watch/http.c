@@ -54,12 +54,14 @@ typedef fac__http_listener listener;
 
 enum {
     CONNECTIONS = 2 * FAC__HTTP_CLIENTS, /* of which so many may listen to events */
-    IDLE_S = 10,                         /* without a byte in either direction */
-    REQUEST_MS = 15000,                  /* from the connection, or the last answer, to the end of a request */
-    WATCH_MS = 500,                      /* between two looks for clients that are too slow, or gone */
+    WATCH_MS = 500,                      /* between two looks for clients that are too slow, */
+    CROWDED_MS = 20,                     /* and when there is hardly room for others */
     BEAT_MS = 15000,                     /* between two signs of life to those that listen */
+    BACKLOG = 1024,                      /* connections that the kernel takes before we do */
     SEND_BUFFER = 256 << 10,             /* of the kernel, for each connection */
 };
+
+fac__http_limits fac__http_patience = {.idle_s = 10, .request_s = 15};
 
 int64_t fac__http_now_ms(void)
 {
@@ -74,6 +76,12 @@ static int socket_of(struct MHD_Connection *connection)
     return info ? info->connect_fd : -1;
 }
 
+fac__http_peer *fac__http_peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
 /* ---- events ------------------------------------------------------------------------------------------------- */
 
 static void wake_up(listener *l)
@@ -86,7 +94,7 @@ static void wake_up(listener *l)
 static ssize_t read_events(void *context, uint64_t position, char *to, size_t room)
 {
     listener *l = context;
-    if (l->cut || l->http->closing) return MHD_CONTENT_READER_END_OF_STREAM;
+    if (l->cut || l->http->closing || (l->peer && l->peer->hung_up)) return MHD_CONTENT_READER_END_OF_STREAM;
     size_t n = fac__queue_take(&l->queue, to, room);
     if (!n) {
         l->asleep = true;
@@ -101,6 +109,7 @@ static void drop_listener(void *context)
     *(l->before ? &l->before->next : &l->http->listeners) = l->next;
     if (l->next) l->next->before = l->before;
     l->http->listener_count--;
+    if (l->peer) l->peer->listens = NULL;
     fac__queue_clear(&l->queue);
     fac__free(l);
 }
@@ -110,6 +119,8 @@ struct MHD_Response *fac__http_listen(fac__http *http, struct MHD_Connection *co
     listener *l = fac__calloc(sizeof *l);
     if (!l) return NULL;
     *l = (listener){.next = http->listeners, .http = http, .connection = connection};
+    l->peer = fac__http_peer_of(connection);
+    if (l->peer) l->peer->listens = l;
     if (l->next) l->next->before = l;
     http->listeners = l;
     http->listener_count++;
@@ -140,16 +151,10 @@ void fac__http_push(fac__http *http, const char *event, const char *key, const c
 
 int fac__http_listeners(const fac__http *http)
 {
-    return http ? http->listener_count : 0;
+    return http ? atomic_load(&http->listener_count) : 0;
 }
 
 /* ---- connections -------------------------------------------------------------------------------------------- */
-
-fac__http_peer *fac__http_peer_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
 
 static void notice_connection(void *context, struct MHD_Connection *connection, void **of_socket,
                               enum MHD_ConnectionNotificationCode what)
@@ -172,6 +177,7 @@ static void notice_connection(void *context, struct MHD_Connection *connection, 
     *of_socket = p;
 }
 
+/* They have sent all they will ever send, and it has been read. */
 static bool is_gone(int fd)
 {
     char c;
@@ -179,26 +185,48 @@ static bool is_gone(int fd)
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-/* Cuts off those who take too long over a request (longer than usual is too long when there is hardly room for others),
- * wakes those who listen and have gone, which we are not told of, and gives the others a sign of life. */
+/* Waits until something comes, for at most that long. libmicrohttpd does not see that a client has gone who owes the rest of a request, or
+ * who listens while nothing is pushed; these are looked at here. */
+static void wait_for_something(fac__http *http, int64_t most)
+{
+    struct pollfd what[2 + CONNECTIONS];
+    peer *who[2 + CONNECTIONS];
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    what[0] = (struct pollfd){info ? info->epoll_fd : -1, POLLIN, 0};
+    what[1] = (struct pollfd){http->wake, POLLIN, 0};
+    nfds_t n = 2;
+    for (peer *p = http->peers; p && n < 2 + CONNECTIONS; p = p->next) {
+        if (p->hung_up || !(p->since || p->listens)) continue;
+        who[n] = p;
+        what[n++] = (struct pollfd){socket_of(p->connection), POLLRDHUP, 0};
+    }
+    MHD_UNSIGNED_LONG_LONG due;
+    if (MHD_get_timeout(http->daemon, &due) == MHD_YES && (int64_t)due < most) most = (int64_t)due;
+    if (poll(what, n, most > 0 ? (int)most : 0) <= 0) return;
+    for (nfds_t i = 2; i < n; i++)
+        if (what[i].revents) who[i]->hung_up = http->hung_up = true;
+}
+
+static bool is_crowded(const fac__http *http)
+{
+    return http->peer_count > CONNECTIONS * 3 / 4;
+}
+
+/* Cuts off those who have gone, or take too long over a request, which is sooner when there is hardly room for others. Those who listen get a sign of
+ * life now and then. */
 static void look_after_connections(fac__http *http)
 {
-    int64_t now = fac__http_now_ms(), patience = http->peer_count < CONNECTIONS * 3 / 4 ? REQUEST_MS : REQUEST_MS / 8;
-    for (peer *p = http->peers; p; p = p->next)
-        if (p->since && now - p->since > patience) shutdown(socket_of(p->connection), SHUT_RDWR);
-    bool beat = now - http->beat > BEAT_MS;
-    if (beat) http->beat = now;
-    for (listener *l = http->listeners; l; l = l->next) {
-        if (!l->asleep) continue;
-        if (is_gone(socket_of(l->connection))) {
-            l->cut = true;
-            wake_up(l);
-        } else if (beat) {
-            fac__message *m = fac__message_new("beat", "beat", "0", 1);
-            put(l, m);
-            fac__message_drop(m);
-        }
+    int64_t now = fac__http_now_ms(), patience = fac__http_patience.request_s * (is_crowded(http) ? 125 : 1000);
+    http->hung_up = false;
+    for (peer *p = http->peers; p; p = p->next) {
+        int fd = socket_of(p->connection);
+        bool late = p->since && now - p->since > patience;
+        if (late || ((p->since || p->listens) && p->hung_up && is_gone(fd))) shutdown(fd, SHUT_RDWR);
+        if (p->listens && p->hung_up) wake_up(p->listens);
     }
+    if (now - http->beat < BEAT_MS) return;
+    http->beat = now;
+    fac__http_push(http, "beat", "beat", "0", 1);
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------- */
@@ -231,7 +259,8 @@ static int listen_at(fac__guard *guard)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     }
-    if (fd < 0 || bind(fd, &where.any, size) != 0 || listen(fd, 128) != 0 || getsockname(fd, &where.any, &size) != 0) {
+    if (fd < 0 || bind(fd, &where.any, size) != 0 || listen(fd, BACKLOG) != 0 ||
+        getsockname(fd, &where.any, &size) != 0) {
         int reason = errno;
         if (fd >= 0) close(fd);
         if (reason == EADDRINUSE)
@@ -276,11 +305,12 @@ fac__http *fac__http_open(fac_run_serve_options options, const fac__http_route *
     http->beat = fac__http_now_ms();
     http->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (http->wake >= 0)
-        http->daemon = MHD_start_daemon(
-            MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, fac__http_take, http, MHD_OPTION_LISTEN_SOCKET, fd,
-            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-            MHD_OPTION_NOTIFY_CONNECTION, notice_connection, http, MHD_OPTION_NOTIFY_COMPLETED, fac__http_end, http,
-            MHD_OPTION_URI_LOG_CALLBACK, fac__http_begin, http, MHD_OPTION_END);
+        http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, fac__http_take, http,
+                                        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                        (unsigned)CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+                                        (unsigned)fac__http_patience.idle_s, MHD_OPTION_NOTIFY_CONNECTION,
+                                        notice_connection, http, MHD_OPTION_NOTIFY_COMPLETED, fac__http_end, http,
+                                        MHD_OPTION_URI_LOG_CALLBACK, fac__http_begin, http, MHD_OPTION_END);
     if (http->daemon) return http;
     fac__runtime_error("cannot serve: %s", strerror(errno));
 fail:
@@ -294,14 +324,13 @@ const char *fac__http_url(const fac__http *http)
     return http ? http->url : NULL;
 }
 
-/* Until something comes, for at most that long. */
-static void wait_for_something(fac__http *http, int64_t most)
+/* While there are as many connections as may be libmicrohttpd does not look for new ones, and it looks again only from the next run on. */
+static void run_daemon(fac__http *http)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    MHD_UNSIGNED_LONG_LONG due;
-    if (MHD_get_timeout(http->daemon, &due) == MHD_YES && (int64_t)due < most) most = (int64_t)due;
-    struct pollfd what[] = {{info ? info->epoll_fd : -1, POLLIN, 0}, {http->wake, POLLIN, 0}};
-    if (most > 0) poll(what, 2, (int)most);
+    bool was_full = http->peer_count >= CONNECTIONS;
+    bool good = MHD_run(http->daemon) == MHD_YES;
+    if (good && was_full && http->peer_count < CONNECTIONS) good = MHD_run(http->daemon) == MHD_YES;
+    if (!good) poll(NULL, 0, 10); /* not to turn round and round on a lasting failure */
 }
 
 void fac__http_run(fac__http *http)
@@ -314,13 +343,13 @@ void fac__http_run(fac__http *http)
             fac_clear_error();
             next_tick = now + http->tick_ms;
         }
-        if (now >= next_look) {
+        if (now >= next_look || http->hung_up) {
             look_after_connections(http);
-            next_look = now + WATCH_MS;
+            next_look = now + (is_crowded(http) ? CROWDED_MS : WATCH_MS);
         }
         int64_t next = next_tick < next_look ? next_tick : next_look;
         wait_for_something(http, next - fac__http_now_ms());
-        if (MHD_run(http->daemon) != MHD_YES) poll(NULL, 0, 10); /* not to turn round and round on a lasting failure */
+        run_daemon(http);
     }
 }
 

@@ -76,7 +76,7 @@ void fac__http_close(fac__http *http);
  * that lags behind by more than 256 KiB loses messages, but never the last one of a `key` (NULL: no key): of messages with the same key that
  * wait, the newest stays. To be called in fac__http_run's thread. */
 void fac__http_push(fac__http *http, const char *event, const char *key, const char *text, size_t bytes);
-/* How many clients listen to /events now. */
+/* How many clients listen to /events now; from any thread. */
 int fac__http_listeners(const fac__http *http);
 
 #endif

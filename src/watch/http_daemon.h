@@ -13,7 +13,9 @@
 typedef struct fac__http_peer {
     struct fac__http_peer *next, *before;
     struct MHD_Connection *connection;
-    int64_t since; /* it owes us a request since then; 0 while it does not */
+    int64_t since;                      /* it owes us a request since then; 0 while it does not */
+    struct fac__http_listener *listens; /* or NULL */
+    bool hung_up;                       /* it will send no more than it has */
 } fac__http_peer;
 
 /* One of those that listen to /events. */
@@ -21,6 +23,7 @@ typedef struct fac__http_listener {
     struct fac__http_listener *next, *before;
     fac__http *http;
     struct MHD_Connection *connection;
+    fac__http_peer *peer; /* NULL when there was no memory for one */
     fac__queue queue;
     bool asleep; /* suspended, as nothing waits */
     bool cut;
@@ -38,11 +41,11 @@ struct fac__http {
     struct MHD_Daemon *daemon;
     int wake; /* an eventfd */
     atomic_bool stopped;
-    bool closing;
+    bool closing, hung_up; /* hung_up: one of the peers has */
     fac__http_peer *peers;
     int peer_count;
     fac__http_listener *listeners;
-    int listener_count;
+    atomic_int listener_count;
     int64_t beat;
     struct {
         const void *body;

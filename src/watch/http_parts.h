@@ -5,6 +5,15 @@
 
 #include "http.h"
 
+/* ---- http.c ------------------------------------------------------------------------------------------------- */
+
+/* After how many seconds a connection is cut off: without a byte in either direction, and from its beginning, or the last answer, to
+ * the end of a request. Tests have less patience. */
+typedef struct fac__http_limits {
+    int idle_s, request_s;
+} fac__http_limits;
+extern fac__http_limits fac__http_patience;
+
 /* ---- http_guard.c ------------------------------------------------------------------------------------------- */
 
 /* Where we are, and so what requests may call us. */
