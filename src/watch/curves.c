@@ -17,6 +17,7 @@ static uint32_t hash(const char *text)
 
 static int add(fac__curves *c, const char *name)
 {
+    FAC__OP("run_log");
     if (!fac__label_ok(name, FAC__CURVE_NAME))
         return fac__value_error("a curve's name is 1 to %d bytes of UTF-8 without control characters", FAC__CURVE_NAME),
                -1;

@@ -86,8 +86,8 @@ static void take_rate(fac_run *run, double now)
     p->waited = run->waited;
     p->last = run->step;
     if (!(time > 0) || steps < 0) return;
-    double share = 1 - exp(-time / 10), past = now - p->begun - run->waited; /* what is 10 s old counts little */
-    if (past < 10) share = fmax(share, time / past);
+    /* At first the mean since the beginning; later what is 10 s old counts little. */
+    double share = fmax(1 - exp(-time / 10), fmin(1, time / (now - p->begun - run->waited)));
     p->rate += share * (steps / time - p->rate);
 }
 

@@ -10,7 +10,9 @@ enum { BAR = 20, LEAST_BAR = 8 };
 static void put_span(fac__text *t, double seconds)
 {
     long long s = (long long)(fmin(seconds, 1e9) + 0.5);
-    if (s < 60)
+    if (seconds < 9.95)
+        fac__text_format(t, "%.1f s", seconds);
+    else if (s < 60)
         fac__text_format(t, "%lld s", s);
     else if (s < 3600)
         fac__text_format(t, "%lld min %02lld s", s / 60, s % 60);
@@ -22,7 +24,7 @@ static void put_rate(fac__text *t, double rate)
 {
     if (rate >= 10)
         fac__text_format(t, "%.0f/s", rate);
-    else if (rate >= 1)
+    else if (rate >= 0.95)
         fac__text_format(t, "%.1f/s", rate);
     else if (rate > 0)
         fac__text_format(t, "%.1f s each", 1 / rate);

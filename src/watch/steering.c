@@ -72,8 +72,8 @@ static bool new_number(fac__steering *s, const char *name, double least, double 
                false;
     fac__knob *knob = new_knob(s, name);
     if (!knob) return false;
-    knob->least = least;
-    knob->most = most;
+    s->knob[s->count].least = knob->least = least; /* the file's may be changed by others */
+    s->knob[s->count].most = knob->most = most;
     return true;
 }
 
@@ -129,15 +129,13 @@ void fac__steering_take(fac__steering *s)
         uint32_t asked = atomic_load(&knob->asked);
         if (asked == s->knob[i].seen) continue;
         s->knob[i].seen = asked;
-        double wanted = fmin(fmax(atomic_load(&knob->wanted), knob->least), knob->most);
+        double wanted = atomic_load(&knob->wanted), clamped = fmin(fmax(wanted, s->knob[i].least), s->knob[i].most);
         if (s->knob[i].pressed)
             *s->knob[i].pressed = true;
-        else if (isnan(atomic_load(&knob->wanted)))
-            continue;
-        else if (s->knob[i].value)
-            *s->knob[i].value = wanted;
-        else
-            set_learning_rate(s->knob[i].optimizer, wanted);
+        else if (s->knob[i].value && !isnan(wanted))
+            *s->knob[i].value = clamped;
+        else if (s->knob[i].optimizer && !isnan(wanted))
+            set_learning_rate(s->knob[i].optimizer, clamped);
         fac__steering_show(s);
         atomic_store(&knob->taken, asked);
     }

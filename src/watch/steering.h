@@ -12,6 +12,7 @@ typedef struct fac__steering {
         double *value; /* one of these three */
         fac_optimizer *optimizer;
         bool *pressed;
+        double least, most;
         uint32_t seen; /* of the knob's `asked` */
     } knob[FAC__CONTROLS];
     uint32_t steps_seen, drawing_seen; /* of the control's `steps_asked`, and of the drawing's `asked` */
