@@ -240,15 +240,15 @@ static void write_with(const char *header, size_t header_size, size_t data)
     for (int i = 0; i < 8; i++)
         bytes[i] = (char)((uint64_t)header_size >> 8 * i);
     memcpy(bytes + 8, header, header_size);
-    write_file("bad", bytes, 8 + header_size + data);
+    write_file("bad.safetensors", bytes, 8 + header_size + data);
 }
 
 static void refused(const char *what)
 {
-    assert_null(fac_load("bad"));
+    assert_null(fac_load("bad.safetensors"));
     assert_int_equal(fac_get_error_code(), FAC_ERROR_IO);
-    if (strncmp(fac_error(), "bad: ", 5) != 0 || !strstr(fac_error(), what))
-        fail_msg("'%s' does not say 'bad: … %s'", fac_error(), what);
+    if (strncmp(fac_error(), "bad.safetensors: ", 17) != 0 || !strstr(fac_error(), what))
+        fail_msg("'%s' does not say 'bad.safetensors: … %s'", fac_error(), what);
     fac_clear_error();
 }
 
@@ -283,8 +283,8 @@ static void bad_headers(void **state)
          "tensor 'a' lacks dtype, shape or data_offsets"},
         {"{\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0]}}", 1, "lacks dtype, shape or data_offsets"},
         {"{\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1,2]}}", 1, "lacks dtype, shape or data_offsets"},
-        {"{" T("a", "C64", "[1]", "0", "8") "}", 8, "tensor 'a' is of unknown dtype 'C64'"},
-        {"{" T("a", "f32", "[1]", "0", "4") "}", 4, "unknown dtype 'f32'"},
+        {"{" T("a", "C64", "[1]", "0", "8") "}", 8, "tensor 'a' is of dtype 'C64', which facula does not have"},
+        {"{" T("a", "f32", "[1]", "0", "4") "}", 4, "is of dtype 'f32', which"},
         {"{" T("a", "F32", "[1.0]", "0", "4") "}", 4, "size 0 is not a whole number from 0"},
         {"{" T("a", "F32", "[1,-1]", "0", "4") "}", 4, "size 1 is not a whole number from 0"},
         {"{" T("a", "F32", "[\"1\"]", "0", "4") "}", 4, "size 0 is not a whole number from 0"},
@@ -317,7 +317,7 @@ static void bad_headers(void **state)
             refused(files[i].error);
             continue;
         }
-        fac_state *s = fac_load("bad");
+        fac_state *s = fac_load("bad.safetensors");
         if (!s) fail_msg("%s: %s", files[i].header, fac_error());
         fac_state_free(s);
     }
@@ -330,27 +330,27 @@ static void bad_headers(void **state)
 
 static void bad_sizes(void **state)
 {
-    write_file("bad", "", 0);
+    write_file("bad.safetensors", "", 0);
     refused("safetensors file truncated: it has only 0 bytes");
-    write_file("bad", "1234567", 7);
+    write_file("bad.safetensors", "1234567", 7);
     refused("safetensors file truncated: it has only 7 bytes");
-    write_file("bad", "\x10\0\0\0\0\0\0\0{}", 10);
+    write_file("bad.safetensors", "\x10\0\0\0\0\0\0\0{}", 10);
     refused("safetensors file truncated: a header of 16 bytes does not fit into 10");
-    write_file("bad", "\x01\xe1\xf5\x05\0\0\0\0{}", 10);
+    write_file("bad.safetensors", "\x01\xe1\xf5\x05\0\0\0\0{}", 10);
     refused("its header is too large: 100000001 bytes (at most 100000000)");
-    write_file("bad", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10);
+    write_file("bad.safetensors", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10);
     refused("its header is too large: 18446744073709551615 bytes");
     write_with("{" T("a", "BOOL", "[3]", "0", "3") "}", strlen("{" T("a", "BOOL", "[3]", "0", "3") "}"), 0);
-    FILE *f = fopen("bad", "ab");
+    FILE *f = fopen("bad.safetensors", "ab");
     fwrite("\0\1\2", 1, 3, f);
     fclose(f);
-    refused("tensor 'a' of dtype BOOL holds 2 at 2");
+    refused("'a' of dtype bool holds 2 at 2");
 
     /* Cut anywhere, Python's file is refused. */
     static char bytes[8192];
     size_t n = read_file(FAC_TEST_DATA "/python.safetensors", bytes, sizeof bytes);
     for (size_t k = 0; k < n; k += k % 64 == 9 ? 7 : 1) {
-        write_file("bad", bytes, k);
+        write_file("bad.safetensors", bytes, k);
         refused("truncated");
     }
     assert_null(fac_load("nothing"));
@@ -366,6 +366,146 @@ static void bad_sizes(void **state)
     expect_error(FAC_ERROR_IO, "pipe: not a regular file");
     unlink("pipe");
     assert_null(fac_load(NULL));
+    expect_error(FAC_ERROR_TYPE, "argument 'path' must not be NULL");
+}
+
+/* ---- dtypes that facula does not have, and mapped files -------------------------------------------------------- */
+
+/* The file: name, dtype, n elements of that many bytes. */
+static fac_tensor *load_elements(const char *dtype, const void *data, size_t n, size_t size)
+{
+    char header[200];
+    int length =
+        sprintf(header, "{\"a\":{\"dtype\":\"%s\",\"shape\":[%zu],\"data_offsets\":[0,%zu]}}", dtype, n, n * size);
+    write_with(header, (size_t)length, 0);
+    FILE *f = fopen("bad.safetensors", "ab");
+    assert_int_equal(fwrite(data, size, n, f), n);
+    fclose(f);
+    fac_state *s = fac_load("bad.safetensors");
+    fac_tensor *t = fac_keep(fac_state_get(s, "a"));
+    fac_state_free(s);
+    return t;
+}
+
+/* Compared with arithmetic on the bits, not with the conversion's own. */
+static double small_float(int v, int exponent_bits, int bias)
+{
+    int fraction_bits = 7 - exponent_bits, fraction = v & ((1 << fraction_bits) - 1);
+    int exponent = v >> fraction_bits & ((1 << exponent_bits) - 1);
+    double unsigned_value = exponent ? ldexp(1 + ldexp(fraction, -fraction_bits), exponent - bias)
+                                     : ldexp(fraction, 1 - bias - fraction_bits);
+    return v & 128 ? -unsigned_value : unsigned_value;
+}
+
+static void wider_dtypes(void **state)
+{
+    unsigned char all[256];
+    for (int i = 0; i < 256; i++)
+        all[i] = (unsigned char)i;
+    fac_tensor *t = load_elements("F8_E4M3", all, 256, 1);
+    assert_int_equal(fac_dtype_of(t), FAC_FLOAT16);
+    for (int i = 0; i < 256; i++) {
+        double v = fac_at(t, FAC_DIMS(i));
+        assert_true((i & 127) == 127 ? isnan(v) : v == small_float(i, 4, 7) && !signbit(v) == !(i & 128));
+    }
+    fac_release(t);
+    t = load_elements("F8_E5M2", all, 256, 1);
+    assert_int_equal(fac_dtype_of(t), FAC_FLOAT16);
+    for (int i = 0; i < 256; i++) {
+        double v = fac_at(t, FAC_DIMS(i));
+        assert_true((i & 127) > 124    ? isnan(v)
+                    : (i & 127) == 124 ? isinf(v) && (v < 0) == (i > 127)
+                                       : v == small_float(i, 5, 15));
+    }
+    fac_release(t);
+    t = load_elements("F8_E8M0", all, 256, 1);
+    assert_int_equal(fac_dtype_of(t), FAC_FLOAT32);
+    for (int i = 0; i < 256; i++) {
+        double v = fac_at(t, FAC_DIMS(i));
+        assert_true(i == 255 ? isnan(v) : v == ldexp(1, i - 127));
+    }
+    fac_release(t);
+    t = load_elements("U16", (uint16_t[]){0, 1, 0x8000, 0xffff}, 4, 2);
+    assert_int_equal(fac_dtype_of(t), FAC_INT32);
+    assert_memory_equal(fac_data(t), ((int32_t[]){0, 1, 0x8000, 0xffff}), 16);
+    fac_release(t);
+    t = load_elements("U32", (uint32_t[]){0, 0x80000000u, 0xffffffffu}, 3, 4);
+    assert_int_equal(fac_dtype_of(t), FAC_INT64);
+    assert_memory_equal(fac_data(t), ((int64_t[]){0, 0x80000000, 0xffffffff}), 24);
+    fac_release(t);
+    t = load_elements("U64", (uint64_t[]){0, INT64_MAX}, 2, 8);
+    assert_int_equal(fac_dtype_of(t), FAC_INT64);
+    assert_memory_equal(fac_data(t), ((int64_t[]){0, INT64_MAX}), 16);
+    fac_release(t);
+    assert_null(load_elements("U64", (uint64_t[]){0, (uint64_t)INT64_MAX + 1}, 2, 8));
+    expect_error(FAC_ERROR_IO,
+                 "bad.safetensors: 'a' of dtype uint64 holds 9223372036854775808 at 1, beyond the numbers of int64");
+}
+
+static void mapped(void **state)
+{
+    fac_scope {
+        fac_state *s = fac_state_new();
+        for (fac_dtype d = FAC_BOOL; d < FAC_DTYPE_COUNT; d++)
+            assert_true(fac_state_set(s, fac_dtype_name(d), counting(d, 1, (int64_t[]){d == FAC_BOOL ? 2 : 99})));
+        assert_true(fac_state_set(s, "empty", counting(FAC_FLOAT32, 1, (int64_t[]){0})));
+        assert_true(fac_save(s, "mapped"));
+        fac_state *copied = fac_load("mapped"), *first = fac_load("mapped", .map = true);
+        assert_non_null(first);
+        for (int64_t i = 0; i < fac_state_count(s); i++) {
+            fac_tensor *a = fac_state_tensor_at(copied, i), *b = fac_state_tensor_at(first, i);
+            assert_string_equal(fac_state_name_at(first, i), fac_state_name_at(copied, i));
+            assert_true(fac_dtype_of(a) == fac_dtype_of(b) && fac_numel(a) == fac_numel(b));
+            size_t bytes = (size_t)fac_numel(a) * fac_dtype_size(fac_dtype_of(a));
+            assert_memory_equal(fac_data(a), fac_data(b), bytes);
+            assert_int_equal(b->storage->drop != NULL, bytes > 0 && fac_dtype_of(b) != FAC_BOOL);
+        }
+        /* What is written stays with the tensor, beyond its state. */
+        fac_tensor *t = fac_keep(fac_state_get(first, "float32"));
+        ((float *)fac_data(t))[3] = 100;
+        fac_state_free(first);
+        assert_true(fac_at(t, FAC_DIMS(3)) == 100 && fac_at(t, FAC_DIMS(98)) == 98);
+        /* Saving over the file leaves those who have mapped it alone. */
+        fac_state *other = fac_state_new();
+        assert_true(fac_save(other, "mapped"));
+        assert_true(fac_at(t, FAC_DIMS(98)) == 98);
+        fac_release(t);
+        fac_state_free(other);
+        fac_state_free(copied);
+        fac_state_free(s);
+
+        /* A header that is no multiple of 8 long puts numbers where they cannot be used as they are. */
+        const char *odd = "{" T("a", "F32", "[1]", "0", "4") "} ";
+        write_with(odd, strlen(odd), 0);
+        FILE *f = fopen("bad.safetensors", "ab");
+        fwrite((float[]){1.5f}, 4, 1, f);
+        fclose(f);
+        assert_true(strlen(odd) % 4 != 0);
+        s = fac_load("bad.safetensors", .map = true);
+        assert_true(fac_item(fac_state_get(s, "a")) == 1.5);
+        fac_state_free(s);
+    }
+}
+
+static void formats(void **state)
+{
+    assert_string_equal(fac_file_format(FAC_TEST_DATA "/python.safetensors"), "safetensors");
+    assert_string_equal(fac_name_format("a/B.SafeTensors"), "safetensors");
+    assert_null(fac_name_format(".safetensors/x"));
+    assert_null(fac_name_format(".safetensors"));
+    assert_null(fac_error());
+    write_file("text", "Hello, world", 12);
+    assert_null(fac_file_format("text"));
+    assert_int_equal(fac_get_error_code(), FAC_ERROR_IO);
+    assert_non_null(strstr(fac_error(), "text: not a file of a known format (safetensors"));
+    fac_clear_error();
+    assert_null(fac_load("text"));
+    fac_clear_error();
+    assert_null(fac_file_format("nowhere"));
+    expect_error(FAC_ERROR_IO, "nowhere: cannot be opened: No such file or directory");
+    assert_null(fac_file_format(NULL));
+    expect_error(FAC_ERROR_TYPE, "argument 'path' must not be NULL");
+    assert_null(fac_name_format(NULL));
     expect_error(FAC_ERROR_TYPE, "argument 'path' must not be NULL");
 }
 
@@ -515,6 +655,9 @@ int main(void)
         cmocka_unit_test(round_trips),
         cmocka_unit_test(bad_headers),
         cmocka_unit_test(bad_sizes),
+        cmocka_unit_test(wider_dtypes),
+        cmocka_unit_test(mapped),
+        cmocka_unit_test(formats),
         cmocka_unit_test(failed_writes),
         cmocka_unit_test(failed_allocations),
         cmocka_unit_test(failed_allocations_of_json),

@@ -1,11 +1,14 @@
-/* Floor 7: files. States are saved as safetensors (https://github.com/huggingface/safetensors), which Python's package
- * of that name, and so the tools around PyTorch, read and write too.
+/* Floor 7: files. A state (facula/state.h) is saved to a file and loaded from one; the files are those of PyTorch's and
+ * Python's world. docs/formats.md says what each format holds, and how names map.
  *
  *     fac_state *state = fac_state_dict(model);
  *     fac_save(state, "model.safetensors");
  *     ...
  *     fac_state *loaded = fac_load("model.safetensors");
  *     fac_load_state_dict(model, loaded);
+ *
+ *     format               files            read, written
+ *     safetensors          .safetensors     both (https://github.com/huggingface/safetensors)
  */
 #ifndef FACULA_IO_H
 #define FACULA_IO_H
@@ -14,18 +17,51 @@
 
 FAC_BEGIN
 
-/* Writes the tensors and the metadata. The file appears whole or not at all: it is written under another name beside
- * its place, brought to the disk, and renamed. When that fails, on a full disk for instance, what was there before is
- * untouched. Strided tensors are written as if they were contiguous. Anything but a regular file at that path (a
- * device, a pipe) is written to directly. The bytes are those that Python's writer would write: sorted by dtype, then
- * by name. */
+/* ---- states ------------------------------------------------------------------------------------------------- */
+
+/* Writes the tensors, and the metadata where the format has a place for them, in the format that the path's suffix
+ * names; safetensors where it names none. The file appears whole or not at all: it is written under another name beside
+ * its place, brought to the disk, and renamed. When that fails, on a full disk for instance, or the program is killed,
+ * what was there before is untouched. Strided tensors are written as if they were contiguous. Anything but a regular file at
+ * that path (a device, a pipe) is written to directly.
+ *
+ * safetensors: the bytes are those that Python's writer would write, sorted by dtype, then by name. */
 FAC_API bool fac_save(const fac_state *state, const char *path);
 
-/* Reads such a file: a new state, the caller's to fac_state_free, its tensors in the order of the header. dtypes: BOOL,
- * U8, I8, I16, I32, I64, F16, BF16, F32, F64. NULL, with an error that says what is wrong and where, unless every byte
- * of the file is accounted for: header and tensors have the sizes they claim, no two overlap, nothing is left over. No
- * memory is asked for before that is known, beyond that of the header. */
-FAC_API fac_state *fac_load(const char *path);
+typedef struct fac_load_options {
+    bool map; /* tensors are views of the file instead of copies; false */
+} fac_load_options;
+static inline fac_load_options fac_load_options_defaults(void)
+{
+    fac_load_options o;
+    o.map = false;
+    return o;
+}
+
+/* Reads a file, whose format is found by what is in it: a new state, the caller's to fac_state_free. NULL, with an error
+ * that says what is wrong and where, for a file that is cut, damaged, inconsistent or holds what no tensor can be: no
+ * bytes are left unexplained, and no memory is asked for before it is known that the file can fill it.
+ *
+ * .map = true: tensors lie in the file, which is opened without being read; what is asked for comes from the disk when
+ * it is first touched. Writing into such a tensor changes the tensor, never the file (pages are copied on write). As
+ * long as one of these tensors is alive nobody may shorten the file or write over it in place, which would change them,
+ * or end the program with SIGBUS; a file that is replaced by renaming another over it, as fac_save does it, is safe.
+ * Copied all the same are bools, elements of another byte order or dtype, compressed ones, and those that do not lie on a
+ * multiple of their size. Check sums of what is mapped are not verified.
+ *
+ * Numbers that facula has no dtype for are read as one that holds them all: uint16 as int32; uint32 as int64; uint64 as
+ * int64, where all fit, otherwise an error; float8_e4m3fn and float8_e5m2 as float16; float8_e8m0fnu as float32. Others
+ * (complex numbers, texts, objects) are an error that names the dtype. */
+FAC_API fac_state *fac_load_with(const char *path, fac_load_options options);
+#define fac_load(path, ...) fac_load_with(path, FAC_OPTIONS(fac_load_options __VA_OPT__(, ) __VA_ARGS__))
+
+/* ---- asking ------------------------------------------------------------------------------------------------- */
+
+/* The name of the format ("safetensors") by what is in the file. NULL, with an error, when it cannot be opened, or has
+ * none of the formats above. */
+FAC_API const char *fac_file_format(const char *path);
+/* The name of the format that the path's suffix names; NULL, without an error, when it names none. Touches no file. */
+FAC_API const char *fac_name_format(const char *path);
 
 FAC_END
 #endif

@@ -1,36 +1,30 @@
 /* Floor 7. States in files: the safetensors format. Eight bytes, the length of the header; the header, a JSON object
  * from names to {"dtype", "shape", "data_offsets"}; the tensors' bytes, little-endian, without gaps. */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
-#include "atomic_file.h"
 #include "core/memory.h"
 #include "core/raise.h"
-#include "core/tensor_impl.h"
 #include "core/text.h"
-#include "data/byte_order.h"
-#include "facula/autograd.h"
-#include "facula/io.h"
-#include "facula/ops_pointwise.h"
+#include "format.h"
+#include "row_major.h"
 
 enum { LARGEST_HEADER = 100 * 1000 * 1000 };
 
 #define METADATA "__metadata__"
 
-/* In the order in which files hold them: the widest first, so that all are aligned. */
+/* In the order in which files hold them: the widest first, so that all are aligned. Behind facula's dtypes are those
+ * that are only read, as others. */
 static const struct {
     const char *name;
-    fac_dtype dtype;
+    int element;
 } dtypes[] = {
-    {"I64", FAC_INT64},   {"F64", FAC_FLOAT64}, {"F32", FAC_FLOAT32}, {"I32", FAC_INT32}, {"BF16", FAC_BFLOAT16},
-    {"F16", FAC_FLOAT16}, {"I16", FAC_INT16},   {"I8", FAC_INT8},     {"U8", FAC_UINT8},  {"BOOL", FAC_BOOL},
+    {"I64", FAC_INT64},     {"F64", FAC_FLOAT64},      {"F32", FAC_FLOAT32},      {"I32", FAC_INT32},
+    {"BF16", FAC_BFLOAT16}, {"F16", FAC_FLOAT16},      {"I16", FAC_INT16},        {"I8", FAC_INT8},
+    {"U8", FAC_UINT8},      {"BOOL", FAC_BOOL},        {"U64", FAC__U64},         {"U32", FAC__U32},
+    {"U16", FAC__U16},      {"F8_E5M2", FAC__F8_E5M2}, {"F8_E4M3", FAC__F8_E4M3}, {"F8_E8M0", FAC__F8_E8M0},
 };
 enum { DTYPES = sizeof dtypes / sizeof *dtypes };
 
@@ -63,7 +57,7 @@ static bool list_pieces(const fac_state *state, piece *pieces)
         if (!strcmp(p->name, METADATA))
             return fac__value_error("a tensor cannot be named '" METADATA "' in a safetensors file"), false;
         p->dtype = 0;
-        while (dtypes[p->dtype].dtype != (fac_dtype)p->tensor->dtype)
+        while (dtypes[p->dtype].element != p->tensor->dtype)
             p->dtype++;
     }
     qsort(pieces, (size_t)count, sizeof *pieces, by_place);
@@ -124,45 +118,19 @@ static bool write_header(fac__file *f, json_t *header)
     ok = ok && !text.failed;
     for (int i = 0; ok && i < 8; i++)
         text.p[i] = (char)((text.n - 8) >> 8 * i);
-    if (ok)
-        ok = fac__file_write(f, text.p, text.n);
-    else
-        fac__file_abandon(f);
+    ok = ok && fac__file_write(f, text.p, text.n);
     fac__text_drop(&text);
     return ok;
 }
 
-static bool write_tensor(fac__file *f, fac_tensor *t)
+static bool save(fac__file *f, const fac_state *state)
 {
-    bool ok = false;
-    size_t size = fac_dtype_size((fac_dtype)t->dtype);
-    fac_no_grad
-        fac_scope {
-            bool swap = size > 1 && fac__machine_is_big_endian();
-            fac_tensor *row = swap ? fac_clone(fac_contiguous(t)) : fac_contiguous(t);
-            if (row && swap) fac__swap_bytes(fac__host(row), row->numel, size);
-            if (row)
-                ok = fac__file_write(f, fac__host(row), (size_t)row->numel * size);
-            else
-                fac__file_abandon(f);
-        }
-    return ok;
-}
-
-bool fac_save(const fac_state *state, const char *path)
-{
-    FAC__OP("save");
-    FAC__NEED_OR(state, false);
-    FAC__NEED_OR(path, false);
-    if (fac__recording_now()) return fac__recording_refuse("write a file"), false;
     int64_t count = fac_state_count(state);
     piece *pieces = fac__alloc((size_t)count * sizeof *pieces);
     json_t *header = pieces && list_pieces(state, pieces) ? describe(state, pieces) : NULL;
-    fac__file f;
-    bool ok = header && fac__file_create(&f, path) && write_header(&f, header);
+    bool ok = header && write_header(f, header);
     for (int64_t i = 0; ok && i < count; i++)
-        ok = write_tensor(&f, pieces[i].tensor);
-    ok = ok && fac__file_commit(&f);
+        ok = fac__write_row_major(f, pieces[i].tensor);
     json_decref(header);
     fac__free(pieces);
     return ok;
@@ -170,60 +138,52 @@ bool fac_save(const fac_state *state, const char *path)
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
 
+#define BAD(...) (fac__io_error(__VA_ARGS__), false)
+
 typedef struct reader {
+    fac__input *in;
     const char *path;
-    int fd;
-    int64_t data_size; /* bytes behind the header */
+    int64_t data_at, data_size; /* what is behind the header */
     json_t *header;
     int64_t count;
     piece *pieces; /* sorted by begin */
     fac_state *state;
 } reader;
 
-static bool read_exactly(const reader *r, void *out, int64_t n)
+static uint64_t header_length(const unsigned char *head)
 {
-    char *p = out;
-    while (n > 0) {
-        ssize_t got = read(r->fd, p, (size_t)(n < 1 << 30 ? n : 1 << 30));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fac__io_error("%s: cannot be read: %s", r->path, strerror(errno)), false;
-        if (got == 0) return fac__io_error("%s: became shorter while it was read", r->path), false;
-        p += got;
-        n -= got;
-    }
-    return true;
+    uint64_t length = 0;
+    for (int i = 0; i < 8; i++)
+        length |= (uint64_t)head[i] << 8 * i;
+    return length;
+}
+
+static bool recognise(const unsigned char *head, int64_t n, int64_t size)
+{
+    return n > 8 && head[8] == '{' && header_length(head) <= LARGEST_HEADER && header_length(head) > 0;
 }
 
 static bool read_header(reader *r)
 {
-    struct stat info;
-    if (fstat(r->fd, &info) != 0) return fac__io_error("%s: cannot be read: %s", r->path, strerror(errno)), false;
-    if (!S_ISREG(info.st_mode)) return fac__io_error("%s: not a regular file", r->path), false;
-    int64_t size = (int64_t)info.st_size;
     unsigned char head[8];
-    if (size < 8)
-        return fac__io_error("%s: safetensors file truncated: it has only %lld bytes", r->path, (long long)size), false;
-    if (!read_exactly(r, head, 8)) return false;
-    uint64_t length = 0;
-    for (int i = 0; i < 8; i++)
-        length |= (uint64_t)head[i] << 8 * i;
+    int64_t size = r->in->size;
+    if (size < 8) return BAD("%s: safetensors file truncated: it has only %lld bytes", r->path, (long long)size);
+    if (!fac__input_read(r->in, 0, head, 8)) return false;
+    uint64_t length = header_length(head);
     if (length > LARGEST_HEADER)
-        return fac__io_error("%s: not a safetensors file, or its header is too large: %llu bytes (at most %d)", r->path,
-                             (unsigned long long)length, LARGEST_HEADER),
-               false;
+        return BAD("%s: not a safetensors file, or its header is too large: %llu bytes (at most %d)", r->path,
+                   (unsigned long long)length, LARGEST_HEADER);
     if ((int64_t)length > size - 8)
-        return fac__io_error("%s: safetensors file truncated: a header of %llu bytes does not fit into %lld", r->path,
-                             (unsigned long long)length, (long long)size),
-               false;
-    r->data_size = size - 8 - (int64_t)length;
+        return BAD("%s: safetensors file truncated: a header of %llu bytes does not fit into %lld", r->path,
+                   (unsigned long long)length, (long long)size);
+    r->data_at = 8 + (int64_t)length;
+    r->data_size = size - r->data_at;
     char *text = fac__alloc(length);
     if (!text) return false;
     json_error_t e = {.line = 0};
-    bool ok = read_exactly(r, text, (int64_t)length);
-    if (ok && (!length || text[0] != '{')) {
-        fac__io_error("%s: not a safetensors file: its header does not begin with '{'", r->path);
-        ok = false;
-    }
+    bool ok = fac__input_read(r->in, 8, text, (int64_t)length);
+    if (ok && (!length || text[0] != '{'))
+        ok = BAD("%s: not a safetensors file: its header does not begin with '{'", r->path);
     if (ok) r->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &e);
     if (ok && !r->header && !*e.text)
         fac__memory_error(length); /* for which jansson has no words */
@@ -235,17 +195,15 @@ static bool read_header(reader *r)
 
 static bool read_metadata(reader *r, json_t *texts)
 {
-    if (!json_is_object(texts)) return fac__io_error("%s: " METADATA " is not an object", r->path), false;
+    if (!json_is_object(texts)) return BAD("%s: " METADATA " is not an object", r->path);
     const char *key;
     json_t *text;
     json_object_foreach(texts, key, text) {
-        if (!json_is_string(text)) return fac__io_error("%s: " METADATA " '%s' is not a text", r->path, key), false;
+        if (!json_is_string(text)) return BAD("%s: " METADATA " '%s' is not a text", r->path, key);
         if (!fac_state_set_metadata(r->state, key, json_string_value(text))) return false;
     }
     return true;
 }
-
-#define BAD(...) (fac__io_error(__VA_ARGS__), false)
 
 static bool read_piece(const reader *r, piece *p, json_t *entry)
 {
@@ -257,12 +215,13 @@ static bool read_piece(const reader *r, piece *p, json_t *entry)
     for (p->dtype = 0; p->dtype < DTYPES && strcmp(dtypes[p->dtype].name, json_string_value(dtype)) != 0;)
         p->dtype++;
     if (p->dtype == DTYPES)
-        return BAD("%s: tensor '%s' is of unknown dtype '%s'", r->path, p->name, json_string_value(dtype));
+        return BAD("%s: tensor '%s' is of dtype '%s', which facula does not have", r->path, p->name,
+                   json_string_value(dtype));
     if (json_array_size(shape) > FAC_MAX_DIMS)
         return BAD("%s: tensor '%s' has %zu dimensions (at most %d)", r->path, p->name, json_array_size(shape),
                    FAC_MAX_DIMS);
     p->ndim = (int)json_array_size(shape);
-    int64_t bytes = (int64_t)fac_dtype_size(dtypes[p->dtype].dtype);
+    int64_t bytes = (int64_t)fac__element_size(dtypes[p->dtype].element);
     bool fits = true, empty = false;
     for (int d = 0; d < p->ndim; d++) {
         json_t *n = json_array_get(shape, (size_t)d);
@@ -324,20 +283,6 @@ static bool read_pieces(reader *r)
     return true;
 }
 
-static bool read_tensor(const reader *r, const piece *p)
-{
-    char *data = fac__host(p->tensor);
-    if (!read_exactly(r, data, p->end - p->begin)) return false;
-    if (p->tensor->dtype == FAC_BOOL)
-        for (int64_t i = 0; i < p->tensor->numel; i++)
-            if ((unsigned char)data[i] > 1)
-                return BAD("%s: tensor '%s' of dtype BOOL holds %d at %lld", r->path, p->name, (unsigned char)data[i],
-                           (long long)i);
-    if (fac__machine_is_big_endian())
-        fac__swap_bytes(data, p->tensor->numel, fac_dtype_size((fac_dtype)p->tensor->dtype));
-    return true;
-}
-
 static int by_order(const void *x, const void *y)
 {
     const piece *a = x, *b = y;
@@ -346,12 +291,12 @@ static int by_order(const void *x, const void *y)
 
 static bool read_all(reader *r)
 {
-    r->state = fac_state_new();
-    if (!r->state || !read_header(r) || !read_pieces(r)) return false;
+    if (!read_header(r) || !read_pieces(r)) return false;
     for (int64_t i = 0; i < r->count; i++) {
         piece *p = &r->pieces[i];
-        p->tensor = fac__new(dtypes[p->dtype].dtype, p->ndim, p->shape);
-        if (!p->tensor || !read_tensor(r, p)) return false;
+        fac__stream s = fac__stream_plain(r->in, p->name, r->data_at + p->begin, p->end - p->begin);
+        p->tensor = fac__stream_tensor(&s, dtypes[p->dtype].element, p->ndim, p->shape, false);
+        if (!p->tensor) return false;
     }
     qsort(r->pieces, (size_t)r->count, sizeof *r->pieces, by_order);
     for (int64_t i = 0; i < r->count; i++)
@@ -359,21 +304,15 @@ static bool read_all(reader *r)
     return true;
 }
 
-fac_state *fac_load(const char *path)
+static bool load(fac__input *in, fac_state *state)
 {
-    FAC__OP("load");
-    FAC__NEED(path);
-    if (fac__recording_now()) return fac__recording_refuse("read a file");
-    /* O_NONBLOCK: a pipe nobody writes to is to be refused, not waited for. It means nothing to regular files. */
-    reader r = {.path = path, .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
-    if (r.fd < 0) return fac__io_error("%s: cannot be opened: %s", path, strerror(errno));
+    reader r = {.in = in, .path = in->path, .state = state};
     bool ok = read_all(&r);
     for (int64_t i = 0; i < r.count; i++)
         fac_release(r.pieces[i].tensor);
     fac__free(r.pieces);
     json_decref(r.header);
-    close(r.fd);
-    if (ok) return r.state;
-    fac_state_free(r.state);
-    return NULL;
+    return ok;
 }
+
+const fac__format fac__format_safetensors = {"safetensors", {".safetensors"}, recognise, load, save};

@@ -1,0 +1,30 @@
+/* Floor 7. A file format: one row, defined in the format's own file and listed in formats.c. */
+#ifndef FACULA_FORMAT_H
+#define FACULA_FORMAT_H
+
+#include "atomic_file.h"
+#include "facula/state.h"
+#include "input.h"
+
+enum { FAC__HEAD = 1024 };
+
+typedef struct fac__format {
+    const char *name;
+    const char *suffixes[3]; /* of the files' names; NULL behind the last */
+    /* Is it of this format? By the first n bytes of it (FAC__HEAD, or all where it has fewer) and its size. */
+    bool (*recognise)(const unsigned char *head, int64_t n, int64_t size);
+    /* Adds what is in the file to an empty state, which after an error is dropped. */
+    bool (*load)(fac__input *in, fac_state *state);
+    /* Writes all of the file, which the caller brings into place or, after an error, gives up. NULL: it is only read. */
+    bool (*save)(fac__file *f, const fac_state *state);
+} fac__format;
+
+extern const fac__format fac__format_safetensors;
+
+/* What a tensor is called in the state of a file that has one, without a name. */
+#define FAC__NAMELESS "tensor"
+
+/* Opens path and loads it as fac_load does: by its content or, with a format, as that. */
+fac_state *fac__load_as(const fac__format *format, const char *path, bool map);
+
+#endif
