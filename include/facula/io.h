@@ -9,6 +9,8 @@
  *
  *     format               files            read, written
  *     safetensors          .safetensors     both (https://github.com/huggingface/safetensors)
+ *     npy                  .npy             both (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
+ *     npz                  .npz             both: a zip file of .npy files
  */
 #ifndef FACULA_IO_H
 #define FACULA_IO_H
@@ -25,7 +27,9 @@ FAC_BEGIN
  * what was there before is untouched. Strided tensors are written as if they were contiguous. Anything but a regular file at
  * that path (a device, a pipe) is written to directly.
  *
- * safetensors: the bytes are those that Python's writer would write, sorted by dtype, then by name. */
+ * safetensors: the bytes are those that Python's writer would write, sorted by dtype, then by name.
+ * npy: for a state of one tensor, whose name is not kept; no bfloat16; no metadata.
+ * npz: no bfloat16; no metadata; not compressed, each array at a multiple of 64 bytes. */
 FAC_API bool fac_save(const fac_state *state, const char *path);
 
 typedef struct fac_load_options {
@@ -54,6 +58,12 @@ static inline fac_load_options fac_load_options_defaults(void)
  * (complex numbers, texts, objects) are an error that names the dtype. */
 FAC_API fac_state *fac_load_with(const char *path, fac_load_options options);
 #define fac_load(path, ...) fac_load_with(path, FAC_OPTIONS(fac_load_options __VA_OPT__(, ) __VA_ARGS__))
+
+/* One array of NumPy, by itself: versions 1 to 3 of the format, both byte orders; what lies in Fortran's order is brought
+ * into C's. fac_load gives such a tensor the name "tensor". The tensor is the scope's. */
+FAC_API fac_tensor *fac_npy_read(const char *path);
+/* As numpy.save does. NumPy has no bfloat16: an error. */
+FAC_API bool fac_npy_write(fac_tensor *tensor, const char *path);
 
 /* ---- asking ------------------------------------------------------------------------------------------------- */
 

@@ -10,6 +10,8 @@
 
 static const fac__format *const formats[] = {
     &fac__format_safetensors,
+    &fac__format_npy,
+    &fac__format_npz,
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 

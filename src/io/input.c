@@ -236,11 +236,15 @@ fac_tensor *fac__stream_tensor(fac__stream *s, int element, int ndim, const int6
 {
     fac_dtype dtype = fac__element_dtype(element);
     int64_t size = (int64_t)fac__element_size(element), wide = (int64_t)fac_dtype_size(dtype), n = 1, bytes;
-    for (int d = 0; d < ndim; d++)
-        if (shape[d] == 0) n = 0;
-    for (int d = 0; d < ndim && n; d++)
-        if (__builtin_mul_overflow(n, shape[d], &n)) n = INT64_MAX;
-    if (__builtin_mul_overflow(n, size, &bytes) || bytes > s->left)
+    bool empty = false, fits = true;
+    for (int d = 0; d < ndim; d++) {
+        empty |= shape[d] == 0;
+        if (shape[d]) fits &= !__builtin_mul_overflow(n, shape[d], &n);
+    }
+    fits &= !__builtin_mul_overflow(n, wide, &bytes); /* also where it is empty: strides are to be numbers */
+    if (empty) n = 0;
+    bytes = n * size;
+    if (!fits || bytes > s->left)
         return fac__stream_error(s, "is truncated: it is too short for shape %s", fac__shape_text(ndim, shape)), NULL;
     bool here = size == 1 || big_endian == fac__machine_is_big_endian(); /* in this machine's order */
     if (s->in->map && !s->inflater && size == wide && here && s->at % size == 0 && bytes && dtype != FAC_BOOL)

@@ -1,0 +1,88 @@
+/* What tests of file formats share: whole files in memory, and a folder of their own to work in. */
+#ifndef FACULA_FILE_BYTES_H
+#define FACULA_FILE_BYTES_H
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "testing.h"
+
+typedef struct bytes {
+    unsigned char p[1 << 17];
+    size_t n;
+} bytes;
+
+static inline void read_bytes(const char *path, bytes *b)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) fail_msg("%s cannot be opened", path);
+    b->n = fread(b->p, 1, sizeof b->p, f);
+    assert_true(b->n < sizeof b->p);
+    fclose(f);
+}
+
+static inline void write_bytes(const char *path, const void *p, size_t n)
+{
+    unlink(path); /* some file systems bring a file that is cut and written anew to the disk at once */
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(p, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Loading that file must fail: with an error of a file, or of memory where that many bytes cannot be had. */
+static inline void check_refused(const char *path)
+{
+    fac_state *s = fac_load(path);
+    if (s) fail_msg("%s was accepted", path);
+    assert_non_null(fac_error());
+    assert_int_equal(fac_get_error_code(), FAC_ERROR_IO);
+    fac_clear_error();
+}
+
+/* Each file that is shorter by some bytes is refused. */
+static inline void check_cut(const bytes *b, const char *path)
+{
+    for (size_t n = 0; n < b->n; n++) {
+        write_bytes(path, b->p, n);
+        check_refused(path);
+    }
+}
+
+/* Files with one byte changed, in several ways, are refused or read, in peace. How many were read. */
+static inline int check_flipped(const bytes *b, const char *path, size_t step)
+{
+    static bytes changed;
+    changed = *b;
+    int read = 0;
+    for (size_t i = 0; i < b->n; i += step)
+        for (int k = 0; k < 4; k++) {
+            static const unsigned char masks[] = {0x01, 0x80, 0xff, 0x20};
+            changed.p[i] ^= masks[k];
+            write_bytes(path, changed.p, changed.n);
+            fac_state *s = fac_load(path);
+            assert_true(s || (fac_error() && fac_get_error_code() == FAC_ERROR_IO));
+            read += s != NULL;
+            fac_clear_error();
+            fac_state_free(s);
+            changed.p[i] = b->p[i];
+        }
+    return read;
+}
+
+static char work_folder[] = "/tmp/facula-files-XXXXXX";
+
+static inline int enter_work_folder(void **state)
+{
+    fac_set_error_handler(NULL);
+    return mkdtemp(work_folder) && chdir(work_folder) == 0 ? 0 : -1;
+}
+
+static inline int leave_work_folder(void **state)
+{
+    char command[128];
+    snprintf(command, sizeof command, "cd / && rm -r '%s'", work_folder);
+    return system(command);
+}
+
+#endif
