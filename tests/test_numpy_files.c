@@ -1,5 +1,6 @@
 /* NumPy's files: what NumPy writes (tests/data/formats, made by tests/record/record_numpy_files.py), what we write, and
  * every way in which such a file may be wrong. */
+#define _GNU_SOURCE
 #include "core/memory.h"
 #include "core/tensor_impl.h"
 #include "file_bytes.h"
@@ -227,17 +228,16 @@ static void damaged(void **state)
 {
     static bytes b;
     read_bytes(DATA "fortran.npy", &b);
-    check_cut(&b, "bad.npy");
-    assert_true(check_flipped(&b, "bad.npy", 1) >= 4 * 192); /* the elements may be anything */
+    check_cut(&b);
+    assert_true(check_flipped(&b) >= 4 * 192); /* the elements may be anything */
     read_bytes(DATA "stored.npz", &b);
-    check_cut(&b, "bad.npz");
-    int stored = check_flipped(&b, "bad.npz", 1);
+    check_cut(&b);
+    int stored = check_flipped(&b);
     read_bytes(DATA "deflated.npz", &b);
-    check_cut(&b, "bad.npz");
-    int deflated = check_flipped(&b, "bad.npz", 1);
+    check_cut(&b);
+    int deflated = check_flipped(&b);
     print_message("[          ] of single changes, %d and %d went unnoticed in fields that are not used\n", stored,
                   deflated);
-    expect_error(fac_load("bad.npz"), "bad.npz: "); /* the last one, in the last byte: the length of the comment */
 }
 
 static void failed_allocations(void **state)

@@ -11,6 +11,8 @@
  *     safetensors          .safetensors     both (https://github.com/huggingface/safetensors)
  *     npy                  .npy             both (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
  *     npz                  .npz             both: a zip file of .npy files
+ *     pytorch              .pt .pth         both: what torch.save writes (zip files), and torch.load reads
+ *     pytorch-legacy                        read: what torch.save wrote before PyTorch 1.6
  */
 #ifndef FACULA_IO_H
 #define FACULA_IO_H
@@ -29,7 +31,9 @@ FAC_BEGIN
  *
  * safetensors: the bytes are those that Python's writer would write, sorted by dtype, then by name.
  * npy: for a state of one tensor, whose name is not kept; no bfloat16; no metadata.
- * npz: no bfloat16; no metadata; not compressed, each array at a multiple of 64 bytes. */
+ * npz: no bfloat16; no metadata; not compressed, each array at a multiple of 64 bytes.
+ * pytorch: an OrderedDict, as a state_dict is. Tensors that share memory share it there, too, strides as they are; of a
+ * storage that only one tensor of the state uses only what that shows. Metadata become the dictionary's attribute `metadata`. */
 FAC_API bool fac_save(const fac_state *state, const char *path);
 
 typedef struct fac_load_options {
@@ -52,6 +56,11 @@ static inline fac_load_options fac_load_options_defaults(void)
  * or end the program with SIGBUS; a file that is replaced by renaming another over it, as fac_save does it, is safe.
  * Copied all the same are bools, elements of another byte order or dtype, compressed ones, and those that do not lie on a
  * multiple of their size. Check sums of what is mapped are not verified.
+ *
+ * PyTorch's files are read without running anything that is in them: a class or function that is neither a tensor nor
+ * a container (a whole module, for instance) is an error that names it. Nested dictionaries and lists become names joined by
+ * ".": {"model": {"weight": w}, "sizes": [3, 4]} is "model.weight", "sizes.0", "sizes.1". Numbers become tensors without dimensions
+ * (bool, int64, float64), texts metadata; None is left out. Views share storages as they did. One tensor by itself is called "tensor".
  *
  * Numbers that facula has no dtype for are read as one that holds them all: uint16 as int32; uint32 as int64; uint64 as
  * int64, where all fit, otherwise an error; float8_e4m3fn and float8_e5m2 as float16; float8_e8m0fnu as float32. Others

@@ -9,9 +9,9 @@
 #include "format.h"
 
 static const fac__format *const formats[] = {
-    &fac__format_safetensors,
-    &fac__format_npy,
-    &fac__format_npz,
+    &fac__format_safetensors, &fac__format_npy,
+    &fac__format_npz, /* before other zip files */
+    &fac__format_pytorch,     &fac__format_pytorch_legacy,
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 

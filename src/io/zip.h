@@ -8,6 +8,8 @@
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
 
+enum { FAC__ZIP_LONGEST_NAME = 4096 };
+
 typedef struct fac__zip_entry {
     char *name;
     int64_t at;           /* where its bytes begin in the file */

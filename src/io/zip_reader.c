@@ -8,7 +8,7 @@
 #include "zip.h"
 #include "zip_format.h"
 
-enum { LARGEST_COMMENT = 65535, LARGEST_LIST = 64 << 20, LONGEST_NAME = 4096 };
+enum { LARGEST_COMMENT = 65535, LARGEST_LIST = 64 << 20 };
 
 #define MALFORMED "its list of entries is malformed"
 
@@ -102,7 +102,7 @@ static size_t read_entry(fac__zip *z, const unsigned char *p, size_t left, int64
     if (left < ZIP_CENTRAL_SIZE || fac__get32(p) != ZIP_CENTRAL) return (void)damaged(z, MALFORMED), 0;
     size_t name = fac__get16(p + 28), extra = fac__get16(p + 30), comment = fac__get16(p + 32);
     size_t length = ZIP_CENTRAL_SIZE + name + extra + comment;
-    if (length > left || !name || name > LONGEST_NAME || memchr(p + ZIP_CENTRAL_SIZE, 0, name))
+    if (length > left || !name || name > FAC__ZIP_LONGEST_NAME || memchr(p + ZIP_CENTRAL_SIZE, 0, name))
         return (void)damaged(z, MALFORMED), 0;
     fac__zip_entry *e = &z->entries[z->count];
     e->name = fac__alloc(name + 1);
@@ -164,7 +164,7 @@ static int by_name(const void *x, const void *y)
 static bool find_bytes(const fac__zip *z, fac__zip_entry *e, int64_t limit)
 {
     unsigned char local[ZIP_LOCAL_SIZE];
-    char name[LONGEST_NAME];
+    char name[FAC__ZIP_LONGEST_NAME];
     size_t length = strlen(e->name);
     bool ok = e->header + ZIP_LOCAL_SIZE + (int64_t)length <= limit;
     if (ok && !(fac__input_read(z->in, e->header, local, sizeof local) &&

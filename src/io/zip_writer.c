@@ -33,7 +33,7 @@ static void put_common(fac__text *t, int version, bool wide, uint32_t sum, int64
 
 static uint32_t checksum(uint32_t sum, const void *data, size_t n)
 {
-    return (uint32_t)crc32_z(sum, data, n);
+    return n ? (uint32_t)crc32_z(sum, data, n) : sum;
 }
 
 static bool emit(fac__zip_writer *z, const void *data, size_t n)
