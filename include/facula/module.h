@@ -55,6 +55,9 @@ typedef struct fac_module_type {
     /* Called on a copy made field by field, to give it its own of what `free` frees; false after an error, with nothing
      * left to free. A type with `free` and without `copy` cannot be copied. */
     bool (*copy)(fac_module *self, const fac_module *from);
+    /* What fac_load_state_dict of a module of this type loads in place of the state it is given: a new one, with the names of
+     * this module for those that older versions or other libraries write. NULL after an error. */
+    fac_state *(*adapt_state)(const fac_module *self, const fac_state *given);
 } fac_module_type;
 
 typedef struct fac_module_list {

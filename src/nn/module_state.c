@@ -114,16 +114,17 @@ bool fac_load_state_dict_with(void *module, const fac_state *state, fac_load_sta
     fac_module *m = module;
     FAC__NEED_OR(m, false);
     FAC__NEED_OR(state, false);
+    fac_state *adapted = m->type->adapt_state ? m->type->adapt_state(m, state) : NULL;
+    if (m->type->adapt_state && !adapted) return false;
+    if (adapted) state = adapted;
     fac__named_list list;
-    if (!fac__list_named(m, FAC__PARAMETER | FAC__BUFFER, false, &list)) return false;
+    bool good = fac__list_named(m, FAC__PARAMETER | FAC__BUFFER, false, &list);
     account a = {0};
-    if (options.strict) check_names(&list, state, &a);
-    check_shapes(&list, state, &a);
-    bool good = false;
-    if (a.length)
-        fac__runtime_error("Error(s) in loading state_dict for %s:%s", m->type->name, a.text);
-    else
-        good = load(&list, state);
+    if (good && options.strict) check_names(&list, state, &a);
+    if (good) check_shapes(&list, state, &a);
+    if (a.length) fac__runtime_error("Error(s) in loading state_dict for %s:%s", m->type->name, a.text);
+    good = good && !a.length && load(&list, state);
     fac__free_named(&list);
+    fac_state_free(adapted);
     return good;
 }
