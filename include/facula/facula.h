@@ -11,6 +11,7 @@
 #include "facula/init.h"
 #include "facula/io.h"
 #include "facula/literal.h"
+#include "facula/models.h"
 #include "facula/module.h"
 #include "facula/nn.h"
 #include "facula/ops_attention.h"

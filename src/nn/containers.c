@@ -3,7 +3,7 @@
 
 #include "nn/layer.h"
 
-static fac_tensor *sequential_forward(fac_module *self, fac_tensor *x)
+fac_tensor *fac__sequential_forward(fac_module *self, fac_tensor *x)
 {
     for (int i = 0; i < self->count && x; i++)
         if (self->members[i].child) x = fac_forward(self->members[i].child, x);
@@ -11,7 +11,7 @@ static fac_tensor *sequential_forward(fac_module *self, fac_tensor *x)
 }
 
 static const fac_module_type sequential_type = {
-    .name = "Sequential", .size = sizeof(fac_module), .forward = sequential_forward};
+    .name = "Sequential", .size = sizeof(fac_module), .forward = fac__sequential_forward};
 static const fac_module_type module_list_type = {.name = "ModuleList", .size = sizeof(fac_module)};
 
 fac_module *fac_append(void *container, fac_module *module)

@@ -24,6 +24,9 @@ void fac__init_weight_and_bias(fac_tensor *weight, fac_tensor *bias);
 /* The Linear in MultiheadAttention, which PyTorch calls otherwise (linear.c). */
 fac_module *fac__attention_out(int64_t features, fac_nn_linear_options options);
 
+/* The forward of Sequential, for types that are one by another name. */
+fac_tensor *fac__sequential_forward(fac_module *self, fac_tensor *x);
+
 /* repr(v) of a Python float: "0.1", "1.0", "1e-05". The text has room for 32. */
 const char *fac__python_float(double v, char *text);
 /* "(3, 3)", "(3,)": a tuple of integers. The text has room for FAC__TUPLE_ROOM. */
