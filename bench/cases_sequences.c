@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../examples/gpt2_model.h"
-
 /* ---- LSTM --------------------------------------------------------------------------------------------------- */
 
 enum { STEPS = 64, BATCH = 32, HIDDEN = 128 };
@@ -91,32 +89,45 @@ static bool lstm_check(bench_state *s)
 
 enum { WIDTH = 256, HEADS = 8, TOKENS = 128, LINES = 8 };
 
+/* The only block of a small GPT-2. */
+static fac_module *the_block(const bench_state *s)
+{
+    return fac_get_submodule(s->module, "transformer.h.0");
+}
+
 static void block_setup(bench_state *s)
 {
-    s->module = gpt2_block_new(WIDTH, HEADS);
+    s->module = fac_gpt2(.vocab_size = 1, .n_positions = TOKENS, .n_embd = WIDTH, .n_layer = 1, .n_head = HEADS,
+                         .attn_pdrop = 0, .resid_pdrop = 0);
 }
 
 static void block_forward(bench_state *s)
 {
     fac_no_grad
-        s->y = fac_forward(s->module, s->t[0]);
+        s->y = fac_forward(the_block(s), s->t[0]);
 }
 
 static void block_both(bench_state *s)
 {
     bench_drop_gradients(s);
-    fac_module_zero_grad(s->module);
-    s->y = fac_forward(s->module, s->t[0]);
+    fac_module_zero_grad(the_block(s));
+    s->y = fac_forward(the_block(s), s->t[0]);
     fac_backward(s->y, .gradient = s->g);
 }
 
 CAPTURED(block_captured, block_both)
 
+/* x w + b */
+static fac_tensor *affine(fac_tensor *x, fac_tensor *w, fac_tensor *b)
+{
+    return fac_add(fac_matmul(x, w), b);
+}
+
 /* The formula, one operation at a time, in float64, with the matrix of attention: only the modules' weights are shared. */
 static fac_tensor *block_reference(fac_tensor *x, fac_tensor **p)
 {
     fac_dims heads = FAC_DIMS(HEADS, -1);
-    fac_tensor *qkv = fac_linear(fac_layer_norm(x, FAC_SHAPE(WIDTH), .weight = p[0], .bias = p[1]), p[2], p[3]);
+    fac_tensor *qkv = affine(fac_layer_norm(x, FAC_SHAPE(WIDTH), .weight = p[0], .bias = p[1]), p[2], p[3]);
     fac_tensor *part[3];
     for (int i = 0; i < 3; i++)
         part[i] = fac_transpose(fac_unflatten(fac_narrow(qkv, 2, (int64_t)i * WIDTH, WIDTH), 2, heads), 1, 2);
@@ -124,14 +135,14 @@ static fac_tensor *block_reference(fac_tensor *x, fac_tensor **p)
     fac_tensor *mask = fac_triu(fac_ones(FAC_SHAPE(TOKENS, TOKENS), .dtype = FAC_BOOL), 1);
     fac_tensor *weights = fac_softmax(fac_masked_fill(scores, mask, -INFINITY), -1, FAC_DTYPE_NONE);
     fac_tensor *seen = fac_flatten(fac_transpose(fac_matmul(weights, part[2]), 1, 2), 2, 3);
-    x = fac_add(x, fac_linear(seen, p[4], p[5]));
-    fac_tensor *wide = fac_linear(fac_layer_norm(x, FAC_SHAPE(WIDTH), .weight = p[6], .bias = p[7]), p[8], p[9]);
-    return fac_add(x, fac_linear(fac_gelu_tanh(wide), p[10], p[11]));
+    x = fac_add(x, affine(seen, p[4], p[5]));
+    fac_tensor *wide = affine(fac_layer_norm(x, FAC_SHAPE(WIDTH), .weight = p[6], .bias = p[7]), p[8], p[9]);
+    return fac_add(x, affine(fac_gelu_tanh(wide), p[10], p[11]));
 }
 
 static bool block_check(bench_state *s)
 {
-    fac_tensor_list list = fac_parameters(s->module);
+    fac_tensor_list list = fac_parameters(the_block(s));
     fac_tensor *p[12], *x = fac_requires_grad_(fac_to(fac_detach(s->t[0]), FAC_FLOAT64), true);
     for (int i = 0; i < 12; i++)
         p[i] = fac_requires_grad_(fac_to(fac_detach(list.items[i]), FAC_FLOAT64), true);
@@ -151,19 +162,23 @@ static bool block_check(bench_state *s)
 
 /* ---- GPT-2 -------------------------------------------------------------------------------------------------- */
 
-static const gpt2_sizes gpt2_124m = {.layers = 12, .heads = 12, .channels = 768, .words = 50257, .positions = 1024};
-
 static void gpt2_setup(bench_state *s)
 {
-    s->module = gpt2_new(gpt2_124m);
+    fac_gpt2_options o = FAC_OPTIONS(fac_gpt2_options, .embd_pdrop = 0, .attn_pdrop = 0, .resid_pdrop = 0);
+    s->module = fac_gpt2_with(o);
     s->optimizer = fac_adamw(fac_parameters(s->module), .lr = 1e-4, .weight_decay = 0);
-    s->t[0] = fac_randint(0, gpt2_124m.words, FAC_SHAPE(4, 64));
-    s->t[1] = fac_randint(0, gpt2_124m.words, FAC_SHAPE(4, 64));
+    s->t[0] = fac_randint(0, o.vocab_size, FAC_SHAPE(4, 64));
+    s->t[1] = fac_randint(0, o.vocab_size, FAC_SHAPE(4, 64));
+}
+
+static fac_tensor *gpt2_loss(const bench_state *s)
+{
+    return fac_cross_entropy(fac_flatten(fac_forward(s->module, s->t[0]), 0, 1), fac_flatten(s->t[1], 0, 1));
 }
 
 static void gpt2_step(bench_state *s)
 {
-    s->y = gpt2_loss(s->module, s->t[0], s->t[1]);
+    s->y = gpt2_loss(s);
     fac_zero_grad(s->optimizer);
     fac_backward(s->y);
     fac_step(s->optimizer);
@@ -176,8 +191,8 @@ static bool gpt2_check(bench_state *s)
 {
     double first = fac_item(s->y), second;
     fac_no_grad
-        second = fac_item(gpt2_loss(s->module, s->t[0], s->t[1]));
-    return bench_near(s, "the first loss", first, log((double)gpt2_124m.words), 1.5e5) && second < first;
+        second = fac_item(gpt2_loss(s));
+    return bench_near(s, "the first loss", first, log(50257), 1.5e5) && second < first;
 }
 
 #define LSTM_FLOPS (2.0 * STEPS * BATCH * (HIDDEN + HIDDEN) * 4 * HIDDEN)

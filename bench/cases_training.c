@@ -19,14 +19,6 @@ static fac_module *cnn(int channels)
                              fac_nn_linear(128, 10));
 }
 
-static fac_module *lenet(void)
-{
-    return fac_nn_sequential(fac_nn_conv2d(1, 6, 5, .padding = 2), fac_nn_relu(), fac_nn_max_pool2d(2),
-                             fac_nn_conv2d(6, 16, 5), fac_nn_relu(), fac_nn_max_pool2d(2), fac_nn_flatten(),
-                             fac_nn_linear(400, 120), fac_nn_relu(), fac_nn_linear(120, 84), fac_nn_relu(),
-                             fac_nn_linear(84, 10));
-}
-
 /* The networks of ggml's MNIST example. */
 static fac_module *ggml_fc(void)
 {
@@ -60,7 +52,7 @@ SETUP(mlp_adam, mlp(), fac_adam, .lr = 1e-3)
 SETUP(mlp_sgd, mlp(), fac_sgd, .lr = 0.1)
 SETUP(cnn_adam, cnn(64), fac_adam, .lr = 1e-3)
 SETUP(cnn_rmsprop, cnn(32), fac_rmsprop, .lr = 1e-3)
-SETUP(lenet_sgd, lenet(), fac_sgd, .lr = 0.01, .momentum = 0.9)
+SETUP(lenet_sgd, fac_lenet(), fac_sgd, .lr = 0.01, .momentum = 0.9)
 SETUP(fc_adamw, ggml_fc(), fac_adamw, .lr = 1e-3)
 SETUP(conv_adamw, ggml_cnn(), fac_adamw, .lr = 1e-3)
 

@@ -22,10 +22,7 @@ static fac_module *mlp(void)
 
 static fac_module *lenet(void)
 {
-    return fac_nn_sequential(fac_nn_conv2d(1, 6, 5, .padding = 2), fac_nn_relu(), fac_nn_max_pool2d(2),
-                             fac_nn_conv2d(6, 16, 5), fac_nn_relu(), fac_nn_max_pool2d(2), fac_nn_flatten(),
-                             fac_nn_linear(400, 120), fac_nn_relu(), fac_nn_linear(120, 84), fac_nn_relu(),
-                             fac_nn_linear(84, 10));
+    return fac_lenet();
 }
 
 static fac_module *cnn(void)

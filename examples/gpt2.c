@@ -9,27 +9,23 @@
 #include <sys/stat.h>
 
 #include "arguments.h"
-#include "gpt2_model.h"
 
 /* ---- options ------------------------------------------------------------------------------------------------ */
 
-#define GPT2_124M                                                                                                      \
-    {                                                                                                                  \
-        .layers = 12, .heads = 12, .channels = 768, .words = 50257, .positions = 1024                                  \
-    }
-#define TINY                                                                                                           \
-    {                                                                                                                  \
-        .layers = 2, .heads = 2, .channels = 16, .words = 64, .positions = 32                                          \
-    }
+/* As llm.c trains it. */
+static fac_gpt2_options without_dropout(void)
+{
+    return FAC_OPTIONS(fac_gpt2_options, .embd_pdrop = 0, .attn_pdrop = 0, .resid_pdrop = 0);
+}
 
 static struct {
     const char *checkpoint;
-    gpt2_sizes sizes;
+    fac_gpt2_options model;
     long steps, batch, length, threads;
     uint64_t seed;
     double lr;
     bool capture;
-} options = {.sizes = GPT2_124M, .steps = 10, .batch = 4, .length = 64, .lr = 1e-4};
+} options = {.steps = 10, .batch = 4, .length = 64, .lr = 1e-4};
 
 enum { KEY_TINY = 1, KEY_CAPTURE };
 
@@ -56,7 +52,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 's': options.seed = (uint64_t)whole(state, arg, 0, INT64_MAX); break;
     case 'c': options.checkpoint = arg; break;
     case 't': options.threads = (long)whole(state, arg, 1, 1000); break;
-    case KEY_TINY: options.sizes = (gpt2_sizes)TINY; break;
+    case KEY_TINY:
+        options.model.vocab_size = 64;
+        options.model.n_positions = 32;
+        options.model.n_embd = 16;
+        options.model.n_layer = options.model.n_head = 2;
+        break;
     case KEY_CAPTURE: options.capture = true; break;
     case ARGP_KEY_ARG: argp_error(state, "'%s' is not expected", arg); break;
     default: return ARGP_ERR_UNKNOWN;
@@ -73,7 +74,7 @@ enum { HEADER = 256, MAGIC = 20240326 };
 typedef struct checkpoint {
     const char *path;
     FILE *file;
-    gpt2_sizes sizes;
+    fac_gpt2_options model;
     int64_t padded_words;
     int element; /* bytes of a weight */
 } checkpoint;
@@ -87,9 +88,8 @@ static bool refuse(const checkpoint *c, const char *why)
 /* How many bytes a file of these sizes has. */
 static int64_t bytes_of(const checkpoint *c)
 {
-    gpt2_sizes s = c->sizes;
-    int64_t layer = 12 * s.channels * s.channels + 13 * s.channels;
-    int64_t weights = (c->padded_words + s.positions + 2) * s.channels + s.layers * layer;
+    int64_t channels = c->model.n_embd, layer = 12 * channels * channels + 13 * channels;
+    int64_t weights = (c->padded_words + c->model.n_positions + 2) * channels + c->model.n_layer * layer;
     return HEADER * 4 + weights * c->element;
 }
 
@@ -108,13 +108,17 @@ static bool checkpoint_open(checkpoint *c, const char *path)
     if (head[0] != MAGIC) return refuse(c, "it is no checkpoint of llm.c: its first number is another");
     if (head[1] != 3 && head[1] != 5) return refuse(c, "its version is neither 3 (float32) nor 5 (bfloat16)");
     c->element = head[1] == 3 ? 4 : 2;
-    c->sizes =
-        (gpt2_sizes){.positions = head[2], .words = head[3], .layers = head[4], .heads = head[5], .channels = head[6]};
+    c->model = without_dropout();
+    c->model.n_positions = head[2];
+    c->model.vocab_size = head[3];
+    c->model.n_layer = head[4];
+    c->model.n_head = head[5];
+    c->model.n_embd = head[6];
     c->padded_words = head[7];
     for (int i = 2; i < 8; i++) /* so that their products fit an int64 */
         if (head[i] < 1 || head[i] > (i == 4 || i == 5 ? 10000 : i == 6 ? 1000000 : 100000000))
             return refuse(c, "its sizes make no sense");
-    if (c->padded_words < c->sizes.words || c->sizes.channels % c->sizes.heads != 0)
+    if (c->padded_words < c->model.vocab_size || c->model.n_embd % c->model.n_head != 0)
         return refuse(c, "its sizes do not fit each other");
     struct stat status;
     if (fstat(fileno(c->file), &status) != 0) return refuse(c, strerror(errno));
@@ -142,31 +146,42 @@ static bool next_weights(checkpoint *c, float *to, int64_t n)
     return true;
 }
 
-static bool next_parameter(checkpoint *c, fac_tensor *parameter)
+/* llm.c's matrices lie [out, in], the model's [in, out]. */
+static bool next_parameter(checkpoint *c, fac_tensor *parameter, bool transposed)
 {
-    return next_weights(c, fac_data(parameter), fac_numel(parameter));
+    bool good = false;
+    fac_no_grad
+        fac_scope {
+            fac_tensor *t = transposed ? fac_empty(FAC_SHAPE(fac_size(parameter, 1), fac_size(parameter, 0)))
+                                       : parameter;
+            good = t && next_weights(c, fac_data(t), fac_numel(t)) && (!transposed || fac_copy_(parameter, fac_t(t)));
+        }
+    return good;
 }
 
-/* The weights of a model of the checkpoint's sizes. */
+/* The weights of a model of the checkpoint's sizes. Of a block's parameters both have this order: ln_1, attn.c_attn, attn.c_proj,
+ * ln_2, mlp.c_fc, mlp.c_proj, each a weight and a bias. */
 static bool checkpoint_load(checkpoint *c, fac_module *model)
 {
     enum { KINDS = 12 };
     fac_tensor_list p = fac_parameters(model);
     if (!p.items) return false;
-    bool good = next_parameter(c, p.items[0]) &&
-                next_weights(c, NULL, (c->padded_words - c->sizes.words) * c->sizes.channels) &&
-                next_parameter(c, p.items[1]);
+    bool good = next_parameter(c, p.items[0], false) &&
+                next_weights(c, NULL, (c->padded_words - c->model.vocab_size) * c->model.n_embd) &&
+                next_parameter(c, p.items[1], false);
     for (int64_t kind = 0; kind < KINDS; kind++)
-        for (int64_t layer = 0; layer < c->sizes.layers; layer++)
-            good = good && next_parameter(c, p.items[2 + layer * KINDS + kind]);
-    return good && next_parameter(c, p.items[p.count - 2]) && next_parameter(c, p.items[p.count - 1]);
+        for (int64_t layer = 0; layer < c->model.n_layer; layer++) {
+            fac_tensor *parameter = p.items[2 + layer * KINDS + kind];
+            good = good && next_parameter(c, parameter, fac_dim(parameter) == 2);
+        }
+    return good && next_parameter(c, p.items[p.count - 2], false) && next_parameter(c, p.items[p.count - 1], false);
 }
 
 /* ---- training ----------------------------------------------------------------------------------------------- */
 
 static fac_tensor *learn(fac_module *model, fac_optimizer *optimizer, fac_tensor *words, fac_tensor *next)
 {
-    fac_tensor *loss = gpt2_loss(model, words, next);
+    fac_tensor *loss = fac_cross_entropy(fac_flatten(fac_forward(model, words), 0, 1), fac_flatten(next, 0, 1));
     fac_zero_grad(optimizer);
     fac_backward(loss);
     fac_step(optimizer);
@@ -212,6 +227,7 @@ int main(int argc, char **argv)
 {
     static const struct argp argp = {option_list, parse, NULL, "Trains GPT-2 on one batch of random words.",
                                      NULL,        NULL,  NULL};
+    options.model = without_dropout();
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     setvbuf(stdout, NULL, _IOLBF, 0); /* a line is seen as soon as it is written, through a pipe too */
     if (options.threads) fac_set_num_threads((int)options.threads);
@@ -219,23 +235,19 @@ int main(int argc, char **argv)
     checkpoint from = {0};
     fac_module *model = NULL;
     fac_optimizer *optimizer = NULL;
-    if (options.checkpoint && checkpoint_open(&from, options.checkpoint)) options.sizes = from.sizes;
-    if (!fac_error() && options.length > options.sizes.positions)
-        fac_raise(FAC_ERROR_VALUE,
-                  "a sequence of %ld words does not fit the model's %lld positions. Give a smaller --length.",
-                  options.length, (long long)options.sizes.positions);
+    if (options.checkpoint && checkpoint_open(&from, options.checkpoint)) options.model = from.model;
     if (!fac_error()) {
         fac_manual_seed(options.seed);
-        model = gpt2_new(options.sizes);
+        model = fac_gpt2_with(options.model);
         if (model && options.checkpoint) checkpoint_load(&from, model);
     }
     if (!fac_error()) {
         printf("GPT-2 of %lld parameters in %lld layers, batches of %ld x %ld\n", (long long)fac_num_parameters(model),
-               (long long)options.sizes.layers, options.batch, options.length);
+               (long long)options.model.n_layer, options.batch, options.length);
         optimizer = fac_adamw(fac_parameters(model), .lr = options.lr, .weight_decay = 0);
         fac_dims shape = FAC_SHAPE(options.batch, options.length);
-        fac_tensor *words = fac_randint(0, options.sizes.words, shape);
-        train(model, optimizer, words, fac_randint(0, options.sizes.words, shape));
+        fac_tensor *words = fac_randint(0, options.model.vocab_size, shape);
+        train(model, optimizer, words, fac_randint(0, options.model.vocab_size, shape));
     }
 
     if (from.file) fclose(from.file);
