@@ -371,6 +371,11 @@ void fac__layers_begin(fac_run *run)
     fac__layers_resume(run);
 }
 
+void fac__layers_look_now(fac_run *run)
+{
+    if (run->layers) run->layers->last = -INFINITY;
+}
+
 double fac__layers_cost(const fac_run *run)
 {
     return run->layers ? run->layers->spent : 0;

@@ -18,11 +18,15 @@ struct fac__call {
     const fac__node *node;
 };
 
+/* In order, each once. */
 static void add_source(fac__call *call, int from)
 {
-    for (int i = 0; i < call->from_count; i++)
-        if (call->from[i] == from) return;
-    if (call->from_count < SOURCES) call->from[call->from_count++] = from;
+    int at = call->from_count;
+    while (at > 0 && call->from[at - 1] > from)
+        at--;
+    if ((at > 0 && call->from[at - 1] == from) || call->from_count == SOURCES) return;
+    memmove(&call->from[at + 1], &call->from[at], (size_t)(call->from_count++ - at) * sizeof from);
+    call->from[at] = from;
 }
 
 /* The newest call whose output this node made, or -1. */
