@@ -471,7 +471,8 @@ static void test_out_of_memory(void **state)
                 if (run) run->due = 0;
                 good &= fac_run_step(run, i);
                 if (i == 1) fac_forward(model, x);
-                good &= fac_run_log(run, "loss", i, i) & fac_run_evaluate(run, i, images, y, o);
+                good &= fac_run_log(run, "loss", i, i);
+                good &= fac_run_evaluate(run, i, images, y, o);
             }
             fac__alloc_fail_at(0);
             bool failed = fac_get_error_code() == FAC_ERROR_MEMORY;

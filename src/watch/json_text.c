@@ -57,6 +57,20 @@ void fac__json_integer(fac__text *t, int64_t value)
     t->p[t->n] = 0;
 }
 
+/* As printf writes it, but for the decimal point, which is the locale's there. */
+static void put_exponent(fac__text *t, double value)
+{
+    char text[40], *to = text;
+    snprintf(text, sizeof text, "%.9g", value);
+    for (const char *from = text; *from; from++) {
+        if (strchr("0123456789+-e", *from))
+            *to++ = *from;
+        else if (to[-1] != '.')
+            *to++ = '.';
+    }
+    fac__text_add(t, text, (size_t)(to - text));
+}
+
 void fac__json_number(fac__text *t, double value)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
@@ -64,14 +78,16 @@ void fac__json_number(fac__text *t, double value)
     if (!isfinite(value)) return fac__text_add(t, "null", 4);
     double size = fabs(value);
     if (size < 1e15 && value == (double)(int64_t)value) return fac__json_integer(t, (int64_t)value);
-    if (size < 1e-9 || size >= 1e8) return fac__text_format(t, "%.9g", value);
+    if (size < 1e-9 || size >= 1e8) return put_exponent(t, value);
 
     /* 9 digits, of which the first is worth 10 to the `exponent`. */
     int exponent = 0;
-    while (exponent > -9 && size * powers[-exponent] < 1)
-        exponent--;
-    while (exponent < 8 && size >= powers[exponent + 1])
-        exponent++;
+    if (size < 1)
+        while (size * powers[-exponent] < 1)
+            exponent--;
+    else
+        while (size >= powers[exponent + 1])
+            exponent++;
     uint64_t digits = (uint64_t)(size * powers[8 - exponent] + 0.5);
     if (digits >= 1000000000) digits /= 10, exponent++;
     int after = 8 - exponent; /* digits behind the point */
