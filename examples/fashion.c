@@ -57,8 +57,14 @@ static struct {
     long epochs, steps, batch, log_every, threads;
     uint64_t seed;
     double lr; /* below 0: the recipe's */
-    bool sequential, capture;
-} options = {.data = "/usr/share/datasets/fashion-mnist", .recipe = &recipes[0], .epochs = 3, .batch = 64, .lr = -1};
+    bool sequential, capture, watch;
+    int port;
+} options = {.data = "/usr/share/datasets/fashion-mnist",
+             .recipe = &recipes[0],
+             .epochs = 3,
+             .batch = 64,
+             .lr = -1,
+             .port = 6060};
 
 static const struct argp_option option_list[] = {
     {"data", 'd', "DIR", 0, "folder of the four idx files, plain or .gz (/usr/share/datasets/fashion-mnist)", 0},
@@ -70,6 +76,8 @@ static const struct argp_option option_list[] = {
     {"seed", 's', "N", 0, "seed of the random numbers (0)", 0},
     {"sequential", 'q', NULL, 0, "batches in the order of the file, not shuffled", 0},
     {"capture", 'c', NULL, 0, "record the first step and replay it: the same numbers, sooner", 0},
+    {"watch", 'w', NULL, 0, "show the training in the browser, to be steered there; keep it in runs/", 0},
+    {"port", 'p', "N", 0, "of the browser's page (6060; 0: any that is free)", 0},
     {"log-every", 'k', "N", 0, "print the loss of every N-th step, no bar", 0},
     {"save", 'o', "FILE", 0, "write the trained weights, as safetensors", 0},
     {"threads", 't', "N", 0, "threads to use (all cores)", 0},
@@ -93,6 +101,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 's': options.seed = (uint64_t)whole(state, arg, 0, INT64_MAX); break;
     case 'c': options.capture = true; break;
     case 'q': options.sequential = true; break;
+    case 'w': options.watch = true; break;
+    case 'p': options.port = (int)whole(state, arg, 0, 65535); break;
     case 'k': options.log_every = (long)whole(state, arg, 1, 1000000000); break;
     case 'o': options.save = arg; break;
     case 't': options.threads = (long)whole(state, arg, 1, 1000); break;
@@ -137,6 +147,26 @@ static void clear_progress(void)
     if (isatty(STDOUT_FILENO)) printf("\r%*s\r", terminal_width() - 1, "");
 }
 
+/* ---- watching ----------------------------------------------------------------------------------------------- */
+
+/* The run that shows the training, if that is asked for; NULL, else and after errors. */
+static fac_run *watch(fac_module *model, fac_optimizer *optimizer, fac_loader *train)
+{
+    static const char *const clothes[] = {"T-shirt", "trousers", "pullover", "dress", "coat",
+                                          "sandal",  "shirt",    "sneaker",  "bag",   "ankle boot"};
+    if (!options.watch || fac_error()) return NULL;
+    int64_t steps = options.epochs * fac_loader_count(train);
+    if (options.steps && options.steps < steps) steps = options.steps;
+    fac_run *run = fac_run_open(options.recipe->name, .steps = steps, .progress = !options.log_every);
+    fac_run_note(run, "data", options.data);
+    fac_run_module(run, model);
+    fac_run_optimizer(run, optimizer);
+    fac_run_drawing(run, model, 28, 28);
+    if (strstr(options.data, "fashion")) fac_run_classes(run, clothes, 10);
+    fac_run_serve(run, .port = options.port);
+    return run;
+}
+
 /* ---- training ----------------------------------------------------------------------------------------------- */
 
 /* How many of the predictions name the right class. */
@@ -153,6 +183,7 @@ typedef struct tally {
 typedef struct trainer {
     fac_module *model;
     fac_optimizer *optimizer;
+    fac_run *run;              /* NULL: nobody watches */
     fac_tensor *logits, *loss; /* of the last step */
     /* of captured steps: the plan, the tensors that it reads, and those it writes */
     fac_plan *plan;
@@ -193,6 +224,7 @@ static void captured_step(trainer *t, fac_tensor *x, fac_tensor *y)
 
 static void trainer_free(trainer *t)
 {
+    fac_run_close(t->run);
     fac_plan_free(t->plan);
     fac_release(t->plan_logits);
     fac_release(t->plan_loss);
@@ -200,7 +232,8 @@ static void trainer_free(trainer *t)
     fac_release(t->y);
 }
 
-/* One round through the training images; false when the limit of steps is reached or something failed. */
+/* One round through the training images; false when the limit of steps is reached, somebody pressed stop, or something
+ * failed. */
 static bool train_epoch(long epoch, trainer *t, fac_loader *loader, tally *sum, long *step)
 {
     double started = now();
@@ -209,6 +242,7 @@ static bool train_epoch(long epoch, trainer *t, fac_loader *loader, tally *sum, 
     fac_train(t->model, true);
     *sum = (tally){0};
     fac_for_batch(loader, x, y) {
+        if (!fac_run_step(t->run, *step + 1)) return false;
         if (options.capture)
             captured_step(t, x, y);
         else
@@ -216,14 +250,17 @@ static bool train_epoch(long epoch, trainer *t, fac_loader *loader, tally *sum, 
         if (fac_error()) return false;
 
         double value = fac_item(t->loss);
+        int64_t right = count_right(t->logits, y), images = fac_size(y, 0);
         ++*step;
         sum->loss += value;
-        sum->right += count_right(t->logits, y);
-        sum->images += fac_size(y, 0);
+        sum->right += right;
+        sum->images += images;
         sum->steps++;
+        fac_run_log(t->run, "loss/train", *step, value);
+        fac_run_log(t->run, "accuracy/train", *step, (double)right / (double)images);
         if (options.log_every && *step % options.log_every == 0)
             printf("step %ld loss %.6f\n", *step, value);
-        else if (!options.log_every)
+        else if (!options.log_every && !t->run)
             show_progress(epoch, sum->steps, batches, value, started);
         if (*step == options.steps) return false;
     }
@@ -231,34 +268,43 @@ static bool train_epoch(long epoch, trainer *t, fac_loader *loader, tally *sum, 
 }
 
 /* The share of test images that are classified right. */
-static double test_accuracy(fac_module *model, fac_loader *loader)
+static double test_accuracy(trainer *t, fac_loader *loader, long step)
 {
     int64_t right = 0, images = 0;
-    fac_eval(model);
+    double loss = 0;
+    fac_eval(t->model);
     fac_no_grad
         fac_for_batch(loader, x, y) {
-            right += count_right(fac_forward(model, x), y);
+            fac_tensor *logits = fac_forward(t->model, x);
+            right += count_right(logits, y);
             images += fac_size(y, 0);
+            if (!t->run) continue;
+            loss += fac_item(fac_cross_entropy(logits, y, .reduction = FAC_SUM));
+            fac_run_evaluate(t->run, step, x, y, logits);
         }
-    return images ? (double)right / (double)images : 0;
+    double accuracy = images ? (double)right / (double)images : 0;
+    fac_run_log(t->run, "loss/validation", step, loss / (double)images);
+    fac_run_log(t->run, "accuracy/validation", step, accuracy);
+    return accuracy;
 }
 
-static void run(fac_module *model, fac_optimizer *optimizer, fac_loader *train, fac_loader *test)
+static void run(trainer *t, fac_loader *train, fac_loader *test)
 {
-    trainer t = {.model = model, .optimizer = optimizer};
     long step = 0;
+    double accuracy = 0;
     bool more = true;
     for (long epoch = 1; epoch <= options.epochs && more; epoch++) {
         tally sum;
         double started = now();
-        more = train_epoch(epoch, &t, train, &sum, &step);
-        clear_progress();
-        if (fac_error()) break;
-        printf("epoch %ld/%ld  loss %.4f  accuracy %.2f %%  %.1f s\n", epoch, options.epochs,
-               sum.loss / (double)sum.steps, 100 * (double)sum.right / (double)sum.images, now() - started);
+        more = train_epoch(epoch, t, train, &sum, &step);
+        if (!t->run) clear_progress();
+        if (fac_error()) return;
+        if (sum.steps)
+            fac_run_print(t->run, "epoch %ld/%ld  loss %.4f  accuracy %.2f %%  %.1f s\n", epoch, options.epochs,
+                          sum.loss / (double)sum.steps, 100 * (double)sum.right / (double)sum.images, now() - started);
+        if (t->run || !more || epoch == options.epochs) accuracy = test_accuracy(t, test, step);
     }
-    trainer_free(&t);
-    if (!fac_error()) printf("test accuracy %.2f %%\n", 100 * test_accuracy(model, test));
+    if (!fac_error()) fac_run_print(t->run, "test accuracy %.2f %%\n", 100 * accuracy);
 }
 
 /* Better to know before the training than after it. */
@@ -301,15 +347,21 @@ int main(int argc, char **argv)
     fac_module *model = options.recipe->model();
     fac_optimizer *optimizer = options.recipe->optimizer(model, options.lr >= 0 ? options.lr : options.recipe->lr);
     fac_loader *train = fac_data_loader(train_set, .batch_size = options.batch, .shuffle = !options.sequential);
-    fac_loader *test = fac_data_loader(test_set, .batch_size = 1000);
+    fac_generator *apart =
+        fac_generator_new(0); /* so that testing between the epochs changes nothing of the training */
+    fac_loader *test = fac_data_loader(test_set, .batch_size = 1000, .generator = apart);
+    trainer t = {.model = model, .optimizer = optimizer, .run = watch(model, optimizer, train)};
     if (!fac_error()) {
         fac_module_print(model);
-        run(model, optimizer, train, test);
+        run(&t, train, test);
     }
     if (!fac_error() && options.save) save(model);
+    if (!fac_error()) fac_run_wait(t.run);
 
+    trainer_free(&t);
     fac_loader_free(train);
     fac_loader_free(test);
+    fac_generator_free(apart);
     fac_dataset_free(train_set);
     fac_dataset_free(test_set);
     fac_optimizer_free(optimizer);
