@@ -1,0 +1,59 @@
+/* The numbers of a chart as tables, for those who do not see the curves, or want to know exactly. Made when somebody opens
+ * them, and kept up to date now and then while they are open. */
+"use strict";
+
+const numbersTable = (() => {
+    const head = (...words) => el("thead", {}, el("tr", {}, words.map((word) => el("th", {scope: "col"}, word))));
+    const title = ({run, name}) => run + " · " + name;
+
+    /* A line for each curve: where it began, where it is, and how far it went. */
+    function summary(curves) {
+        return el("table", {}, el("caption", {}, "Each curve"), head("curve", "values", "first", "last", "least", "greatest"),
+            el("tbody", {}, curves.map((curve) => {
+                const {values, steps, count, last} = curve.series;
+                let low = -1, high = -1;
+                values.forEach((value, i) => {
+                    if (Number.isNaN(value)) return;
+                    if (low < 0 || value < values[low]) low = i;
+                    if (high < 0 || value > values[high]) high = i;
+                });
+                const where = (i) => (i < 0 ? "–" : say.number(values[i]) + " at step " + say.count(steps[i]));
+                return el("tr", {}, el("th", {scope: "row"}, title(curve)), el("td", {}, say.count(count)),
+                    el("td", {}, values.length ? say.number(values[0]) : "–"), el("td", {}, say.number(last)),
+                    el("td", {}, where(low)), el("td", {}, where(high)));
+            })));
+    }
+
+    /* Some twenty steps, evenly spread over what the chart shows, and each curve's value nearest to them. */
+    function steps(curves) {
+        const some = curves.slice(0, 12), all = some.flatMap(({series}) => (series.steps.length ? [series.steps[0], series.steps[series.steps.length - 1]] : []));
+        if (!all.length) return null;
+        const first = Math.min(...all), last = Math.max(...all), rows = new Set();
+        for (let i = 0; i <= 20; i++) rows.add(Math.round(first + ((last - first) * i) / 20));
+        return el("table", {}, el("caption", {}, "Some of the steps" + (some.length < curves.length ? ", of the first 12 curves" : "")),
+            head("step", ...some.map(title)),
+            el("tbody", {}, [...rows].map((step) => el("tr", {}, el("th", {scope: "row"}, say.count(step)), some.map(({series}) => {
+                const i = Series.nearest(series.steps, step);
+                return el("td", {}, i < 0 ? "–" : say.number(series.values[i]));
+            })))));
+    }
+
+    return {
+        details(name, curves) {
+            const body = el("div.scroll", {tabIndex: 0, role: "region", "aria-label": "The numbers of " + name});
+            const details = el("details.numbers", {}, el("summary", {}, "Numbers"), body);
+            let filled = -Infinity;
+            const fill = () => {
+                if (!details.open || performance.now() - filled < 2000) return;
+                filled = performance.now();
+                body.replaceChildren(summary(curves()), steps(curves()) ?? "");
+            };
+            details.addEventListener("toggle", () => {
+                filled = -Infinity;
+                fill();
+            });
+            details.refresh = fill;
+            return details;
+        },
+    };
+})();
