@@ -142,8 +142,8 @@ class Page(contextlib.AbstractContextManager):
         self.driver.save_screenshot(path)
 
     def overflow(self):
-        """By how many pixels the page is wider than its window."""
-        return self.js("return document.documentElement.scrollWidth - window.innerWidth")
+        """By how many pixels the page is wider than its window. (A phone's innerWidth grows with the page.)"""
+        return self.js("const page = document.documentElement; return page.scrollWidth - page.clientWidth")
 
     def errors(self):
         """What was written on the console as an error since it was last asked for, uncaught exceptions too."""

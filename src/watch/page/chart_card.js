@@ -90,16 +90,13 @@ class ChartCard {
     values(left, right) {
         const {x: axis, smooth} = state.now;
         let low = Infinity, high = -Infinity;
-        for (const {series} of this.curves) {
-            const xs = series.x(axis), end = Series.from(xs, right), begin = Series.from(xs, left);
-            for (const ys of smooth ? [series.values, series.smooth(smooth)] : [series.values])
-                for (let i = begin; i < xs.length && (i < end || xs[i] <= right); i++) {
-                    const y = ys[i];
-                    if (this.logY && !(y > 0)) continue;
-                    if (y < low) low = y;
-                    if (y > high) high = y;
-                }
-        }
+        for (const {xs, ys} of curveDraw.layers(this.curves, axis, smooth))
+            for (let i = Series.from(xs, left); i < xs.length && xs[i] <= right; i++) {
+                const y = ys[i];
+                if (this.logY && !(y > 0)) continue;
+                if (y < low) low = y;
+                if (y > high) high = y;
+            }
         if (low > high) return this.logY ? [0.1, 1] : [0, 1];
         if (this.logY) {
             const air = Math.max(Math.pow(high / low, 0.04), 1.05);

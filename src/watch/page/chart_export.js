@@ -74,14 +74,14 @@ const chartExport = (() => {
 
         const curves = svg("g", {"clip-path": "url(#area)", fill: "none", "stroke-linejoin": "bevel"});
         root.append(curves);
+        for (const line of curveDraw.layers(card.curves, axis, smooth).sort((a, b) => a.alpha - b.alpha)) {
+            const d = path(curveDraw.outline(line.xs, line.ys, x.min, x.max, px, py, 1));
+            if (d) curves.append(svg("path", {
+                d, stroke: line.colour, "stroke-width": 1.5, "stroke-opacity": line.alpha < 1 ? line.alpha : null,
+                "stroke-dasharray": line.dash.length ? line.dash.join(" ") : null,
+            }));
+        }
         card.curves.forEach((curve, i) => {
-            for (const line of curveDraw.layers(curve, axis, smooth)) {
-                const d = path(curveDraw.outline(line.xs, line.ys, x.min, x.max, px, py, 1));
-                if (d) curves.append(svg("path", {
-                    d, stroke: line.colour, "stroke-width": 1.5, "stroke-opacity": line.alpha < 1 ? line.alpha : null,
-                    "stroke-dasharray": line.dash.length ? line.dash.join(" ") : null,
-                }));
-            }
             const [left, down] = [places[i][0], area.bottom + 52 + 20 * places[i][1]];
             root.append(svg("path", {
                 d: "M" + left + " " + (down - 4) + "h22", stroke: curve.colour, "stroke-width": 2,

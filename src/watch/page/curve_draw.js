@@ -77,21 +77,18 @@ const curveDraw = (() => {
 
     const dashes = [[], [6, 4], [2, 3], [9, 3, 2, 3]];
 
-    /* The lines of a curve: {xs, ys, colour, width, dash, alpha}, the faint ones first. */
-    function layers(curve, axis, share) {
-        const xs = curve.series.x(axis), dash = dashes[curve.variant % dashes.length];
-        const solid = {xs, ys: curve.series.smooth(share), colour: curve.colour, alpha: 1, dash};
-        return share ? [{...solid, ys: curve.series.values, alpha: 0.22, dash: []}, solid] : [solid];
+    /* The lines to be drawn: {curve, xs, ys, colour, dash, alpha}. Of a curve that is smoothed the values themselves are faint behind it,
+     * unless it is one of so many that these would hide each other. */
+    function layers(curves, axis, share) {
+        return curves.flatMap((curve) => {
+            const line = {curve, xs: curve.series.x(axis), ys: curve.series.smooth(share), colour: curve.colour, alpha: 1, raw: !share, dash: dashes[curve.variant % dashes.length]};
+            return share && curves.length <= 10 ? [{...line, ys: curve.series.values, alpha: 0.22, raw: true, dash: []}, line] : [line];
+        });
     }
 
     function stroke(context, line, px, py, left, right, ratio) {
         const n = outline(line.xs, line.ys, left, right, px, py, ratio);
         if (n === 0) return;
-        // One that fills an area is the clearer when it is one pixel wide, and drawn some ten times quicker.
-        context.lineWidth = line.crowded ? 1 / ratio : 1.75;
-        context.setLineDash(line.crowded ? [] : line.dash);
-        context.globalAlpha = (line.crowded ? (line.dash.length ? 0.55 : 0.8) : 1) * line.alpha;
-        context.strokeStyle = line.colour;
         context.beginPath();
         let up = true;
         for (let i = 0; i < n; i += 2) {
@@ -102,8 +99,30 @@ const curveDraw = (() => {
                 up = false;
             } else context.lineTo(room[i], room[i + 1]);
         }
+        if (line.halo) { // so that it stands out from what is drawn behind it
+            context.lineWidth = 4;
+            context.setLineDash([]);
+            context.globalAlpha = 0.6;
+            context.strokeStyle = theme.colour("surface");
+            context.stroke();
+        }
+        context.setLineDash(line.crowded ? [] : line.dash);
+        context.globalAlpha = (line.crowded ? 0.55 : 1) * line.alpha;
+        context.strokeStyle = line.colour;
+        context.lineWidth = line.pen === "wide" ? 1.75 : 1 / ratio;
         context.stroke();
+        if (line.pen === "hairs")
+            for (const [x, y] of hairs(line, ratio)) {
+                context.translate(x, y);
+                context.stroke();
+                context.translate(-x, -y);
+            }
     }
+
+    /* A browser strokes a rough line that is one pixel wide some ten times quicker than a wider one. So one that fills an area is
+     * drawn with a hair, which is the clearer, too, and where there are many others they are drawn with several hairs side
+     * by side. */
+    const hairs = (line, ratio) => (ratio > 1 ? [[0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]] : line.dash.length ? [[0.5, 0.5]] : [[0.6, 0], [0, 0.6]]);
 
     /* A cross at the lower edge where a value was no number, a triangle at the upper or lower one where it was infinite. */
     function marks(context, curve, area, px, left, right) {
@@ -149,12 +168,14 @@ const curveDraw = (() => {
                 const px = projection(scales.x), py = projection(scales.y), left = scales.x.min, right = scales.x.max;
                 ctx.save();
                 ctx.lineJoin = "bevel";
-                const lines = curves.flatMap((curve) => layers(curve, axis, smooth));
+                const lines = layers(curves, axis, smooth);
                 for (const line of lines) {
-                    line.crowded = travel(line.ys, Series.from(line.xs, left), Series.from(line.xs, right), py) > 8 * (chartArea.bottom - chartArea.top);
+                    line.crowded = line.raw && travel(line.ys, Series.from(line.xs, left), Series.from(line.xs, right), py) > 8 * (chartArea.bottom - chartArea.top);
                     line.place = line.alpha < 1 ? 0 : line.crowded ? 1 : 2; // behind, or in front
+                    line.pen = line.crowded || line.alpha < 1 ? "hair" : lines.length > 8 ? "hairs" : "wide";
                 }
                 lines.sort((a, b) => a.place - b.place);
+                if (lines.length <= 8 && lines[0]?.place < 2) for (const line of lines) line.halo = line.place === 2;
                 for (const line of lines) stroke(ctx, line, px, py, left, right, currentDevicePixelRatio);
                 if (axis === "step") for (const curve of curves) marks(ctx, curve, chartArea, px, left, right);
                 ctx.restore();

@@ -76,14 +76,19 @@ const curvesTab = (() => {
         $("#chips").hidden = chosen.length < 2;
     }
 
+    let turn = 0;
     let stale = true; // whether the groups have to be made again
     const draw = once(() => {
         if (state.now.tab !== "curves") return;
         if (stale) arrange();
         stale = false;
-        for (const card of cards.values()) {
+        // What takes too long for one picture goes on with the next, where this one stopped.
+        const begun = performance.now(), all = [...cards.values()];
+        for (let i = 0; i < all.length; i++) {
+            const card = all[turn++ % all.length];
             card.draw();
             card.numbers.refresh();
+            if (performance.now() - begun > 8 && i + 1 < all.length) return draw();
         }
     });
 

@@ -67,7 +67,7 @@ const drawingTab = (() => {
         const wide = size.width * fine, high = size.height * fine, context = canvas().getContext("2d"), image = new ImageData(wide, high);
         ink.forEach((value, i) => image.data.set([255 * value, 255 * value, 255 * value, 255], 4 * i));
         context.putImageData(image, 0, 0);
-        if (document.activeElement === canvas()) {
+        if (canvas().matches(":focus-visible")) { // the keys' brush
             context.strokeStyle = theme.colour("accent");
             context.lineWidth = 2;
             context.beginPath();

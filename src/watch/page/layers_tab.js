@@ -111,7 +111,7 @@ const layersTab = (() => {
                 event.stopPropagation();
                 pick();
                 $('[data-layer="' + CSS.escape(key(layer)) + '"] button')?.focus();
-            }}, layer.name || "(the net)"), ...badges(layer)),
+            }}, layer.name || "(the net)"), el("div", {}, badges(layer))),
             el("td", {}, el("span.kind." + layer.kind, {}, layer.kind)),
             el("td.shape", {}, say.shape(layer.shape)),
             el("td", {}, el("span.with-spark", {}, spark(layer), say.number(layer.norm))),

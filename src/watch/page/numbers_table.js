@@ -8,9 +8,9 @@ const numbersTable = (() => {
 
     /* A line for each curve: where it began, where it is, and how far it went. */
     function summary(curves) {
-        return el("table", {}, el("caption", {}, "Each curve"), head("curve", "values", "first", "last", "least", "greatest"),
+        return el("table", {}, el("caption", {}, state.now.from === null ? "Each curve" : "Each curve, where it is zoomed to"), head("curve", "values", "first", "last", "least", "greatest"),
             el("tbody", {}, curves.map((curve) => {
-                const {values, steps, count, last} = curve.series;
+                const {values, steps, count} = curve.series;
                 let low = -1, high = -1;
                 values.forEach((value, i) => {
                     if (Number.isNaN(value)) return;
@@ -19,7 +19,7 @@ const numbersTable = (() => {
                 });
                 const where = (i) => (i < 0 ? "–" : say.number(values[i]) + " at step " + say.count(steps[i]));
                 return el("tr", {}, el("th", {scope: "row"}, title(curve)), el("td", {}, say.count(count)),
-                    el("td", {}, values.length ? say.number(values[0]) : "–"), el("td", {}, say.number(last)),
+                    el("td", {}, values.length ? say.number(values[0]) : "–"), el("td", {}, values.length ? say.number(values[values.length - 1]) : "–"),
                     el("td", {}, where(low)), el("td", {}, where(high)));
             })));
     }
