@@ -159,9 +159,10 @@ class ChartCard {
                     d: "M0 4h22", fill: "none", stroke: "currentColor", "stroke-width": 1.75, "stroke-dasharray": curveDraw.dashes[variant % 4].join(" "),
                 })), words)));
         }
-        if (performance.now() - (this.described || -Infinity) < 2000) return;
+        const names = new Set(this.curves.map((curve) => curve.run)), which = [...names, this.curves.length].join();
+        if (which === this.which && performance.now() - this.described < 2000) return;
+        this.which = which;
         this.described = performance.now();
-        const names = new Set(this.curves.map((curve) => curve.run));
         const some = this.curves.slice(0, 6).map(({run, name, series}) => (names.size > 1 ? run + " " : "") + name + ": " +
             (series.count ? "first " + say.number(series.values[0]) + ", last " + say.number(series.last) : "no values yet"));
         this.plot.setAttribute("aria-label", "Chart of " + this.name + ", " + this.curves.length + (this.curves.length === 1 ? " curve" : " curves") +

@@ -32,7 +32,7 @@ const runsList = (() => {
 
     const outcomes = {finished: "finished", stopped: "stopped", running: "running", interrupted: "interrupted"};
     function standing(run) {
-        if (run.live) return run.paused ? "paused at step " + say.count(run.step) : "step " + say.count(run.step) + (run.steps ? " of " + say.count(run.steps) : "");
+        if (run.live && run.ended === null) return run.paused ? "paused at step " + say.count(run.step) : "step " + say.count(run.step) + (run.steps ? " of " + say.count(run.steps) : "");
         return (outcomes[run.outcome] ?? "ended") + " " + say.ago(run.ended ?? run.started) + " · " + say.short(run.step) + " steps";
     }
 

@@ -20,7 +20,7 @@ const steering = (() => {
 
     async function stop() {
         const run = store.current();
-        const text = "The training ends after this step. What was logged stays.";
+        const text = run && run.ended !== null ? "The program ends. The run can be seen with facula watch." : "The training ends after this step. What was logged stays.";
         if (run && (await ask({title: "Stop " + run.name + "?", text, action: "Stop", danger: true}))) steer("stop");
     }
 
@@ -103,6 +103,9 @@ const steering = (() => {
             pause.dataset.paused = run.paused;
             pause.replaceChildren(icon(run.paused ? "play" : "pause"), run.paused ? "Resume" : "Pause");
         }
+        const over = run.ended !== null; // it only waits to be looked at
+        pause.hidden = $("#step").hidden = over;
+        $("#knobs").hidden = over;
         $("#step").disabled = !run.paused;
         for (const knob of knobs) knob.update(run.knobs.find((one) => one.name === knob.name)?.value);
 
@@ -113,7 +116,8 @@ const steering = (() => {
             pace = {step: run.step, time, rate: pace.rate === null ? rate : 0.7 * pace.rate + 0.3 * rate};
         }
         const words = ["step " + say.count(run.step) + (run.steps ? " of " + say.count(run.steps) : "")];
-        if (run.paused) words.push(run.waiting ? "paused" : "pausing…");
+        if (over) words.push("trained, and there until it is stopped");
+        else if (run.paused) words.push(run.waiting ? "paused" : "pausing…");
         else if (pace.rate) {
             words.push(say.number(pace.rate, 3) + " steps/s");
             if (run.steps > run.step) words.push(say.duration(Math.max(1, Math.round((run.steps - run.step) / pace.rate))) + " left");

@@ -5,6 +5,7 @@
 const store = (() => {
     let runs = [], serving = null, names = new Map();
     const whole = new Map(), detail = new Map(); // name: CurveSet of all steps, and of the zoom
+    const coming = new Map(); // what will take the place of those in `whole` when it is there
 
     const newest = () => serving ?? (runs.find((run) => run.live) ?? runs[0])?.name ?? null;
     const chosenNames = () => (state.now.run ?? [newest()]).filter((name) => names.has(name));
@@ -23,11 +24,19 @@ const store = (() => {
 
     function follow() {
         const chosen = chosenNames();
-        for (const name of whole.keys()) if (!chosen.includes(name)) whole.delete(name);
+        for (const sets of [whole, coming]) for (const name of sets.keys()) if (!chosen.includes(name)) sets.delete(name);
         for (const name of chosen) {
-            if (whole.get(name)?.geometric === geometric()) continue;
-            whole.set(name, new CurveSet(name, null, null, geometric()));
-            load(whole.get(name));
+            if ((coming.get(name) ?? whole.get(name))?.geometric === geometric()) continue;
+            const set = new CurveSet(name, null, null, geometric());
+            coming.set(name, set);
+            load(set).then(() => {
+                if (coming.get(name) !== set) return; // another was asked for since
+                coming.delete(name);
+                if (set.offset === null) return;
+                whole.set(name, set);
+                bus.tell("data", name);
+                look();
+            });
         }
         look();
     }
@@ -75,7 +84,7 @@ const store = (() => {
                 if (part.values.length) run.last[part.name] = part.values[part.values.length - 1];
             }
         }
-        for (const set of [whole.get(event.run), detail.get(event.run)]) if (set && !set.take(event)) load(set);
+        for (const set of [whole, coming, detail].map((sets) => sets.get(event.run))) if (set && !set.take(event)) load(set);
         bus.tell("data", event.run);
     }
 
@@ -98,7 +107,7 @@ const store = (() => {
         for (const run of runs) {
             const old = before.get(run.name);
             if (old && old.started === run.started) run.last ??= old.last;
-            else whole.delete(run.name); // another of the same name
+            else for (const sets of [whole, coming, detail]) sets.delete(run.name); // another of the same name
             if (old && old.live && !run.live) notify(run.name + (run.outcome === "finished" ? " has finished." : " has ended."));
         }
         follow();
@@ -162,7 +171,7 @@ const store = (() => {
         },
         /* All series of a run from its first step to its last. */
         wholeSeries: (name) => whole.get(name)?.series ?? new Map(),
-        loading: () => [...whole.values()].some((set) => set.offset === null && set.loading),
+        loading: () => coming.size > 0,
 
         async rename(from, to) {
             await server.post("/api/rename", {run: from, to});
@@ -191,8 +200,7 @@ const store = (() => {
                 bus.tell("state", event.run);
             });
             bus.on("reconnected", () => {
-                whole.clear();
-                detail.clear();
+                for (const sets of [whole, coming, detail]) sets.clear();
                 reload().catch((error) => notify(error.message, true));
             });
             bus.on("view", (changes) => {
