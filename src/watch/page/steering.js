@@ -6,6 +6,8 @@ const steering = (() => {
     let knobs = []; // {name, update}
     let pace = null; // {step, time, rate}: steps a second, evened out
 
+    const phone = matchMedia("(max-width: 620px)"); // where they would fill the window
+
     async function send(body) {
         const run = store.current();
         if (!run) return;
@@ -95,6 +97,7 @@ const steering = (() => {
             pace = null;
             knobs = run.knobs.map((knob) => (knob.button ? buttonKnob(knob) : numberKnob(knob)));
             $("#knobs").replaceChildren(...knobs.map((knob) => knob.element));
+            $("#numbers").open = !phone.matches;
         }
         bar.style.setProperty("--run", palette.of(run.name));
         $("#steered").textContent = run.name;
@@ -105,7 +108,7 @@ const steering = (() => {
         }
         const over = run.ended !== null; // it only waits to be looked at
         pause.hidden = $("#step").hidden = over;
-        $("#knobs").hidden = over;
+        $("#numbers").hidden = over || !knobs.length;
         $("#step").disabled = !run.paused;
         for (const knob of knobs) knob.update(run.knobs.find((one) => one.name === knob.name)?.value);
 
@@ -141,6 +144,7 @@ const steering = (() => {
             $("#pause").addEventListener("click", steering.toggle);
             $("#step").addEventListener("click", () => steer("step"));
             $("#stop").addEventListener("click", stop);
+            phone.addEventListener("change", () => ($("#numbers").open = !phone.matches));
             // A change of these is said aloud; the step number is not, since it never rests.
             let said = null;
             bus.on("state", "current", () => {
