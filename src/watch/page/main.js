@@ -7,7 +7,7 @@ addEventListener("DOMContentLoaded", async () => {
     for (const part of [tabs, runsList, curvesTab, steering, layersTab, modelTab, evaluationTab, drawingTab, keyboard]) part.start();
     try {
         await store.start();
-        server.listen();
+        server.listen(["runs", "points", "state", "layers", "evaluation", "drawing"]);
         bus.tell("view", state.now);
     } catch (error) {
         $("#charts-empty").textContent = error.message + " Reload the page when the program runs again.";

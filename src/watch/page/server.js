@@ -48,21 +48,22 @@ const server = (() => {
             if (!response.ok) throw new Error("The server answered with an error, " + response.status + ".");
             return response.text();
         },
-        /* Every event goes to the bus as "event:NAME". After a pause of the connection all is asked for again: "reconnected". */
-        listen() {
+        /* Every event of these names goes to the bus as "event:NAME". What came before
+         * "connected", or between two connections, before "reconnected", is to be asked for. */
+        listen(names) {
             const source = new EventSource("/events");
             source.onopen = () => {
                 connected(true);
-                if (lost) bus.tell("reconnected");
+                bus.tell(lost ? "reconnected" : "connected");
                 lost = false;
             };
             source.onerror = () => {
                 lost = true;
                 connected(false);
                 // A browser gives up when the answer was no stream of events, say from a proxy.
-                if (source.readyState === EventSource.CLOSED) setTimeout(server.listen, 3000);
+                if (source.readyState === EventSource.CLOSED) setTimeout(server.listen, 3000, names);
             };
-            for (const name of ["runs", "points", "state", "layers", "evaluation", "drawing"])
+            for (const name of names)
                 source.addEventListener(name, (event) => bus.tell("event:" + name, JSON.parse(event.data)));
         },
     };
