@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "core/memory.h"
-#include "core/raise.h"
 #include "watch/names.h"
 
 enum {
@@ -15,14 +14,14 @@ enum {
     NAME_RECORDS = 1 + (FAC__CURVE_NAME + 31) / 32, /* of a curve's name, at most */
 };
 
-/* So many whole records from that one on; -1 after an error. */
+/* So many whole records from that one on, or those that there are; -1 when the file cannot be read. */
 static int64_t read_records(int fd, fac__point *to, int64_t record, int64_t count)
 {
     size_t bytes = 0, wanted = (size_t)count * sizeof *to;
     while (bytes < wanted) {
         ssize_t n = pread(fd, (char *)to + bytes, wanted - bytes, record * (int64_t)sizeof *to + (int64_t)bytes);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fac__io_error("points cannot be read: %s", strerror(errno)), -1;
+        if (n < 0) return -1;
         if (n == 0) break;
         bytes += (size_t)n;
     }
@@ -115,7 +114,7 @@ static bool take_records(fac__reader *r, const fac__point *p, int64_t count)
     return true;
 }
 
-/* Reads and takes at most `size` records; how many there were, -1 after an error. */
+/* Reads and takes at most `size` records; how many there were, -1 when that fails. */
 static int64_t read_piece(fac__reader *r, int fd, fac__point *buffer, int64_t size)
 {
     int64_t count = read_records(fd, buffer, r->records, size);
@@ -215,12 +214,18 @@ void fac__reader_told(fac__reader *r)
     r->told = r->records;
 }
 
-void fac__reader_drop(fac__reader *r)
+void fac__reader_forget(fac__reader *r)
 {
     for (int i = 0; i < r->count; i++) {
         fac__buckets_drop(&r->curves[i].whole);
         fac__buckets_drop(&r->curves[i].fresh);
     }
+    r->forgot = true;
+}
+
+void fac__reader_drop(fac__reader *r)
+{
+    fac__reader_forget(r);
     fac__free(r->curves);
     *r = (fac__reader){.started = r->started};
 }

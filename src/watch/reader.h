@@ -28,10 +28,11 @@ typedef struct fac__reader {
     bool behind;   /* the last fac__reader_read stopped because of its `most` */
     bool collects; /* what comes from now on is kept as news, too */
     int64_t told;  /* the news begin at this record */
+    bool forgot;   /* the values, after fac__reader_forget: all else is known */
 } fac__reader;
 
-/* Reads what is new in the file, at most so many records. False, with an error, when it cannot be read or memory ran out; what was
- * read before stays. */
+/* Reads what is new in the file, at most so many records. False when it cannot be read or memory ran out; what was read before
+ * stays. */
 bool fac__reader_read(fac__reader *r, int fd, int64_t most);
 /* The number of the curve of that name; -1 if there is none. */
 int fac__reader_find(const fac__reader *r, const char *name);
@@ -40,7 +41,9 @@ int fac__reader_find(const fac__reader *r, const char *name);
 bool fac__reader_zoom(const fac__reader *r, int fd, int curve, int64_t from, int64_t to, fac__buckets *out);
 /* The news were told. */
 void fac__reader_told(fac__reader *r);
-/* Forgets all. */
+/* Gives back the memory that values take. Only fac__reader_drop may follow. */
+void fac__reader_forget(fac__reader *r);
+/* As before the first read. */
 void fac__reader_drop(fac__reader *r);
 /* Bytes that it holds. */
 size_t fac__reader_bytes(const fac__reader *r);
