@@ -219,10 +219,10 @@ static void test_the_surface_is_the_network(void **state)
     assert_true(play_look_now(&training, &look));
     assert_memory_not_equal(before.surface, look.surface, sizeof look.surface);
     const int near = PLAY_GRID / 4, far = 3 * PLAY_GRID / 4; /* 0 and 1, of -0.5 to 1.5 */
-    assert_true(look.surface[far * PLAY_GRID + near] < 64);
-    assert_true(look.surface[near * PLAY_GRID + near] > 192);
-    assert_true(look.surface[far * PLAY_GRID + far] > 192);
-    assert_true(look.surface[near * PLAY_GRID + far] < 64);
+    assert_true(look.surface[far * PLAY_GRID + near] < 16384);
+    assert_true(look.surface[near * PLAY_GRID + near] > 49152);
+    assert_true(look.surface[far * PLAY_GRID + far] > 49152);
+    assert_true(look.surface[near * PLAY_GRID + far] < 16384);
     assert_int_equal(look.cells, PLAY_GRID / 2);
 }
 

@@ -95,7 +95,7 @@ bool play_look_now(play_training *t, play_look *look)
     const float *out = (const float *)fac_data(t->neurons[s->layers]) + (t->x[0] ? fac_size(t->x[0], 0) : 0);
     for (int i = 0; i < PLAY_GRID * PLAY_GRID; i++) {
         double share = as_share(s->loss, out[i]);
-        look->surface[i] = (uint8_t)lrint(255 * (share > 0 ? fmin(share, 1) : 0));
+        look->surface[i] = (uint16_t)lrint(65535 * (share > 0 ? fmin(share, 1) : 0));
     }
     return play_score_now(t);
 }

@@ -204,8 +204,8 @@ static void functions(FILE *f, const play_state *s)
             "    fac_no_grad {\n"
             "        fac_tensor *outputs = fac_forward(model, X);\n"
             "        fac_tensor *right = fac_eq(fac_gt_scalar(outputs, %s), fac_gt_scalar(y, 0.5));\n"
-            "        printf(\"%%s: loss %%.6f, accuracy %%.2f %%%%\\n\", what, fac_item(%s(outputs, y)),\n"
-            "               100 * fac_item(fac_sum(right)) / (double)fac_numel(y));\n"
+            "        double loss = fac_item(%s(outputs, y)), share = fac_item(fac_sum(right)) / (double)fac_numel(y);\n"
+            "        printf(\"%%s: loss %%.6f, accuracy %%.2f %%%%\\n\", what, loss, 100 * share);\n"
             "    }\n"
             "}\n\n",
             s->loss == PLAY_MSE ? "0.5" : "0", losses[s->loss]);
@@ -219,7 +219,7 @@ static void program(FILE *f, const play_story *story)
     for (int i = 0; i < s->layers; i++)
         fprintf(f, "-%d", s->width[i]);
     fprintf(f,
-            "-1 neurons learns to tell two kinds of points apart, as it did in facula's playground. To build it:\n"
+            "-1 neurons learns to tell two kinds of points apart, as in facula's playground. To build it:\n"
             " * cc program.c $(pkg-config --cflags --libs facula)%s */\n"
             "#include <facula/facula.h>\n%s#include <stdio.h>\n\n",
             s->set == PLAY_XOR || s->set == PLAY_OWN ? "" : " -lm",

@@ -123,7 +123,7 @@ typedef struct play_map {
 typedef struct play_look {
     int cells; /* a side of the neurons' maps: 24, or 16 where there are many */
     play_map neurons[PLAY_LAYERS][PLAY_NEURONS];
-    uint8_t surface[PLAY_GRID * PLAY_GRID]; /* how much it takes a place for a 1: 0 to 255 */
+    uint16_t surface[PLAY_GRID * PLAY_GRID]; /* how much it takes a place for a 1: 0 to 65535 */
 } play_look;
 bool play_look_now(play_training *t, play_look *look);
 
