@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-extern const char play_page[];
+extern const char play_page[]; /* and a 0 */
 extern const size_t play_page_bytes;
 
 #endif

@@ -212,7 +212,7 @@ static void run(play_room *r)
         if (!epoch(r)) break;
     }
     double now = clock_now();
-    if (now - r->rate_begin >= 0.5) {
+    if (now - r->rate_begin >= 0.5 || (!r->stand.playing && now > r->rate_begin)) {
         r->stand.rate = (double)r->rate_epochs / (now - r->rate_begin);
         r->rate_begin = now;
         r->rate_epochs = 0;

@@ -213,10 +213,15 @@ int main(int argc, char **argv)
     fac_run_serve_options where = fac_run_serve_options_defaults();
     where.port = options.port;
     where.quiet = true;
+    fac_set_error_handler(NULL); /* what is wrong is told here, and on the page */
     if (site.room)
         serving = site.http =
             fac__http_open(where, routes, sizeof routes / sizeof *routes, &site, push_news, 1000 / 60);
-    if (site.http) {
+    if (!site.http) {
+        fprintf(stderr, "playground: %s\n", fac_error() ? fac_error() : "it could not begin");
+        if (site.room && options.port)
+            fprintf(stderr, "Another port is taken with --port N, any free one with --port 0.\n");
+    } else {
         struct sigaction action = {.sa_handler = stop};
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);

@@ -44,7 +44,7 @@ const lessonSteps = [
             "The weights begin with random numbers. The **seed** says which. The lesson's own program may well begin as unluckily as this:",
         ],
         tasks: [
-            {label: "The same with seed 0", set: {seed: "0"}, then: "The loss ends at 0.1645, and XOR is not solved. PyTorch ends there too. Three of the five neurons are grey: **dead**. A ReLU whose sum is negative for all four points gives 0, its gradient is 0, and it never changes again."},
+            {label: "The same with seed 0", set: {seed: "0"}, then: "The loss ends at 0.1645, and XOR is not solved. PyTorch ends there too. Three of the five neurons have a dashed frame: they are **dead**. A ReLU whose sum is negative for all four points gives 0, its gradient is 0, and it never changes again."},
             {label: "Ten times as long", set: {seed: "0", stop: "10000", speed: "1000"}, then: "The two that live do not get there: the loss ends at 0.125, and two of the four answers are 0.5. Patience is not what is missing."},
         ],
     },

@@ -99,8 +99,8 @@ const network = (() => {
         eachLink((layer, to, from, weight) => {
             const size = Math.abs(weight === null ? 0 : weight), [x0, y0, x1, y1, x2, y2, x3, y3] = curve(layer, to, from);
             const mine = near && ((near.column === layer + 1 && near.row === to) || (near.column === layer && near.row === from));
-            context.globalAlpha = mine ? 1 : (near ? 0.25 : 1) * Math.min(1, (crowded ? 0.1 : 0.3) + 0.4 * size);
-            context.lineWidth = Math.min(8, 0.6 + (crowded ? 1.4 : 2.2) * size);
+            context.globalAlpha = mine ? 1 : (near ? 0.25 : 1) * ((crowded ? 0.1 : 0.3) + 0.6 * size / (size + 1));
+            context.lineWidth = 0.6 + (crowded ? 4 : 6) * size / (size + 2.5);
             context.strokeStyle = weight > 0 ? plus : minus;
             context.beginPath();
             context.moveTo(x0, y0);

@@ -36,7 +36,7 @@ const play = (() => {
 
     function showLook(look) {
         $("#epoch").textContent = say.count(look.epoch);
-        $("#loss").textContent = look.diverged ? "no number" : pair(look.score.loss, (v) => (v === null ? "–" : say.number(v, 4)));
+        $("#loss").textContent = look.diverged ? "no number" : pair(look.score.loss, (v) => (v === null ? "–" : say.brief(v, look.score.loss[1] === null ? 4 : 3)));
         $("#accuracy").textContent = look.diverged ? "–" : pair(look.score.accuracy, (v) => (v === null ? "–" : v.toFixed(v === 100 ? 0 : 1) + " %"));
         $("#rate").textContent = look.rate === null ? "–" : say.count(Number(look.rate.toPrecision(3)));
         const lines = look.lines.map(([epoch, of, loss]) => "Epoch [" + epoch + (of ? "/" + of : "") + "], Loss: " + loss);
@@ -80,7 +80,7 @@ const play = (() => {
     return {
         ask,
         copy,
-        async start() {
+        start() {
             $("#play").addEventListener("click", () => ask(playing ? "pause" : "play"));
             $("#step").addEventListener("click", () => ask("step"));
             $("#reset").addEventListener("click", () => ask("reset"));
@@ -91,15 +91,15 @@ const play = (() => {
                 ask(playing ? "pause" : "play");
             });
             bus.on("refresh", refresh);
-            server.listen(Object.keys(topics));
             for (const name of Object.keys(topics)) bus.on("event:" + name, topics[name]);
+            bus.on("connected", refresh);
             bus.on("reconnected", async () => {
                 const all = await refresh();
                 if (all.state && all.state.version < settings.known) settings.restart();
             });
             addEventListener("hashchange", settings.fromAddress);
             settings.fromAddress();
-            await refresh();
+            server.listen(Object.keys(topics));
         },
     };
 })();
