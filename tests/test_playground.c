@@ -3,13 +3,16 @@
 #define _GNU_SOURCE
 #include "testing.h"
 
+#include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/memory.h"
 #include "play_points.h"
 #include "play_program.h"
-#include "play_train.h"
+#include "play_room.h"
 
 static play_training training; /* some are too large for the stack */
 static play_look look;
@@ -382,6 +385,126 @@ static void test_programs_do_the_same(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* ---- the room ----------------------------------------------------------------------------------------------- */
+
+static play_room *room;
+static play_story story;
+
+/* Asks, again while there is no room; the version of a state. */
+static unsigned ask(int what, const char *state)
+{
+    play_state s = state ? state_of(state) : play_state_default();
+    play_request request = {.what = what, .state = &s};
+    for (int i = 0; i < 20000; i++) {
+        if (play_room_ask(room, &request)) return request.version;
+        usleep(1000);
+    }
+    fail_msg("there was no room for 20 seconds");
+    return 0;
+}
+
+/* What is to be seen now, as JSON that must be well formed. */
+static json_t *seen(play_topic topic)
+{
+    unsigned none = 0;
+    char *text = NULL;
+    for (int i = 0; i < 1000 && !(text = play_room_text(room, topic, &none)); i++)
+        usleep(1000);
+    assert_non_null(text);
+    json_error_t error;
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!root) fail_msg("%s: %s", error.text, text);
+    free(text);
+    return root;
+}
+
+/* Waits until the member of what is seen is this number (-1: null, a truth: 1 or 0). */
+static void wait_for(play_topic topic, const char *name, double wanted)
+{
+    double is = NAN;
+    for (int i = 0; i < 20000; i++) {
+        json_t *root = seen(topic);
+        const json_t *member = json_object_get(root, name);
+        is = json_is_null(member) ? -1 : json_is_boolean(member) ? json_is_true(member) : json_number_value(member);
+        json_decref(root);
+        if (is == wanted) return;
+        usleep(1000);
+    }
+    fail_msg("%s is %g, not %g", name, is, wanted);
+}
+
+static void *flood(void *count)
+{
+    play_state s = state_of("set=own&own=0,0,0;1,1,1&net=3&stop=0&speed=0");
+    for (int i = 0; i < 3000; i++) {
+        s.lr = i % 7 * 0.1;
+        s.layers = i % 3;
+        s.width[1] = 2;
+        play_request request = {.what = i % 6, .state = &s, .layer = i % 4, .to = i % 5, .from = i % 3 - 1, .value = i};
+        *(int *)count += play_room_ask(room, &request);
+        if (i % 50 == 0) usleep(1000);
+    }
+    return NULL;
+}
+
+static void test_room(void **state)
+{
+    room = play_room_open();
+    assert_non_null(room);
+    wait_for(PLAY_TOPIC_LOOK, "epoch", 0);
+    play_room_watched(room, true);
+    ask(PLAY_ASK_STATE, "net=8&act=tanh&lr=0.1&seed=5&stop=2000&speed=0");
+    ask(PLAY_ASK_PLAY, NULL);
+    wait_for(PLAY_TOPIC_LOOK, "epoch", 2000);
+    wait_for(PLAY_TOPIC_STATE, "playing", 0);
+    json_t *look = seen(PLAY_TOPIC_LOOK);
+    const json_t *score = json_object_get(look, "score");
+    assert_true(json_number_value(json_array_get(json_object_get(score, "accuracy"), 0)) == 100);
+    json_decref(look);
+    play_room_story(room, &story);
+    assert_int_equal(story.epoch, 2000);
+    ask(PLAY_ASK_STEP, NULL);
+    wait_for(PLAY_TOPIC_LOOK, "epoch", 2001);
+    ask(PLAY_ASK_RESET, NULL);
+    wait_for(PLAY_TOPIC_LOOK, "epoch", 0);
+
+    /* At its own pace: 100 epochs take a second, neither a tenth of it nor ten. */
+    ask(PLAY_ASK_STATE, "net=8&stop=50&speed=100");
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    ask(PLAY_ASK_PLAY, NULL);
+    wait_for(PLAY_TOPIC_LOOK, "epoch", 50);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    double seconds = (double)(ended.tv_sec - begun.tv_sec) + 1e-9 * (double)(ended.tv_nsec - begun.tv_nsec);
+    assert_true(seconds > 0.3 && seconds < 10);
+
+    /* Numbers beyond all bounds are null, and it stops. */
+    ask(PLAY_ASK_STATE, "lr=3&stop=0&speed=0");
+    ask(PLAY_ASK_PLAY, NULL);
+    wait_for(PLAY_TOPIC_LOOK, "diverged", 1);
+    wait_for(PLAY_TOPIC_STATE, "playing", 0);
+    json_decref(seen(PLAY_TOPIC_CURVE));
+
+    /* Much at once, from two threads, which it may refuse but not lose. */
+    pthread_t threads[2];
+    int counts[2] = {0, 0};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, flood, &counts[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_true(counts[0] > 0 && counts[1] > 0);
+    wait_for(PLAY_TOPIC_STATE, "version",
+             ask(PLAY_ASK_STATE, "set=spirals&net=16,16,16,16,16,16&n=1000&test=50&speed=0&stop=0"));
+    ask(PLAY_ASK_PLAY, NULL);
+    wait_for(PLAY_TOPIC_STATE, "playing", 1);
+    json_t *points = seen(PLAY_TOPIC_POINTS);
+    assert_int_equal(json_array_size(json_object_get(points, "train")), 500);
+    assert_int_equal(json_array_size(json_object_get(points, "test")), 500);
+    json_decref(points);
+    json_decref(seen(PLAY_TOPIC_LOOK));
+    play_room_close(room); /* while it plays */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +519,7 @@ int main(void)
         cmocka_unit_test_teardown(test_too_long_a_step, end),
         cmocka_unit_test_teardown(test_without_memory, end),
         cmocka_unit_test_teardown(test_programs_do_the_same, end),
+        cmocka_unit_test(test_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
