@@ -20,6 +20,7 @@ lesson: ## installs what is missing, builds, and runs the lesson's programs
 	build/examples/xor
 	build/examples/fashion --data $(DATA) --model mlp --epochs 3 --save runs/fashion-mlp.safetensors
 	build/examples/fashion --data $(DATA) --model cnn --epochs 1 --save runs/fashion-cnn.safetensors
+	@echo "To play with the lesson in the browser: build/examples/playground. To watch a training there: build/examples/fashion --watch"
 
 build: ## everything, optimised, in build/
 	cmake --preset release $(FLAGS)
