@@ -55,9 +55,17 @@ const controls = (() => {
         $("#sets").append(...sets.map(([value, text]) => el("label", {}, el("input", {type: "radio", name: "set", value, onchange: () => chooseSet(value)}), el("span", {}, picture(value), el("small", {}, text)))));
     }
 
-    /* The lesson's pause after 1000 epochs is for XOR. */
+    /* The lesson's pause after 1000 epochs and its short steps are for XOR; others would take too long. */
     function chooseSet(set) {
-        settings.change({set, own: set === "own" ? settings.now.own : "", stop: set === "xor" ? settings.now.stop : "0"});
+        const now = settings.now, changes = {set, own: set === "own" ? now.own : ""};
+        if (now.set === "xor" && set !== "xor") {
+            changes.stop = "0";
+            if (now.lr === settings.first.lr && now.opt === "sgd") {
+                changes.lr = "0.1";
+                notify("The learning rate is now 0.1: with XOR's 0.01 this would take long.");
+            }
+        }
+        settings.change(changes);
     }
 
     function show() {

@@ -16,13 +16,19 @@ const guide = (() => {
         });
     }
 
-    async function act(task, key) {
+    async function act(task, key, box) {
         done.add(key);
-        draw();
+        tell(task, box);
         if (!task.set) return task.act();
         await settings.change({...settings.first, speed: "100", ...task.set});
         await play.ask("reset");
         await play.ask("play");
+    }
+
+    /* What is to be seen, in the box of its task. */
+    function tell(task, box) {
+        box.classList.add("done");
+        $(".then", box).replaceChildren(...prose(task.then));
     }
 
     function draw() {
@@ -31,10 +37,10 @@ const guide = (() => {
         $("#guide-count").textContent = number + 1 + " of " + lessonSteps.length;
         $("#guide-text").replaceChildren(...step.text.map((text) => el("p", {}, ...prose(text))));
         $("#guide-tasks").replaceChildren(...step.tasks.map((task, i) => {
-            const key = number + "," + i, was = done.has(key);
-            return el("div.task" + (was ? ".done" : ""), {},
-                el("button.do", {type: "button", onclick: () => act(task, key)}, task.label),
-                el("p.then", {"aria-live": "polite"}, ...(was ? prose(task.then) : [])));
+            const key = number + "," + i;
+            const box = el("div.task", {}, el("button.do", {type: "button", onclick: () => act(task, key, box)}, task.label), el("p.then", {"aria-live": "polite"}));
+            if (done.has(key)) tell(task, box);
+            return box;
         }));
         $("#guide-back").disabled = number === 0;
         $("#guide-next").disabled = number === lessonSteps.length - 1;
