@@ -218,9 +218,9 @@ int main(int argc, char **argv)
         serving = site.http =
             fac__http_open(where, routes, sizeof routes / sizeof *routes, &site, push_news, 1000 / 60);
     if (!site.http) {
-        fprintf(stderr, "playground: %s\n", fac_error() ? fac_error() : "it could not begin");
-        if (site.room && options.port)
-            fprintf(stderr, "Another port is taken with --port N, any free one with --port 0.\n");
+        const char *error = fac_error() ? fac_error() : "it could not begin";
+        fprintf(stderr, "playground: %s\n", error);
+        if (strstr(error, "in use")) fprintf(stderr, "Here that is --port N, or --port 0 for any that is free.\n");
     } else {
         struct sigaction action = {.sa_handler = stop};
         sigaction(SIGINT, &action, NULL);
