@@ -62,7 +62,7 @@ static int64_t add_line(fac__text *t, int fd, int64_t at, bool wanted)
         char *end = got > 0 ? memchr(t->p + begin + n, '\n', (size_t)got) : NULL;
         if (end) {
             n = (size_t)(end - (t->p + begin));
-            json_t *json = wanted ? json_loadb(t->p + begin, n, 0, NULL) : NULL;
+            json_t *json = wanted && n <= FAC__LOOK_BYTES ? json_loadb(t->p + begin, n, 0, NULL) : NULL;
             t->n = json_is_object(json) ? begin + n : begin;
             json_decref(json);
             t->p[t->n] = 0;

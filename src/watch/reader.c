@@ -46,13 +46,6 @@ static void share_buckets(fac__reader *r)
         fac__buckets_limit(&r->curves[i].whole, most);
 }
 
-/* How many records this one is: a name takes more than one. */
-static int64_t length_of(const fac__point *p)
-{
-    bool is_name = p->kind == FAC__NAME && p->bytes && p->bytes <= FAC__CURVE_NAME;
-    return is_name ? 1 + (p->bytes + (int64_t)sizeof *p - 1) / (int64_t)sizeof *p : 1;
-}
-
 /* A name must be new, good, and of the next curve; what else says to be one is skipped. */
 static bool take_name(fac__reader *r, const fac__point *p)
 {
@@ -99,15 +92,15 @@ static bool take_value(fac__reader *r, const fac__point *p)
 static int64_t count_records(const fac__point *p, int64_t count)
 {
     int64_t n = 0;
-    while (n < count && p[n].kind != FAC__END && n + length_of(&p[n]) <= count)
-        n += length_of(&p[n]);
+    while (n < count && p[n].kind != FAC__END && n + fac__point_length(&p[n]) <= count)
+        n += fac__point_length(&p[n]);
     return n;
 }
 
 static bool take_records(fac__reader *r, const fac__point *p, int64_t count)
 {
     for (int64_t i = 0, n; i < count; i += n, r->records += n) {
-        n = length_of(&p[i]);
+        n = fac__point_length(&p[i]);
         if (n > 1 ? !take_name(r, &p[i]) : p[i].kind == FAC__VALUE && !take_value(r, &p[i])) return false;
         if (n == 1 && p[i].kind != FAC__VALUE) r->damaged++;
     }
@@ -175,7 +168,7 @@ static bool zoom_in_file(const fac__reader *r, int fd, fac__point *p, int64_t fi
     while (first < behind) {
         int64_t got = read_records(fd, p, first, behind - first < LARGE ? behind - first : LARGE), i = 0;
         if (got <= 0) return got == 0; /* 0: the file became shorter */
-        for (; i < got; i += length_of(&p[i])) {
+        for (; i < got; i += fac__point_length(&p[i])) {
             if (p[i].kind != FAC__VALUE || p[i].curve >= (uint32_t)r->count || !wanted[p[i].curve]) continue;
             if (p[i].step < from || p[i].step > to) continue;
             fac__value v = value_of(r, &p[i], first + i);

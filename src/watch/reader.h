@@ -31,6 +31,13 @@ typedef struct fac__reader {
     bool forgot;   /* the values, after fac__reader_forget: all else is known */
 } fac__reader;
 
+/* How many records this one is: a name takes more than one. */
+static inline int64_t fac__point_length(const fac__point *p)
+{
+    bool is_name = p->kind == FAC__NAME && p->bytes && p->bytes <= FAC__CURVE_NAME;
+    return is_name ? 1 + (p->bytes + (int64_t)sizeof *p - 1) / (int64_t)sizeof *p : 1;
+}
+
 /* Reads what is new in the file, at most so many records. False when it cannot be read or memory ran out; what was read before
  * stays. */
 bool fac__reader_read(fac__reader *r, int fd, int64_t most);

@@ -33,7 +33,8 @@ typedef struct fac__watched {
     struct fac__told {
         bool begun;
         uint64_t state;
-        int64_t looks, evaluation;
+        int64_t looks;
+        ino_t evaluation;
         uint32_t answered;
     } told;
 } fac__watched;
