@@ -57,6 +57,7 @@ enum {
     WATCH_MS = 500,                      /* between two looks for clients that are too slow, */
     CROWDED_MS = 20,                     /* and when there is hardly room for others */
     BEAT_MS = 15000,                     /* between two signs of life to those that listen */
+    FAREWELL_MS = 200,                   /* for what was pushed last, when it ends */
     BACKLOG = 1024,                      /* connections that the kernel takes before we do */
     SEND_BUFFER = 256 << 10,             /* of the kernel, for each connection */
 };
@@ -94,8 +95,9 @@ static void wake_up(listener *l)
 static ssize_t read_events(void *context, uint64_t position, char *to, size_t room)
 {
     listener *l = context;
-    if (l->cut || l->http->closing || (l->peer && l->peer->hung_up)) return MHD_CONTENT_READER_END_OF_STREAM;
+    if (l->cut || (l->peer && l->peer->hung_up)) return MHD_CONTENT_READER_END_OF_STREAM;
     size_t n = fac__queue_take(&l->queue, to, room);
+    if (!n && l->http->closing) return MHD_CONTENT_READER_END_OF_STREAM;
     if (!n) {
         l->asleep = true;
         MHD_suspend_connection(l->connection);
@@ -371,7 +373,12 @@ void fac__http_close(fac__http *http)
         http->closing = true;
         for (listener *l = http->listeners; l; l = l->next)
             wake_up(l);
-        MHD_run(http->daemon); /* it must not be stopped with connections that are suspended */
+        /* They must not be suspended when it stops, and some may have yet to read what was pushed last. */
+        for (int64_t end = fac__http_now_ms() + FAREWELL_MS; http->listeners && fac__http_now_ms() < end;) {
+            MHD_run(http->daemon);
+            wait_for_something(http, 10);
+        }
+        MHD_run(http->daemon);
         MHD_stop_daemon(http->daemon);
     }
     if (http->wake >= 0) close(http->wake);

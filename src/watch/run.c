@@ -18,14 +18,7 @@
 #include "watch/layers.h"
 #include "watch/names.h"
 #include "watch/progress.h"
-#if __has_include("watch/serving.h")
 #include "watch/serving.h"
-#else
-static void fac__serving_stop(struct fac__serving *serving)
-{
-    (void)serving;
-}
-#endif
 
 enum { NOTES = 1000, SAME_NAME = 1000000 }; /* at most */
 
