@@ -4,7 +4,8 @@
 const $ = (css, root = document) => root.querySelector(css);
 
 /* el("button.quiet", {type: "button", onclick: f, "aria-label": "stop"}, "text", another): an element with its classes,
- * properties (attributes where the name has a "-" or the element has no such property) and children; null is left out. */
+ * properties (attributes where the name has a "-" or the element has no such property) and children; what is null is
+ * left out. */
 function el(what, properties = {}, ...children) {
     const [tag, ...classes] = what.split(".");
     const element = document.createElement(tag);
@@ -38,7 +39,8 @@ const say = {
         if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
         const size = Math.abs(x);
         if (size >= 1e6 && size < 1e15 && Number.isInteger(x)) return say.count(x);
-        if (size !== 0 && (size < 1e-3 || size >= 1e6)) return say.minus(x.toExponential(digits - 1).replace("e+", "e"));
+        if (size !== 0 && (size < 1e-3 || size >= 1e6))
+            return say.minus(x.toExponential(digits - 1).replace("e+", "e"));
         if (size >= 1000) return x.toLocaleString("en-GB", {maximumFractionDigits: Math.max(0, digits - 4)});
         return say.minus(x.toPrecision(digits));
     },
@@ -54,15 +56,15 @@ const say = {
             if (Math.abs(n) >= size) return say.minus(String(Number((n / size).toPrecision(4)))) + letter;
         return say.minus(String(Number(n.toPrecision(6))));
     },
-    percent: (share, digits = 1) => (share === null || share === undefined ? "–" : (100 * share).toFixed(digits) + " %"),
+    percent: (share, digits = 1) => (Number.isFinite(share) ? (100 * share).toFixed(digits) + " %" : "–"),
     shape: (dims) => (dims && dims.length ? dims.join(" × ") : "scalar"),
     duration(seconds) {
         if (seconds < 1) return Math.round(1000 * seconds) + " ms";
         if (seconds < 60) return Number(seconds.toPrecision(2)) + " s";
-        const minutes = Math.floor(seconds / 60);
-        if (minutes < 60) return minutes + " min" + (minutes < 10 && seconds % 60 >= 1 ? " " + Math.floor(seconds % 60) + " s" : "");
-        if (minutes < 48 * 60) return Math.floor(minutes / 60) + " h" + (minutes % 60 ? " " + (minutes % 60) + " min" : "");
-        return Math.floor(minutes / 1440) + " days";
+        const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60), rest = Math.floor(seconds % 60);
+        if (minutes < 60) return minutes + " min" + (minutes < 10 && rest ? " " + rest + " s" : "");
+        if (hours < 48) return hours + " h" + (minutes % 60 ? " " + (minutes % 60) + " min" : "");
+        return Math.floor(hours / 24) + " days";
     },
     ago(time) {
         const seconds = Date.now() / 1000 - time;

@@ -1,5 +1,5 @@
-/* One chart: its axes and curves, its tools, and its numbers as a table. What the mouse, fingers and keys do on it is in
- * chart_pointer.js, what is read off it in chart_readout.js. */
+/* One chart: its axes and curves, its tools, and its numbers as a table. What the mouse, fingers and keys do on it is
+ * in chart_pointer.js, what is read off it in chart_readout.js. */
 "use strict";
 
 class ChartCard {
@@ -7,54 +7,52 @@ class ChartCard {
 
     constructor(name, tab) {
         Object.assign(this, {name, tab, curves: [], dirty: true, visible: true, yZoom: null, chart: null});
-        const tool = (label, picture, action) =>
-            el("button.tool", {type: "button", title: label, "aria-label": label, onclick: action}, icon(picture));
-
-        this.logButton = el("button.tool.text", {
-            type: "button", title: "Logarithmic axis for the values", "aria-label": name + ": logarithmic axis", "aria-pressed": "false",
-            onclick: () => {
-                const logy = state.now.logy.filter((other) => other !== name);
-                if (logy.length === state.now.logy.length) logy.push(name);
-                this.yZoom = null;
-                state.set({logy});
-            },
-        }, "log");
-        this.resetButton = el("button.tool", {
-            type: "button", title: "Show all (double click)", "aria-label": name + ": show all", hidden: true, onclick: () => this.reset(),
-        }, icon("fit"));
         this.key = el("div.key");
-        this.saveMenu = el("details.menu", {},
-            el("summary.tool", {title: "Save as PNG, SVG or CSV", "aria-label": name + ": save"}, icon("save")),
-            el("div.items", {}, ["PNG", "SVG", "CSV"].map((format) => el("button", {
-                type: "button", onclick: () => {
-                    this.saveMenu.open = false;
-                    chartExport.save(this, format);
-                },
-            }, format))));
         this.base = el("canvas");
         this.over = el("canvas.over", {"aria-hidden": "true"});
         this.readout = el("div.readout", {hidden: true});
-        this.plot = el("div.plot", {tabIndex: 0, role: "application", "aria-roledescription": "chart"}, this.base, this.over, this.readout);
+        this.plot = el("div.plot", {tabIndex: 0, role: "application", "aria-roledescription": "chart"},
+            this.base, this.over, this.readout);
         this.numbers = numbersTable.details(name, () => this.curves);
         this.element = el("article.card.chart", {"data-chart": name},
-            el("header", {}, el("h3", {}, name), this.key,
-                el("div.tools", {}, this.resetButton, this.logButton, tool(name + ": large or small", "expand", () => this.expand()), this.saveMenu)),
-            this.plot, this.numbers);
+            el("header", {}, el("h3", {}, name), this.key, this.tools()), this.plot, this.numbers);
 
         if (window.Chart) this.make();
         else {
-            this.plot.replaceWith(el("p.missing", {}, "This program was built without Chart.js, so there are no charts; the numbers are here."));
+            this.plot.replaceWith(el("p.missing", {},
+                "This program was built without Chart.js, so there are no charts; the numbers are here."));
             this.numbers.open = true;
         }
     }
 
+    tools() {
+        const tool = (label, title, content, onclick, more = {}) => el("button.tool", {
+            type: "button", title, "aria-label": this.name + ": " + label, onclick, ...more,
+        }, content);
+        this.resetButton = tool("show all", "Show all (double click)", icon("fit"), () => this.reset(), {hidden: true});
+        this.logButton = tool("logarithmic axis", "Logarithmic axis for the values", "log", () => this.toggleLog());
+        this.logButton.classList.add("text");
+        const large = tool("large or small", "Large or small", icon("expand"), () => this.expand());
+        const menu = el("details.menu", {},
+            el("summary.tool", {title: "Save as PNG, SVG or CSV", "aria-label": this.name + ": save"}, icon("save")),
+            el("div.items", {}, ["PNG", "SVG", "CSV"].map((format) => el("button", {
+                type: "button", onclick: () => {
+                    menu.open = false;
+                    chartExport.save(this, format);
+                },
+            }, format))));
+        return el("div.tools", {}, this.resetButton, this.logButton, large, menu);
+    }
+
     make() {
-        const axis = () => ({type: "linear", grid: {}, ticks: {includeBounds: false, maxRotation: 0, autoSkipPadding: 18, font: {size: 11}}});
+        const ticks = {includeBounds: false, maxRotation: 0, autoSkipPadding: 18, font: {size: 11}};
+        const axis = () => ({type: "linear", grid: {}, ticks: {...ticks}});
         this.chart = new Chart(this.base, {
             type: "curves",
             data: {datasets: [{data: [], curves: [], axis: "step", smooth: 0}]},
             options: {
-                animation: false, responsive: true, maintainAspectRatio: false, events: [], parsing: false, normalized: true,
+                animation: false, responsive: true, maintainAspectRatio: false,
+                events: [], parsing: false, normalized: true,
                 layout: {padding: {top: 6, right: 10}},
                 plugins: {legend: {display: false}, tooltip: {enabled: false}},
                 scales: {x: axis(), y: axis()},
@@ -124,17 +122,11 @@ class ChartCard {
             axis.grid.borderColor = theme.colour("line");
             axis.ticks.color = theme.colour("muted");
         }
-        const logTick = (words, decades) => (value) => {
-            const mantissa = value / Math.pow(10, Math.floor(Math.log10(value) + 1e-9));
-            const shown = decades < 1.5 ? [1, 2, 3, 5, 7] : decades < 3 ? [1, 2, 5] : [1];
-            return shown.some((one) => Math.abs(one - mantissa) < 1e-6) ? words(value) : "";
-        };
-        const xWords = (value) => (now.x === "time" ? (value ? say.duration(value) : "0") : Number.isInteger(value) ? say.short(value) : "");
-        const yWords = (value) => (Math.abs(value) >= 1e4 ? say.short(value) : say.brief(Number(value.toPrecision(6)), 6));
         x.ticks.autoSkip = !this.logX;
         y.ticks.autoSkip = !this.logY;
-        x.ticks.callback = this.logX ? logTick(xWords, Math.log10(right / left)) : xWords;
-        y.ticks.callback = this.logY ? logTick(yWords, Math.log10(high / low)) : yWords;
+        const across = now.x === "time" ? ChartCard.time : ChartCard.step;
+        x.ticks.callback = this.logX ? ChartCard.some(across, right / left) : across;
+        y.ticks.callback = this.logY ? ChartCard.some(ChartCard.value, high / low) : ChartCard.value;
 
         Object.assign(this.chart.data.datasets[0], {curves: this.curves, axis: now.x, smooth: now.smooth});
         this.chart.update("none");
@@ -147,28 +139,62 @@ class ChartCard {
         if (ChartCard.drawn.length > 600) ChartCard.drawn.splice(0, 300);
     }
 
+    /* ---- words ---- */
+
+    static step(value) {
+        return Number.isInteger(value) ? say.short(value) : "";
+    }
+
+    static time(value) {
+        return value ? say.duration(value) : "0";
+    }
+
+    static value(value) {
+        return Math.abs(value) >= 1e4 ? say.short(value) : say.brief(Number(value.toPrecision(6)), 6);
+    }
+
+    /* On a logarithmic axis only some places have words, fewer where it goes far. */
+    static some(words, ratio) {
+        const shown = ratio < 30 ? [1, 2, 3, 5, 7] : ratio < 1000 ? [1, 2, 5] : [1];
+        return (value) => {
+            const mantissa = value / Math.pow(10, Math.floor(Math.log10(value) + 1e-9));
+            return shown.some((one) => Math.abs(one - mantissa) < 1e-6) ? words(value) : "";
+        };
+    }
+
     /* What the styles of the lines mean, and for those who do not see them what they show. */
     describe() {
-        const variants = new Map(this.curves.map((curve) => [curve.variant, curve.name.includes("/") ? curve.name.slice(this.name.length + 1) : ""]));
-        const key = [...variants].sort((a, b) => a[0] - b[0]).filter(([, words]) => words);
+        const variants = new Map(this.curves.map((curve) => [curve.variant, curve.part]));
+        const key = [...variants].sort((a, b) => a[0] - b[0]).filter(([, part]) => part);
         const text = JSON.stringify(key);
         if (text !== this.keyText) {
             this.keyText = text;
-            this.key.replaceChildren(...key.map(([variant, words]) => el("span", {},
-                svg("svg", {width: 22, height: 8, "aria-hidden": "true"}, svg("path", {
-                    d: "M0 4h22", fill: "none", stroke: "currentColor", "stroke-width": 1.75, "stroke-dasharray": curveDraw.dashes[variant % 4].join(" "),
-                })), words)));
+            this.key.replaceChildren(...key.map(([variant, part]) =>
+                el("span", {}, curveDraw.sample("currentColor", variant, 22), part)));
         }
         const names = new Set(this.curves.map((curve) => curve.run)), which = [...names, this.curves.length].join();
         if (which === this.which && performance.now() - this.described < 2000) return;
         this.which = which;
         this.described = performance.now();
-        const some = this.curves.slice(0, 6).map(({run, name, series}) => (names.size > 1 ? run + " " : "") + name + ": " +
-            (series.count ? "first " + say.number(series.values[0]) + ", last " + say.number(series.last) : "no values yet"));
-        this.plot.setAttribute("aria-label", "Chart of " + this.name + ", " + this.curves.length + (this.curves.length === 1 ? " curve" : " curves") +
-            " of " + names.size + (names.size === 1 ? " run. " : " runs. ") + some.join(". ") +
-            (this.curves.length > 6 ? ", and " + (this.curves.length - 6) + " more" : "") +
-            ". Arrow keys read values off, plus and minus zoom, 0 shows all. The numbers follow as a table.");
+        const many = (n, word) => n + " " + word + (n === 1 ? "" : "s");
+        const ends = ({values, last}) =>
+            (values.length ? "first " + say.number(values[0]) + ", last " + say.number(last) : "no values");
+        const some = this.curves.slice(0, 6).map((curve) =>
+            (names.size > 1 ? curve.run + " " : "") + curve.name + ": " + ends(curve.series));
+        const size = many(this.curves.length, "curve") + " of " + many(names.size, "run");
+        const words = ["Chart of " + this.name + ", " + size, ...some,
+            this.curves.length > 6 ? "And " + (this.curves.length - 6) + " more" : "",
+            "Arrow keys read values off, plus and minus zoom, 0 shows all. The numbers follow as a table."];
+        this.plot.setAttribute("aria-label", words.filter(Boolean).join(". "));
+    }
+
+    /* ---- what its tools do ---- */
+
+    toggleLog() {
+        const logy = state.now.logy.filter((other) => other !== this.name);
+        if (logy.length === state.now.logy.length) logy.push(this.name);
+        this.yZoom = null;
+        state.set({logy});
     }
 
     reset() {

@@ -1,4 +1,5 @@
-/* A chart as a file: a drawing of its own in SVG, with axes and a legend; the same as PNG; and every value that was logged as CSV. */
+/* A chart as a file: a drawing of its own in SVG, with axes and a legend; the same as PNG; and every value that was
+ * logged as CSV. */
 "use strict";
 
 const chartExport = (() => {
@@ -6,8 +7,8 @@ const chartExport = (() => {
     const size = 12; // of the text
 
     /* A scale as projection() wants it, for the drawing's own place. */
-    function scaleOf(scale, begin, end) {
-        return {type: scale.type, min: scale.min, max: scale.max, getPixelForValue: (value) => (value === scale.min ? begin : end)};
+    function scaleOf({type, min, max}, begin, end) {
+        return {type, min, max, getPixelForValue: (value) => (value === min ? begin : end)};
     }
 
     /* "M1 2L3 4" of the points that outline() left. */
@@ -28,8 +29,7 @@ const chartExport = (() => {
     function drawing(card) {
         const {x, y} = card.chart.scales, {x: axis, smooth} = state.now;
         const text = theme.colour("text"), muted = theme.colour("muted"), grid = theme.colour("grid");
-        const runs = new Set(card.curves.map((curve) => curve.run));
-        const names = card.curves.map((curve) => [runs.size > 1 || !curve.part ? curve.run : "", curve.part].filter(Boolean).join(" · "));
+        const names = card.curves.map((curve) => chartReadout.name(card, curve));
         const labels = y.ticks.map((tick) => String(tick.label ?? ""));
         const area = {left: 24 + 7 * Math.max(3, ...labels.map((label) => label.length)), right: width - 24, top: 48};
 
@@ -52,10 +52,12 @@ const chartExport = (() => {
             xmlns: "http://www.w3.org/2000/svg", width, height: whole, viewBox: "0 0 " + width + " " + whole,
             "font-family": "system-ui, sans-serif", "font-size": size,
         });
-        const words = (at, up, content, anchor, more = {}) => svg("text", {x: at, y: up, "text-anchor": anchor, fill: muted, ...more}, content);
+        const words = (at, up, content, anchor, more = {}) =>
+            svg("text", {x: at, y: up, "text-anchor": anchor, fill: muted, ...more}, content);
+        const inside = {x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top};
         root.append(svg("rect", {width, height: whole, fill: theme.colour("surface")}),
             words(area.left, 28, card.name, "start", {fill: text, "font-size": 16, "font-weight": 600}),
-            svg("clipPath", {id: "area"}, svg("rect", {x: area.left, y: area.top, width: area.right - area.left, height: area.bottom - area.top})));
+            svg("clipPath", {id: "area"}, svg("rect", inside)));
 
         const across = scaleOf(x, area.left, area.right), upwards = scaleOf(y, area.bottom, area.top);
         const px = curveDraw.projection(across), py = curveDraw.projection(upwards);
@@ -85,7 +87,7 @@ const chartExport = (() => {
             const [left, down] = [places[i][0], area.bottom + 52 + 20 * places[i][1]];
             root.append(svg("path", {
                 d: "M" + left + " " + (down - 4) + "h22", stroke: curve.colour, "stroke-width": 2,
-                "stroke-dasharray": curveDraw.dashes[curve.variant % 4].join(" ") || null,
+                "stroke-dasharray": curveDraw.dashOf(curve.variant).join(" ") || null,
             }), words(left + 28, down, names[i], "start", {fill: text}));
         });
         return {text: new XMLSerializer().serializeToString(root), width, height: whole};

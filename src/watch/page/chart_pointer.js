@@ -1,5 +1,6 @@
-/* Mouse, fingers and keys on a chart. A drag zooms to what it covers, with Shift it moves; the wheel zooms where the chart has
- * the focus (else the page scrolls, as it should) or with Ctrl, as pinching a touchpad does; two fingers zoom, one reads off. */
+/* Mouse, fingers and keys on a chart. A drag zooms to what it covers, with Shift it moves; the wheel zooms where the
+ * chart has the focus (else the page scrolls, as it should) or with Ctrl, as pinching a touchpad does; two fingers
+ * zoom, one reads off. */
 "use strict";
 
 const chartPointer = (() => {
@@ -31,6 +32,7 @@ const chartPointer = (() => {
             const box = plot.getBoundingClientRect();
             return {x: event.clientX - box.left, y: event.clientY - box.top};
         };
+        const spots = () => [...fingers.values()].map((finger) => finger.x).sort((a, b) => a - b);
         const cut = (value, low, high) => Math.min(high, Math.max(low, value));
 
         plot.addEventListener("pointerdown", (event) => {
@@ -39,7 +41,7 @@ const chartPointer = (() => {
             const at = place(event);
             if (event.pointerType === "touch") {
                 fingers.set(event.pointerId, at);
-                pinch = fingers.size === 2 ? [...fingers.values()].map((finger) => finger.x).sort((a, b) => a - b) : null;
+                pinch = fingers.size === 2 ? spots() : null;
                 if (fingers.size === 1) chartReadout.move(card, card.chart.scales.x.getValueForPixel(at.x));
                 return;
             }
@@ -51,7 +53,7 @@ const chartPointer = (() => {
             const at = place(event), {left, right, top, bottom} = card.chart.chartArea;
             if (fingers.has(event.pointerId)) fingers.set(event.pointerId, at);
             if (pinch && fingers.size === 2) {
-                const now = [...fingers.values()].map((finger) => finger.x).sort((a, b) => a - b);
+                const now = spots();
                 const spread = Math.max(20, now[1] - now[0]), before = Math.max(20, pinch[1] - pinch[0]);
                 const middle = (pinch[0] + pinch[1]) / 2, factor = before / spread;
                 const shift = ((now[0] + now[1]) / 2 - middle) * factor;
@@ -66,9 +68,10 @@ const chartPointer = (() => {
             }
             if (drag && (card.band || Math.hypot(at.x - drag.x, at.y - drag.y) > 5)) {
                 const tall = Math.abs(at.y - drag.y) > 24; // a flat band means the x axis alone
+                const [x, u] = [drag.x, at.x].sort((a, b) => a - b), [y, v] = [drag.y, at.y].sort((a, b) => a - b);
                 card.band = {
-                    left: cut(Math.min(drag.x, at.x), left, right), right: cut(Math.max(drag.x, at.x), left, right), tall,
-                    top: tall ? cut(Math.min(drag.y, at.y), top, bottom) : top, bottom: tall ? cut(Math.max(drag.y, at.y), top, bottom) : bottom,
+                    tall, left: cut(x, left, right), right: cut(u, left, right),
+                    top: tall ? cut(y, top, bottom) : top, bottom: tall ? cut(v, top, bottom) : bottom,
                 };
             }
             chartReadout.move(card, card.chart.scales.x.getValueForPixel(cut(at.x, left, right)));
@@ -98,7 +101,8 @@ const chartPointer = (() => {
         plot.addEventListener("wheel", (event) => {
             if (!event.ctrlKey && document.activeElement !== plot) return;
             event.preventDefault();
-            if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) move(card, event.deltaX || event.deltaY);
+            const across = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+            if (across) move(card, event.deltaX || event.deltaY);
             else zoomAround(card, place(event).x, Math.exp(cut(event.deltaY, -200, 200) / 400));
         }, {passive: false});
 

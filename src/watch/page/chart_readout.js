@@ -1,5 +1,5 @@
-/* Reads a chart off: a line at one step through all charts, points on the curves, and a list of their values. It is drawn on a
- * canvas of its own above the chart, so that moving the mouse draws no curve again. */
+/* Reads a chart off: a line at one step through all charts, points on the curves, and a list of their values. It is
+ * drawn on a canvas of its own above the chart, so that moving the mouse draws no curve again. */
 "use strict";
 
 const chartReadout = (() => {
@@ -18,6 +18,12 @@ const chartReadout = (() => {
             found.push({curve, x: xs[i], value: curve.series.smooth(smooth)[i], raw: curve.series.values[i]});
         }
         return found;
+    }
+
+    /* What tells a curve from the others of its chart. */
+    function name(of, curve) {
+        const several = of.curves.some((other) => other.run !== curve.run);
+        return [several || !curve.part ? curve.run : "", curve.part].filter(Boolean).join(" · ");
     }
 
     const words = (x) => (state.now.x === "time" ? say.duration(x) : "step " + say.count(x));
@@ -39,7 +45,8 @@ const chartReadout = (() => {
             context.fillRect(left, top, right - left, bottom - top);
             context.globalAlpha = 0.8;
             context.lineWidth = 1;
-            context.strokeRect(Math.round(left) + 0.5, Math.round(top) + 0.5, Math.round(right - left), Math.round(bottom - top));
+            const edge = [left, top, right - left, bottom - top].map(Math.round);
+            context.strokeRect(edge[0] + 0.5, edge[1] + 0.5, edge[2], edge[3]);
             context.globalAlpha = 1;
         }
         const x = at === null ? NaN : chart.scales.x.getPixelForValue(at);
@@ -68,7 +75,7 @@ const chartReadout = (() => {
     }
 
     function list(of, found, x) {
-        const {readout, chart} = of, several = new Set(of.curves.map((curve) => curve.run)).size > 1;
+        const {readout, chart} = of;
         found.sort((a, b) => b.value - a.value);
         readout.hidden = found.length === 0;
         if (!found.length) return;
@@ -76,10 +83,8 @@ const chartReadout = (() => {
         readout.replaceChildren(el("b", {}, words(at)), ...found.slice(0, 24).map(({curve, x: place, value, raw}) => {
             const elsewhere = Math.abs(chart.scales.x.getPixelForValue(place) - column) > 1.5;
             return el("div", {},
-                svg("svg", {width: 14, height: 8, "aria-hidden": "true"}, svg("path", {
-                    d: "M0 4h14", stroke: curve.colour, "stroke-width": 2.5, "stroke-dasharray": curveDraw.dashes[curve.variant % 4].map((n) => n / 1.5).join(" "),
-                })),
-                el("span.name", {}, [several || !curve.part ? curve.run : "", curve.part].filter(Boolean).join(" · ")),
+                curveDraw.sample(curve.colour, curve.variant, 16),
+                el("span.name", {}, name(of, curve)),
                 elsewhere ? el("small", {}, words(place).replace("step ", "at ")) : null,
                 el("span.value", {}, say.number(value)),
                 state.now.smooth && raw !== value ? el("small.raw", {}, say.number(raw)) : null);
@@ -93,6 +98,7 @@ const chartReadout = (() => {
 
     return {
         draw,
+        name,
         start: (all) => (cards = all),
         get at() { return at; },
         /* Moves it to the step nearest to x that a curve of this chart has. */
@@ -109,9 +115,9 @@ const chartReadout = (() => {
         },
         /* To the next point before or behind, of the curve that has most; read out. */
         step(of, count) {
-            const longest = of.curves.reduce((a, b) => (a && a.series.steps.length >= b.series.steps.length ? a : b), null);
-            if (!longest || !longest.series.steps.length) return;
-            const xs = longest.series.x(state.now.x), {min, max} = of.chart.scales.x;
+            const all = of.curves.map((curve) => curve.series.x(state.now.x));
+            const xs = all.reduce((a, b) => (a.length >= b.length ? a : b), []), {min, max} = of.chart.scales.x;
+            if (!xs.length) return;
             const first = Series.from(xs, min), last = Math.max(first, Series.from(xs, max + 1e-9) - 1);
             const i = at === null ? (count > 0 ? first : last) : Series.nearest(xs, at) + count;
             at = xs[Math.min(last, Math.max(first, i))];

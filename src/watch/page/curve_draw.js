@@ -1,10 +1,10 @@
-/* Draws curves on a chart of Chart.js. The library makes the axes; the lines are drawn here, from plain arrays, because an
- * object for each of some 100,000 points takes longer than a picture may. Of the points that fall into one column of
- * pixels the first, least, greatest and last are drawn: the picture is that of all points. */
+/* Draws curves on a chart of Chart.js. The library makes the axes; the lines are drawn here, from plain arrays, because
+ * an object for each of some 100,000 points takes longer than a picture may. Of the points that fall into one column
+ * of pixels the first, least, greatest and last are drawn: the picture is that of all points. */
 "use strict";
 
 const curveDraw = (() => {
-    /* How a value becomes a place in pixels: as the scale of Chart.js does it, but without a call of it for each point. */
+    /* How a value becomes a place in pixels: as the scale of Chart.js does it, without a call of it for each point. */
     function projection(scale) {
         const log = scale.type === "logarithmic", low = scale.min, high = scale.max;
         const begin = scale.getPixelForValue(low), end = scale.getPixelForValue(high);
@@ -77,13 +77,32 @@ const curveDraw = (() => {
 
     const dashes = [[], [6, 4], [2, 3], [9, 3, 2, 3]];
 
-    /* The lines to be drawn: {curve, xs, ys, colour, dash, alpha}. Of a curve that is smoothed the values themselves are faint behind it,
-     * unless it is one of so many that these would hide each other. */
+    const dashOf = (variant) => dashes[variant % dashes.length];
+
+    /* A short piece of a curve's line, for keys and legends. */
+    function sample(colour, variant, width) {
+        return svg("svg", {width, height: 8, "aria-hidden": "true"}, svg("path", {
+            d: "M0 4h" + width, stroke: colour, "stroke-width": 2, "stroke-dasharray": dashOf(variant).join(" "),
+        }));
+    }
+
+    /* The lines to be drawn. Of a curve that is smoothed the values themselves are faint behind it, unless it is one of
+     * so many that these would hide each other. */
     function layers(curves, axis, share) {
-        return curves.flatMap((curve) => {
-            const line = {curve, xs: curve.series.x(axis), ys: curve.series.smooth(share), colour: curve.colour, alpha: 1, raw: !share, dash: dashes[curve.variant % dashes.length]};
-            return share && curves.length <= 10 ? [{...line, ys: curve.series.values, alpha: 0.22, raw: true, dash: []}, line] : [line];
+        return curves.flatMap(({series, colour, variant}) => {
+            const xs = series.x(axis), ys = series.smooth(share), dash = dashOf(variant);
+            const line = {xs, ys, colour, dash, alpha: 1, raw: !share};
+            if (!share || curves.length > 10) return [line];
+            return [{...line, ys: series.values, dash: [], alpha: 0.22, raw: true}, line];
         });
+    }
+
+    /* A browser strokes a rough line that is one pixel wide some ten times quicker than a wider one. So one that fills
+     * an area is drawn with a hair, which is the clearer, too, and where there are many others they are drawn with
+     * several hairs side by side. */
+    function hairs(line, ratio) {
+        if (ratio > 1) return [[0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]];
+        return line.dash.length ? [[0.5, 0.5]] : [[0.6, 0], [0, 0.6]];
     }
 
     function stroke(context, line, px, py, left, right, ratio) {
@@ -119,12 +138,7 @@ const curveDraw = (() => {
             }
     }
 
-    /* A browser strokes a rough line that is one pixel wide some ten times quicker than a wider one. So one that fills an area is
-     * drawn with a hair, which is the clearer, too, and where there are many others they are drawn with several hairs side
-     * by side. */
-    const hairs = (line, ratio) => (ratio > 1 ? [[0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]] : line.dash.length ? [[0.5, 0.5]] : [[0.6, 0], [0, 0.6]]);
-
-    /* A cross at the lower edge where a value was no number, a triangle at the upper or lower one where it was infinite. */
+    /* A cross at the lower edge where a value was no number, a triangle at the upper or lower one where infinite. */
     function marks(context, curve, area, px, left, right) {
         context.globalAlpha = 1;
         context.strokeStyle = context.fillStyle = curve.colour;
@@ -164,19 +178,21 @@ const curveDraw = (() => {
                 return {min: Infinity, max: -Infinity}; // the axes are told their ends
             }
             draw() {
-                const {ctx, chartArea, scales, currentDevicePixelRatio} = this.chart, {curves, axis, smooth} = this.getDataset();
+                const {ctx, chartArea, scales, currentDevicePixelRatio: ratio} = this.chart;
+                const {curves, axis, smooth} = this.getDataset(), tall = chartArea.bottom - chartArea.top;
                 const px = projection(scales.x), py = projection(scales.y), left = scales.x.min, right = scales.x.max;
                 ctx.save();
                 ctx.lineJoin = "bevel";
                 const lines = layers(curves, axis, smooth);
                 for (const line of lines) {
-                    line.crowded = line.raw && travel(line.ys, Series.from(line.xs, left), Series.from(line.xs, right), py) > 8 * (chartArea.bottom - chartArea.top);
+                    const way = () => travel(line.ys, Series.from(line.xs, left), Series.from(line.xs, right), py);
+                    line.crowded = line.raw && way() > 8 * tall;
                     line.place = line.alpha < 1 ? 0 : line.crowded ? 1 : 2; // behind, or in front
                     line.pen = line.crowded || line.alpha < 1 ? "hair" : lines.length > 8 ? "hairs" : "wide";
                 }
                 lines.sort((a, b) => a.place - b.place);
                 if (lines.length <= 8 && lines[0]?.place < 2) for (const line of lines) line.halo = line.place === 2;
-                for (const line of lines) stroke(ctx, line, px, py, left, right, currentDevicePixelRatio);
+                for (const line of lines) stroke(ctx, line, px, py, left, right, ratio);
                 if (axis === "step") for (const curve of curves) marks(ctx, curve, chartArea, px, left, right);
                 ctx.restore();
             }
@@ -186,5 +202,5 @@ const curveDraw = (() => {
         Chart.register(Curves);
     }
 
-    return {register, projection, outline, layers, dashes, points: () => room};
+    return {register, projection, outline, layers, sample, dashOf, points: () => room};
 })();

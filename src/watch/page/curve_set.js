@@ -1,4 +1,5 @@
-/* The curves of a run in a range of steps: asked for once, and then kept up with what the events bring, without a gap. */
+/* The curves of a run in a range of steps: asked for once, and then kept up with what the events bring, without a
+ * gap. */
 "use strict";
 
 /* Runs that are loaded at the same time would hinder each other, and the events. */

@@ -64,15 +64,20 @@ const curvesTab = (() => {
         });
         const chosen = store.chosen();
         $("#charts-empty").hidden = order.length > 0;
-        $("#charts-empty").textContent = !store.runs.length ? "" : !chosen.length ? "Choose a run in the list to see its curves." :
+        $("#charts-empty").textContent = !store.runs.length ? "" :
+            !chosen.length ? "Choose a run in the list to see its curves." :
             store.loading() ? "Loading…" : "Nothing has been logged yet.";
         $("#x-time").disabled = !times && state.now.x !== "time";
     }
 
     function chips() {
         const chosen = store.chosen();
-        $("#chips").replaceChildren(...chosen.map((run) => el("span.chip", {style: "--run: " + palette.of(run.name)}, el("i.swatch"), run.name,
-            el("button", {type: "button", title: "Do not compare", "aria-label": "Do not compare " + run.name, onclick: () => store.choose(run.name, false)}, "×"))));
+        $("#chips").replaceChildren(...chosen.map(({name}) => {
+            const away = el("button", {
+                type: "button", "aria-label": "Do not compare " + name, onclick: () => store.choose(name, false),
+            }, "×");
+            return el("span.chip", {style: "--run: " + palette.of(name)}, el("i.swatch"), name, away);
+        }));
         $("#chips").hidden = chosen.length < 2;
     }
 
@@ -126,9 +131,11 @@ const curvesTab = (() => {
             $("#x-time").addEventListener("click", () => state.set({x: "time", from: null, to: null}));
             $("#x-log").addEventListener("click", () => state.set({logx: !state.now.logx}));
             $("#show-all").addEventListener("click", () => state.set({from: null, to: null}));
-            // The slider is finer where averages are long: 0, 0.9, 0.99 and 0.999 are equally far apart.
-            $("#smooth").addEventListener("input", (event) =>
-                state.set({smooth: Number(Math.min(0.999, 1 - Math.pow(10, -event.target.value / 100)).toPrecision(4))}));
+            $("#smooth").addEventListener("input", (event) => {
+                // The slider is finer where averages are long: 0, 0.9, 0.99 and 0.999 are equally far apart.
+                const share = 1 - Math.pow(10, -event.target.value / 100);
+                state.set({smooth: Number(Math.min(0.999, share).toPrecision(4))});
+            });
             controls();
         },
     };

@@ -1,10 +1,14 @@
-/* Questions that are asked before something is done: in the browser's own dialog, which keeps the focus and ends with Escape. */
+/* Questions that are asked before something is done: in the browser's own dialog, which keeps the focus and ends with
+ * Escape. */
 "use strict";
 
 /* Resolves to what was typed in (true without a field), or null when it was called off. */
 function ask({title, text, field, value = "", action, danger = false, check = () => ""}) {
     return new Promise((done) => {
-        const input = field ? el("input", {type: "text", value, "aria-label": field, maxLength: 100, spellcheck: false, autocomplete: "off"}) : null;
+        const input = !field ? null :
+            el("input", {
+                type: "text", value, "aria-label": field, maxLength: 100, spellcheck: false, autocomplete: "off",
+            });
         const wrong = el("p.wrong", {role: "alert"});
         const yes = el("button.primary" + (danger ? ".danger" : ""), {type: "submit"}, action);
         const form = el("form", {method: "dialog"},

@@ -1,6 +1,6 @@
-/* A canvas to draw on, and what the net of the current run makes of the drawing: bars of probabilities. The drawing is kept in 8
- * times the net's size; what is sent is the mean of each 8 × 8 square, moved so that its centre of mass is in the middle, as
- * the digits of MNIST are. */
+/* A canvas to draw on, and what the net of the current run makes of the drawing: bars of probabilities. The drawing is
+ * kept in 8 times the net's size; what is sent is the mean of each 8 × 8 square, moved so that its centre of mass is in
+ * the middle, as the digits of MNIST are. */
 "use strict";
 
 const drawingTab = (() => {
@@ -11,6 +11,7 @@ const drawingTab = (() => {
     let waiting = false, dirty = false, last = null; // for the answer; drawn since; the answer
 
     const canvas = () => $("#drawing");
+    const cut = (value, most) => Math.max(0, Math.min(most, value));
 
     function reset() {
         ink = new Float32Array(size.height * fine * size.width * fine);
@@ -26,14 +27,14 @@ const drawingTab = (() => {
         const [cx, cy] = [x * fine, y * fine];
         for (let j = Math.max(0, Math.floor(cy - radius - 2)); j < Math.min(high, cy + radius + 2); j++)
             for (let i = Math.max(0, Math.floor(cx - radius - 2)); i < Math.min(wide, cx + radius + 2); i++) {
-                const far = Math.hypot(i + 0.5 - cx, j + 0.5 - cy), value = Math.max(0, Math.min(1, (radius - far) / 4 + 0.5));
+                const far = Math.hypot(i + 0.5 - cx, j + 0.5 - cy), value = cut((radius - far) / 4 + 0.5, 1);
                 if (value > ink[j * wide + i]) ink[j * wide + i] = value;
             }
     }
 
     function line(from, to) {
-        const steps = Math.max(1, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) * 4));
-        for (let i = 0; i <= steps; i++) spot(from.x + (to.x - from.x) * i / steps, from.y + (to.y - from.y) * i / steps);
+        const [x, y] = [to.x - from.x, to.y - from.y], steps = Math.max(1, Math.ceil(Math.hypot(x, y) * 4));
+        for (let i = 0; i <= steps; i++) spot(from.x + x * i / steps, from.y + y * i / steps);
         dirty = true;
         paint();
         give();
@@ -43,8 +44,10 @@ const drawingTab = (() => {
     function reduced() {
         const {height, width} = size, wide = width * fine;
         const small = new Float64Array(height * width);
-        for (let j = 0; j < height * fine; j++)
-            for (let i = 0; i < wide; i++) small[Math.floor(j / fine) * width + Math.floor(i / fine)] += ink[j * wide + i];
+        ink.forEach((value, at) => {
+            const i = Math.floor((at % wide) / fine), j = Math.floor(at / wide / fine);
+            small[j * width + i] += value / (fine * fine);
+        });
         let mass = 0, x = 0, y = 0;
         small.forEach((value, k) => {
             mass += value;
@@ -52,19 +55,21 @@ const drawingTab = (() => {
             y += value * Math.floor(k / width);
         });
         const centre = $("#centre").checked && mass > 0;
-        const [dx, dy] = centre ? [Math.round((width - 1) / 2 - x / mass), Math.round((height - 1) / 2 - y / mass)] : [0, 0];
+        const dx = centre ? Math.round((width - 1) / 2 - x / mass) : 0;
+        const dy = centre ? Math.round((height - 1) / 2 - y / mass) : 0;
         const out = new Array(height * width).fill(0);
         for (let j = 0; j < height; j++)
             for (let i = 0; i < width; i++) {
                 const [a, b] = [i - dx, j - dy];
-                if (a >= 0 && a < width && b >= 0 && b < height) out[j * width + i] = Math.round(255 * Math.min(1, small[b * width + a] / (fine * fine)));
+                const inside = a >= 0 && a < width && b >= 0 && b < height;
+                if (inside) out[j * width + i] = Math.round(255 * Math.min(1, small[b * width + a]));
             }
         return {pixels: out, mass};
     }
 
     const paint = once(() => {
         if (!size) return;
-        const wide = size.width * fine, high = size.height * fine, context = canvas().getContext("2d"), image = new ImageData(wide, high);
+        const image = new ImageData(size.width * fine, size.height * fine), context = canvas().getContext("2d");
         ink.forEach((value, i) => image.data.set([255 * value, 255 * value, 255 * value, 255], 4 * i));
         context.putImageData(image, 0, 0);
         if (canvas().matches(":focus-visible")) { // the keys' brush
@@ -126,8 +131,12 @@ const drawingTab = (() => {
         const most = order.reduce((a, b) => (b[0] > a[0] ? b : a));
         const rows = last.length <= 20 ? order : [...order].sort((a, b) => b[0] - a[0]).slice(0, 10);
         $("#guess").replaceChildren(el("b", {}, nameOf(most[1])), " " + say.percent(most[0]));
-        list.replaceChildren(...rows.map(([p, i]) => el("li" + (i === most[1] ? ".most" : ""), {style: "--share: " + (100 * p).toFixed(1) + "%"},
-            el("span.class", {}, nameOf(i)), el("span.bar", {"aria-hidden": "true"}, el("i")), el("span.value", {}, say.percent(p)))));
+        list.replaceChildren(...rows.map(([p, i]) => {
+            const share = "--share: " + (100 * p).toFixed(1) + "%";
+            const bar = el("span.bar", {"aria-hidden": "true", style: share}, el("i"));
+            return el("li" + (i === most[1] ? ".most" : ""), {},
+                el("span.class", {}, nameOf(i)), bar, el("span.value", {}, say.percent(p)));
+        }));
     }
 
     const speak = later(700, () => {
@@ -160,7 +169,10 @@ const drawingTab = (() => {
         let at = null;
         const place = (event) => {
             const box = canvas().getBoundingClientRect();
-            return {x: (event.clientX - box.left) / box.width * size.width, y: (event.clientY - box.top) / box.height * size.height};
+            return {
+                x: (event.clientX - box.left) / box.width * size.width,
+                y: (event.clientY - box.top) / box.height * size.height,
+            };
         };
         canvas().addEventListener("pointerdown", (event) => {
             if (event.button !== 0 || !size) return;
@@ -185,7 +197,7 @@ const drawingTab = (() => {
             if (event.ctrlKey || event.metaKey || event.altKey || !size) return;
             const move = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key];
             if (move) {
-                const next = {x: Math.max(0, Math.min(size.width, brush.x + move[0])), y: Math.max(0, Math.min(size.height, brush.y + move[1]))};
+                const next = {x: cut(brush.x + move[0], size.width), y: cut(brush.y + move[1], size.height)};
                 if (down || event.shiftKey) line(brush, next);
                 brush = next;
                 paint();

@@ -30,21 +30,28 @@ const evaluationTab = (() => {
     function cell(count, all, target, predicted) {
         const share = all ? count / all : 0, right = target === predicted;
         const strength = Math.round(100 * Math.sqrt(share)); // few mistakes among many are to be seen
+        const title = say.count(count) + " of " + say.count(all) + " " + nameOf(target) + " (" + say.percent(share) +
+            ") are " + (right ? "recognised" : "taken for " + nameOf(predicted));
         return el("td" + (right ? ".right" : "") + (strength > 55 ? ".strong" : ""), {
-            style: "--share: " + strength + "%", title: say.count(count) + " of " + say.count(all) + " " + nameOf(target) + " (" + say.percent(share) +
-                (right ? ") are recognised" : ") are taken for " + nameOf(predicted)),
+            title, style: "--share: " + strength + "%",
         }, count === 0 ? "" : shares ? (100 * share).toFixed(share < 0.0995 ? 1 : 0) : String(count));
     }
 
     function matrix() {
         const {matrix: rows} = found, columns = rows.map((_, i) => sum(rows.map((row) => row[i])));
-        const head = el("thead", {}, el("tr", {}, el("th.corner", {scope: "col"}, "is ↓   taken for →"),
-            rows.map((_, i) => el("th", {scope: "col"}, el("span", {}, nameOf(i)))), el("th.edge", {scope: "col", title: "How many of a class are recognised"}, "found")));
-        const body = el("tbody", {}, rows.map((row, i) => el("tr", {}, el("th", {scope: "row"}, nameOf(i)),
-            row.map((count, j) => cell(count, sum(row), i, j)), el("td.edge", {}, sum(row) ? say.percent(row[i] / sum(row)) : "–"))));
-        const foot = el("tfoot", {}, el("tr", {}, el("th", {scope: "row", title: "How many of those taken for a class are of it"}, "right"),
-            rows.map((row, i) => el("td.edge", {}, columns[i] ? (100 * row[i] / columns[i]).toFixed(0) : "–")), el("td.edge", {}, say.percent(found.count ? found.right / found.count : 0))));
-        return el("table.matrix", {}, el("caption.hidden", {}, "Rows: what a sample is. Columns: what it was taken for." + (shares ? " In percent of the row." : "")), head, body, foot);
+        const caption = "Rows: what a sample is. Columns: what it was taken for." +
+            (shares ? " In percent of the row." : "");
+        const head = el("tr", {}, el("th.corner", {scope: "col"}, "is ↓   taken for →"),
+            rows.map((_, i) => el("th", {scope: "col"}, el("span", {}, nameOf(i)))),
+            el("th.edge", {scope: "col", title: "How many of a class are recognised"}, "found"));
+        const body = rows.map((row, i) => el("tr", {}, el("th", {scope: "row"}, nameOf(i)),
+            row.map((count, j) => cell(count, sum(row), i, j)), el("td.edge", {}, say.percent(row[i] / sum(row)))));
+        const foot = el("tr", {},
+            el("th", {scope: "row", title: "How many of those taken for a class are of it"}, "right"),
+            rows.map((row, i) => el("td.edge", {}, columns[i] ? (100 * row[i] / columns[i]).toFixed(0) : "–")),
+            el("td.edge", {}, say.percent(found.right / found.count)));
+        return el("table.matrix", {}, el("caption.hidden", {}, caption),
+            el("thead", {}, head), el("tbody", {}, body), el("tfoot", {}, foot));
     }
 
     function confusions(most) {
@@ -53,15 +60,20 @@ const evaluationTab = (() => {
             if (i !== j && count) pairs.push([count, i, j, sum(row)]);
         }));
         pairs.sort((a, b) => b[0] - a[0]);
-        return el("table.plain", {}, el("caption", {}, "Confused most"),
-            el("thead", {}, el("tr", {}, ["is", "taken for"].map((word) => el("th", {scope: "col"}, word)), el("th.number", {scope: "col", colSpan: 2}, "how often"))),
-            el("tbody", {}, pairs.slice(0, most).map(([count, i, j, all]) => el("tr", {}, el("td", {}, nameOf(i)), el("td", {}, nameOf(j)),
-                el("td.number", {}, say.count(count)), el("td.number", {}, say.percent(all ? count / all : 0))))));
+        const head = el("tr", {}, el("th", {scope: "col"}, "is"), el("th", {scope: "col"}, "taken for"),
+            el("th.number", {scope: "col", colSpan: 2}, "how often"));
+        const rows = pairs.slice(0, most).map(([count, i, j, all]) => el("tr", {}, el("td", {}, nameOf(i)),
+            el("td", {}, nameOf(j)), [say.count(count), say.percent(count / all)].map((words) => el("td.number", {}, words))));
+        return el("table.plain", {}, el("caption", {}, "Confused most"), el("thead", {}, head), el("tbody", {}, rows));
     }
 
     /* A point for each pair of classes. */
     function map() {
-        const {matrix: rows} = found, n = rows.length, canvas = el("canvas.map", {width: n, height: n, role: "img", "aria-label": "The matrix as a picture; the table beside it has what is confused most."});
+        const {matrix: rows} = found, n = rows.length;
+        const canvas = el("canvas.map", {
+            width: n, height: n, role: "img",
+            "aria-label": "The matrix as a picture; the table beside it has what is confused most.",
+        });
         const image = new ImageData(n, n), [r, g, b] = theme.colour("accent").match(/\d+/g).map(Number);
         rows.forEach((row, i) => {
             const all = sum(row) || 1;
@@ -87,24 +99,26 @@ const evaluationTab = (() => {
 
     function figure(sample) {
         const right = sample.target === sample.predicted, is = nameOf(sample.target), taken = nameOf(sample.predicted);
-        const sure = sample.probability === null || sample.probability === undefined ? "" : say.percent(sample.probability);
-        return el("figure" + (right ? ".right" : ""), {title: "sample " + sample.index + ", loss " + say.number(sample.loss, 3)}, picture(sample),
+        const sure = Number.isFinite(sample.probability) ? say.percent(sample.probability) : "";
+        const loss = "loss " + say.number(sample.loss, 3);
+        return el("figure" + (right ? ".right" : ""), {title: "sample " + sample.index + ", " + loss}, picture(sample),
             el("figcaption", {}, el("b", {}, is), right ? null : el("span.taken", {}, "taken for " + taken),
-                el("small", {}, sure ? sure + (right ? "" : " " + is) : "loss " + say.number(sample.loss, 3))));
+                el("small", {}, sure ? sure + (right ? "" : " " + is) : loss)));
     }
 
     function render() {
         $("#evaluation-empty").hidden = Boolean(found);
         $("#evaluation-empty").textContent = failed || (!store.current() ? "" :
-            "This run has no evaluation. fac_run_evaluate(run, step, images, targets, outputs) in its program makes one.");
+            "This run has no evaluation. fac_run_evaluate in its program makes one.");
         $("#evaluation-body").hidden = !found;
         if (!found || state.now.tab !== "evaluation") return;
-        $("#evaluation-words").textContent = say.count(found.right) + " of " + say.count(found.count) + " right, " +
-            say.percent(found.count ? found.right / found.count : 0, 2) + " · loss " + say.number(found.loss) + " · at step " + say.count(found.step);
-        $("#matrix").replaceChildren(...(found.matrix.length <= tableMost ? [matrix(), confusions(12)] : [map(), confusions(30)]));
+        const {right, count, loss, step} = found, small = found.matrix.length <= tableMost;
+        $("#evaluation-words").textContent = say.count(right) + " of " + say.count(count) + " right, " +
+            say.percent(right / count, 2) + " · loss " + say.number(loss) + " · at step " + say.count(step);
+        $("#matrix").replaceChildren(small ? matrix() : map(), confusions(small ? 12 : 30));
         $("#matrix-shares").setAttribute("aria-pressed", shares);
         $("#matrix-counts").setAttribute("aria-pressed", !shares);
-        $("#matrix-ways").hidden = found.matrix.length > tableMost;
+        $("#matrix-ways").hidden = !small;
         const worst = found.worst.filter((sample) => sample.target !== sample.predicted);
         $("#worst").replaceChildren(...worst.map(figure));
         $("#worst-empty").hidden = worst.length > 0;
@@ -113,7 +127,7 @@ const evaluationTab = (() => {
 
     return {
         start() {
-            bus.on("current", "reconnected", load);
+            bus.on("current", "connected", "reconnected", load);
             bus.on("event:evaluation", (event) => {
                 const current = store.current();
                 if (current && event.run === current.name) {

@@ -23,9 +23,11 @@ const frames = (() => {
         /* Of the last `seconds`: pictures a second, the longest wait between two, and milliseconds to draw a chart. */
         report(seconds = Infinity) {
             const last = times[times.length - 1], some = times.filter((time) => last - time <= seconds * 1000);
-            const waits = some.slice(1).map((time, i) => time - some[i]), drawn = [...ChartCard.drawn].sort((a, b) => a - b);
+            const waits = some.slice(1).map((time, i) => time - some[i]);
+            const drawn = [...ChartCard.drawn].sort((a, b) => a - b);
             return {
-                pictures: some.length, rate: waits.length ? (1000 * waits.length) / (last - some[0]) : 0, longest: Math.max(0, ...waits),
+                pictures: some.length, longest: Math.max(0, ...waits),
+                rate: waits.length ? (1000 * waits.length) / (last - some[0]) : 0,
                 charts: drawn.length, drawing: drawn[drawn.length >> 1] ?? 0,
             };
         },
@@ -37,7 +39,8 @@ const frames = (() => {
             frames.start();
             shower = setInterval(() => {
                 const {rate, longest, drawing} = frames.report(2);
-                sign.textContent = rate.toFixed(0) + " frames/s, longest " + longest.toFixed(0) + " ms, a chart " + drawing.toFixed(1) + " ms";
+                sign.textContent = rate.toFixed(0) + " frames/s, longest " + longest.toFixed(0) + " ms, a chart " +
+                    drawing.toFixed(1) + " ms";
             }, 500);
         },
     };

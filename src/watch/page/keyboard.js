@@ -27,10 +27,12 @@ const keyboard = (() => {
                 const target = event.target instanceof Element ? event.target : document.body;
                 if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
                 if ($("dialog[open]") && event.key !== "?") return;
-                if (target.matches('input[type="range"], input[type="checkbox"]') ? event.key === " " : target.closest(typing)) return;
+                const typed = target.matches('input[type="range"], input[type="checkbox"]') ? event.key === " " :
+                    target.closest(typing);
+                if (typed) return;
                 if (event.key === " " && target.closest(pressing)) return;
                 const tab = tabs.names[Number(event.key) - 1];
-                const action = actions[event.key] ?? actions[event.key.toLowerCase()] ?? (tab && (() => tabs.show(tab)));
+                const action = actions[event.key.toLowerCase()] ?? (tab && (() => tabs.show(tab)));
                 if (!action) return;
                 event.preventDefault();
                 action();

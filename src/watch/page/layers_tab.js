@@ -1,5 +1,5 @@
-/* The layers of the current run: a row for each with what its numbers are like, warnings, and of the one that is chosen the
- * histogram over time (histogram.js draws it). */
+/* The layers of the current run: a row for each with what its numbers are like, warnings, and of the one that is chosen
+ * the histogram over time (histogram.js draws it). */
 "use strict";
 
 const layersTab = (() => {
@@ -47,12 +47,16 @@ const layersTab = (() => {
     function warning() {
         const last = looks[looks.length - 1], found = last ? last.layers.filter(bad) : [];
         if (!found.length) return null;
-        const first = found[0];
-        let since = last.step;
-        for (let i = looks.length - 1; i >= 0 && looks[i].layers.some((layer) => key(layer) === key(first) && bad(layer)); i--) since = looks[i].step;
-        const what = first.nan > 0 ? "NaN" : "infinite values";
-        return {key: key(first), text: what + " in the " + first.kind + " of " + first.name + (found.length > 1 ? " and in " + (found.length - 1) + " more" : "") +
-            ", since step " + say.count(since) + " or before."};
+        const first = found[0], what = first.nan > 0 ? "NaN" : "infinite values";
+        const was = (look) => look.layers.some((layer) => key(layer) === key(first) && bad(layer));
+        let since = looks.length - 1;
+        while (since > 0 && was(looks[since - 1])) since--;
+        return {
+            key: key(first),
+            text: what + " in the " + first.kind + " of " + first.name +
+                (found.length > 1 ? " and in " + (found.length - 1) + " more" : "") +
+                ", since step " + say.count(looks[since].step) + " or before.",
+        };
     }
 
     /* The last values of curves that are no numbers are told as well. */
@@ -61,7 +65,9 @@ const layersTab = (() => {
         if (!current || !store.isChosen(current.name)) return null;
         for (const [name, series] of store.wholeSeries(current.name)) {
             const odd = series.odd[series.odd.length - 1];
-            if (odd && series.last === null) return {text: name + " is " + (odd[1] === "nan" ? "NaN" : "infinite") + " since step " + say.count(series.odd[0][0]) + "."};
+            if (!odd || series.last !== null) continue;
+            const what = odd[1] === "nan" ? "NaN" : "infinite";
+            return {text: name + " is " + what + ", last at step " + say.count(odd[0]) + "."};
         }
         return null;
     }
@@ -85,10 +91,13 @@ const layersTab = (() => {
 
     function spark(layer) {
         const norms = looks.map((look) => look.layers.find((one) => key(one) === key(layer))?.norm ?? NaN);
-        const good = norms.filter((norm) => Number.isFinite(norm) && norm !== null);
-        const low = Math.min(...good), high = Math.max(...good), n = Math.max(1, norms.length - 1);
-        const points = norms.map((norm, i) => (Number.isFinite(norm) ? (i / n * 78 + 1).toFixed(1) + "," + (19 - (high > low ? (norm - low) / (high - low) : 0.5) * 18).toFixed(1) : "")).join(" ");
-        return svg("svg", {width: 80, height: 20, "aria-hidden": "true", class: "spark"}, svg("polyline", {points, fill: "none", stroke: "currentColor"}));
+        const good = norms.filter(Number.isFinite), low = Math.min(...good), high = Math.max(...good);
+        const across = (i) => 1 + 78 * i / Math.max(1, norms.length - 1);
+        const upwards = (norm) => 19 - 18 * (high > low ? (norm - low) / (high - low) : 0.5);
+        const point = (norm, i) => across(i).toFixed(1) + "," + upwards(norm).toFixed(1);
+        const points = norms.map((norm, i) => (Number.isFinite(norm) ? point(norm, i) : ""));
+        return svg("svg", {width: 80, height: 20, "aria-hidden": "true", class: "spark"},
+            svg("polyline", {points: points.join(" "), fill: "none", stroke: "currentColor"}));
     }
 
     function badges(layer) {
@@ -128,7 +137,8 @@ const layersTab = (() => {
             "This run shows no layers. fac_run_module(run, model) in its program makes it look at them.");
         $("#layers-body").hidden = !last;
         if (!last) return;
-        $("#layers-step").textContent = "as at step " + say.count(last.step) + ", the last of " + looks.length + (looks.length === 1 ? " look" : " looks");
+        $("#layers-step").textContent = "as at step " + say.count(last.step) + ", the last of " + looks.length +
+            (looks.length === 1 ? " look" : " looks");
         $("#layer-kinds").replaceChildren(...["", ...kinds].map((one) => el("button", {
             type: "button", "aria-pressed": one === kind, onclick: () => {
                 kind = one;
@@ -143,8 +153,9 @@ const layersTab = (() => {
         if (focus) $('[data-layer="' + CSS.escape(focus) + '"] button')?.focus();
         const chosen = last.layers.find((layer) => key(layer) === selected);
         $("#histogram").hidden = !chosen;
-        if (chosen) histogram.show(chosen.name || "(the net)", chosen.kind,
-            looks.map((look) => ({step: look.step, layer: look.layers.find((one) => key(one) === selected)})).filter((one) => one.layer));
+        if (!chosen) return;
+        const past = looks.map(({step, layers}) => ({step, layer: layers.find((one) => key(one) === selected)}));
+        histogram.show(chosen.name || "(the net)", chosen.kind, past.filter(({layer}) => layer));
     }
 
     const soon = once(() => {
@@ -154,7 +165,7 @@ const layersTab = (() => {
 
     return {
         start() {
-            bus.on("current", "reconnected", load);
+            bus.on("current", "connected", "reconnected", load);
             bus.on("looks", "theme", soon);
             bus.on("view", (changes) => {
                 if ("tab" in changes) soon();

@@ -4,11 +4,12 @@
 addEventListener("DOMContentLoaded", async () => {
     state.start();
     theme.start();
-    for (const part of [tabs, runsList, curvesTab, steering, layersTab, modelTab, evaluationTab, drawingTab, keyboard]) part.start();
+    const parts = [tabs, runsList, curvesTab, steering, layersTab, modelTab, evaluationTab, drawingTab, keyboard];
+    for (const part of parts) part.start();
     try {
         await store.start();
-        server.listen(["runs", "points", "state", "layers", "evaluation", "drawing"]);
         bus.tell("view", state.now);
+        server.listen(["runs", "points", "state", "layers", "evaluation", "drawing"]);
     } catch (error) {
         $("#charts-empty").textContent = error.message + " Reload the page when the program runs again.";
         $("#charts-empty").hidden = false;

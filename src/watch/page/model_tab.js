@@ -1,4 +1,4 @@
-/* The module of the current run: its tree with shapes and parameters, and the calls of its first forward as a drawing. */
+/* The module of the current run: its tree with shapes and parameters, and the calls of its first forward, drawn. */
 "use strict";
 
 const modelTab = (() => {
@@ -22,9 +22,11 @@ const modelTab = (() => {
     }
 
     function treeRow(layer) {
-        return el("tr", {}, el("th", {scope: "row", style: "padding-left: " + 18 * layer.depth + "px"}, layer.name || model.module || "(the net)"),
+        const inset = {scope: "row", style: "padding-left: " + 18 * layer.depth + "px"};
+        return el("tr", {}, el("th", inset, layer.name || model.module || "(the net)"),
             el("td", {}, layer.type, layer.detail ? el("small", {}, layer.detail) : null),
-            el("td.shape", {}, layer.shapes.map(([name, dims]) => el("div", {}, name + " ", el("b", {}, say.shape(dims))))),
+            el("td.shape", {}, layer.shapes.map(([name, dims]) =>
+                el("div", {}, name + " ", el("b", {}, say.shape(dims))))),
             el("td.number", {}, layer.parameters ? say.count(layer.parameters) : "–"));
     }
 

@@ -1,4 +1,5 @@
-/* The list of runs at the side: which are compared, which one the other tabs show, how they stand; renaming and deleting. */
+/* The list of runs at the side: which are compared, which one the other tabs show, how they stand; renaming and
+ * deleting. */
 "use strict";
 
 const runsList = (() => {
@@ -9,7 +10,8 @@ const runsList = (() => {
         "A name has letters, digits, “.”, “_” and “-”, not a “.” first, and at most 100 of them.");
 
     async function rename(run) {
-        const to = await ask({title: "Rename " + run.name, field: "New name", value: run.name, action: "Rename", check: nameOk});
+        const title = "Rename " + run.name;
+        const to = await ask({title, field: "New name", value: run.name, action: "Rename", check: nameOk});
         if (to === null || to === run.name) return;
         try {
             await store.rename(run.name, to);
@@ -30,29 +32,35 @@ const runsList = (() => {
         }
     }
 
-    const outcomes = {finished: "finished", stopped: "stopped", running: "running", interrupted: "interrupted"};
     function standing(run) {
-        if (run.live && run.ended === null) return run.paused ? "paused at step " + say.count(run.step) : "step " + say.count(run.step) + (run.steps ? " of " + say.count(run.steps) : "");
-        return (outcomes[run.outcome] ?? "ended") + " " + say.ago(run.ended ?? run.started) + " · " + say.short(run.step) + " steps";
+        const step = "step " + say.count(run.step);
+        if (run.live && run.ended === null)
+            return run.paused ? "paused at " + step : step + (run.steps ? " of " + say.count(run.steps) : "");
+        return run.outcome + " " + say.ago(run.ended ?? run.started) + " · " + say.short(run.step) + " steps";
     }
 
     /* The run that the other tabs show is spread out: what was noted, and what can be done with it. */
     function more(run) {
-        const live = run.live ? "A run that is still going on cannot be changed." : null;
-        const notes = Object.entries(run.notes || {});
-        return el("div.more", {},
-            notes.length ? el("dl", {}, notes.map(([key, text]) => el("div", {}, el("dt", {}, key), el("dd", {}, text)))) : null,
-            el("div.buttons", {},
-                el("button", {type: "button", disabled: run.live, title: live, "data-do": "rename", onclick: () => rename(run)}, icon("pencil"), "Rename"),
-                el("button", {type: "button", disabled: run.live, title: live, "data-do": "delete", onclick: () => remove(run)}, icon("trash"), "Delete"),
-                el("a.button", {href: server.url("/api/csv", {run: run.name}), download: run.name + ".csv", "data-do": "csv"}, icon("save"), "CSV")));
+        const notes = Object.entries(run.notes || {}).map(([key, text]) =>
+            el("div", {}, el("dt", {}, key), el("dd", {}, text)));
+        const change = (name, picture, onclick) => el("button", {
+            type: "button", "data-do": name.toLowerCase(), onclick,
+            disabled: run.live, title: run.live ? "A run that is still going on cannot be changed." : null,
+        }, icon(picture), name);
+        const csv = {href: server.url("/api/csv", {run: run.name}), download: run.name + ".csv", "data-do": "csv"};
+        return el("div.more", {}, notes.length ? el("dl", {}, notes) : null, el("div.buttons", {},
+            change("Rename", "pencil", () => rename(run)), change("Delete", "trash", () => remove(run)),
+            el("a.button", csv, icon("save"), "CSV")));
     }
 
     function row(name) {
-        const pick = el("input", {type: "checkbox", "aria-label": "Compare " + name, onchange: () => store.choose(name, pick.checked)});
+        const pick = el("input", {
+            type: "checkbox", "aria-label": "Compare " + name, onchange: () => store.choose(name, pick.checked),
+        });
         const dot = el("span.live", {title: "still going on"}, el("span.hidden", {}, " live"));
         const button = el("button.name", {
-            type: "button", onclick: () => store.select(name), ondblclick: () => store.only(name), title: name + " (double click: only this one)",
+            type: "button", title: name + " (double click: only this one)",
+            onclick: () => store.select(name), ondblclick: () => store.only(name),
         }, el("span", {}, name), dot);
         const last = el("span.last"), line = el("div.standing"), rest = el("div");
         const element = el("li.run", {"data-run": name}, pick, button, last, line, rest);

@@ -1,6 +1,6 @@
-/* The points of one curve, never more than twice Series.points of them: when there are more, each bucket keeps its least and
- * its greatest, so no extreme is lost. Beside each point stand the mean of the values that it stands for and how many they
- * are, so that smoothing weighs all that was logged, and not only the extremes. */
+/* The points of one curve, never more than twice Series.points of them: when there are more, each bucket keeps its
+ * least and its greatest, so no extreme is lost. Beside each point stand the mean of the values that it stands for and
+ * how many they are, so that smoothing weighs all that was logged, and not only the extremes. */
 "use strict";
 
 class Series {
@@ -82,8 +82,8 @@ class Series {
         return axis === "time" && this.times ? this.times : this.steps;
     }
 
-    /* The exponential moving average, of which `share` is what is kept from value to value, without the bias of a beginning
-     * at 0 (as Adam's averages are corrected). What was averaged already stays when points came behind it. */
+    /* The exponential moving average, of which `share` is what is kept from value to value, without the bias of a
+     * beginning at 0 (as Adam's averages are corrected). What was averaged already stays when points came behind it. */
     smooth(share) {
         if (!share) return this.values;
         let s = this.smoothed;

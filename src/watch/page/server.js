@@ -18,7 +18,7 @@ const server = (() => {
         } catch {
             // told below
         }
-        if (!response.ok) throw new Error((json && json.error) || "The server answered with an error, " + response.status + ".");
+        if (!response.ok) throw new Error(json?.error || "The server answered with an error, " + response.status + ".");
         if (json === null && text !== "") throw new Error("The server answered with something that is not JSON.");
         return json;
     }

@@ -1,10 +1,12 @@
 /* What the page shows stands in its address, behind the "#", so that it can be bookmarked, sent, and reloaded:
- *   run=NAME  (again for each) runs whose curves are compared      of=NAME  the run of the other tabs and of the controls
- *   tab=layers      smooth=0.9      x=time      logx=1      logy=loss,learning rate      from=100&to=200  the zoom        */
+ *   run=NAME  a run whose curves are compared, again for each      of=NAME  the run of the other tabs and the controls
+ *   tab=layers   smooth=0.9   x=time   logx=1   logy=loss,learning rate   from=100&to=200  the zoom                    */
 "use strict";
 
 const state = (() => {
-    const first = {run: null, of: null, tab: "curves", smooth: 0, x: "step", logx: false, logy: [], from: null, to: null};
+    const first = {
+        run: null, of: null, tab: "curves", smooth: 0, x: "step", logx: false, logy: [], from: null, to: null,
+    };
     const now = {...first};
 
     const finite = (text) => (text !== null && text !== "" && Number.isFinite(Number(text)) ? Number(text) : null);

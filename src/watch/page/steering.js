@@ -1,4 +1,5 @@
-/* The controls of the current run while it goes on: pause, single steps, stop, and the numbers and buttons that its loop reads. */
+/* The controls of the current run while it goes on: pause, single steps, stop, and the numbers and buttons that its
+ * loop reads. */
 "use strict";
 
 const steering = (() => {
@@ -22,20 +23,35 @@ const steering = (() => {
 
     async function stop() {
         const run = store.current();
-        const text = run && run.ended !== null ? "The program ends. The run can be seen with facula watch." : "The training ends after this step. What was logged stays.";
-        if (run && (await ask({title: "Stop " + run.name + "?", text, action: "Stop", danger: true}))) steer("stop");
+        if (!run) return;
+        const text = run.ended !== null ? "The program ends. What was logged stays." :
+            "The training ends after this step. What was logged stays.";
+        if ((await ask({title: "Stop " + run.name + "?", text, action: "Stop", danger: true}))) steer("stop");
     }
 
-    /* A number from least to most: a slider, on a logarithmic scale where the range is wide, and a field. */
-    function numberKnob({name, least, most}) {
+    /* How far to the right of a slider a value stands, from 0 to 1, and back: on a logarithmic scale where the range is
+     * wide. Such a scale has no 0, but its left end may mean it. */
+    function scaleOf({name, least, most}) {
         const log = most > 0 && (least > 0 ? most / least >= 100 : least === 0 && /rate|lr/i.test(name));
-        const floor = least > 0 ? least : most * 1e-6; // a scale that is logarithmic has no 0, but its left end may mean it
-        const toValue = (share) => (log ? (share <= 0 ? least : floor * Math.pow(most / floor, share)) : least + (most - least) * share);
-        const toShare = (value) => (log ? (value <= floor ? 0 : Math.log(value / floor) / Math.log(most / floor)) : (value - least) / (most - least || 1));
+        if (!log) return {
+            value: (share) => least + (most - least) * share,
+            share: (value) => (value - least) / (most - least || 1),
+        };
+        const floor = least > 0 ? least : most * 1e-6;
+        return {
+            value: (share) => (share <= 0 ? least : floor * Math.pow(most / floor, share)),
+            share: (value) => (value <= floor ? 0 : Math.log(value / floor) / Math.log(most / floor)),
+        };
+    }
 
+    /* A number from least to most: a slider and a field. */
+    function numberKnob({name, least, most}) {
+        const scale = scaleOf({name, least, most});
         const id = "knob-" + name.replace(/\W+/g, "-");
         const slider = el("input", {type: "range", min: 0, max: 1000, step: 1, "aria-label": name + ", slider"});
-        const field = el("input", {type: "text", id, inputMode: "decimal", size: 9, autocomplete: "off", spellcheck: false});
+        const field = el("input", {
+            type: "text", id, inputMode: "decimal", size: 9, autocomplete: "off", spellcheck: false,
+        });
         let held = 0; // until then what somebody sets is shown, not what the loop has
 
         const give = later(60, (value) => send({knob: name, value}));
@@ -44,7 +60,7 @@ const steering = (() => {
             give(value);
         };
         slider.addEventListener("input", () => {
-            const value = Number(toValue(slider.value / 1000).toPrecision(3));
+            const value = Number(scale.value(slider.value / 1000).toPrecision(3));
             field.value = say.brief(value);
             slider.setAttribute("aria-valuetext", field.value);
             set(Math.min(most, Math.max(least, value)));
@@ -56,7 +72,7 @@ const steering = (() => {
             field.setAttribute("aria-invalid", !good);
             if (!good) notify(name + " goes from " + say.brief(least) + " to " + say.brief(most) + ".", true);
             else {
-                slider.value = 1000 * toShare(value);
+                slider.value = 1000 * scale.share(value);
                 set(value);
             }
         };
@@ -73,7 +89,7 @@ const steering = (() => {
                 if (field.value === text) return;
                 field.value = text;
                 field.classList.remove("bad");
-                slider.value = 1000 * toShare(value);
+                slider.value = 1000 * scale.share(value);
                 slider.setAttribute("aria-valuetext", text);
             },
         };
@@ -82,7 +98,9 @@ const steering = (() => {
     function buttonKnob({name}) {
         return {
             name,
-            element: el("button", {type: "button", "data-knob": name, onclick: () => send({knob: name, press: true})}, name),
+            element: el("button", {
+                type: "button", "data-knob": name, onclick: () => send({knob: name, press: true}),
+            }, name),
             update() {},
         };
     }
@@ -91,7 +109,8 @@ const steering = (() => {
         const run = store.current(), bar = $("#steering");
         bar.hidden = !run || !run.live;
         if (bar.hidden) return;
-        const now = JSON.stringify([run.name, run.knobs.map(({name, button, least, most}) => [name, button, least, most])]);
+        const known = run.knobs.map(({name, button, least, most}) => [name, button, least, most]);
+        const now = JSON.stringify([run.name, known]);
         if (now !== shown) {
             shown = now;
             pace = null;
@@ -123,7 +142,8 @@ const steering = (() => {
         else if (run.paused) words.push(run.waiting ? "paused" : "pausing…");
         else if (pace.rate) {
             words.push(say.number(pace.rate, 3) + " steps/s");
-            if (run.steps > run.step) words.push(say.duration(Math.max(1, Math.round((run.steps - run.step) / pace.rate))) + " left");
+            const left = Math.round((run.steps - run.step) / pace.rate);
+            if (run.steps > run.step) words.push(say.duration(Math.max(1, left)) + " left");
         }
         $("#progress-words").textContent = words.join(" · ");
         const meter = $("#progress");
@@ -148,7 +168,8 @@ const steering = (() => {
             // A change of these is said aloud; the step number is not, since it never rests.
             let said = null;
             bus.on("state", "current", () => {
-                const run = store.current(), now = run && run.live ? run.name + (run.paused ? " is paused." : " is running.") : null;
+                const run = store.current();
+                const now = run && run.live ? run.name + (run.paused ? " is paused." : " is running.") : null;
                 if (now !== said && said !== null && now) $("#spoken").textContent = now;
                 said = now;
             });

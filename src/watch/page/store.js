@@ -1,5 +1,6 @@
-/* The runs, and the curves of those that are compared. Tells "runs" when the list changed, "chosen" when others are compared,
- * "current" when the run of the other tabs is another, "data" when a run has new points, "state" when it went on. */
+/* The runs, and the curves of those that are compared. Tells "runs" when the list changed, "chosen" when others are
+ * compared, "current" when the run of the other tabs is another, "data" when a run has new points, "state" when it went
+ * on. */
 "use strict";
 
 const store = (() => {
@@ -24,7 +25,8 @@ const store = (() => {
 
     function follow() {
         const chosen = chosenNames();
-        for (const sets of [whole, coming]) for (const name of sets.keys()) if (!chosen.includes(name)) sets.delete(name);
+        for (const sets of [whole, coming])
+            for (const name of sets.keys()) if (!chosen.includes(name)) sets.delete(name);
         for (const name of chosen) {
             if ((coming.get(name) ?? whole.get(name))?.geometric === geometric()) continue;
             const set = new CurveSet(name, null, null, geometric());
@@ -61,7 +63,8 @@ const store = (() => {
         for (const [name, set] of whole) {
             if (set.offset === null || set.exact) continue;
             const range = stepsOf(set), old = detail.get(name);
-            if (!range || (old && old.from === range[0] && old.to === range[1] && old.geometric === geometric())) continue;
+            const same = old && range && old.from === range[0] && old.to === range[1] && old.geometric === geometric();
+            if (!range || same) continue;
             const next = new CurveSet(name, range[0], range[1], geometric());
             load(next).then(() => {
                 // Only the last that was asked for is of interest, and it is shown when it is there.
@@ -84,7 +87,10 @@ const store = (() => {
                 if (part.values.length) run.last[part.name] = part.values[part.values.length - 1];
             }
         }
-        for (const set of [whole, coming, detail].map((sets) => sets.get(event.run))) if (set && !set.take(event)) load(set);
+        for (const sets of [whole, coming, detail]) {
+            const set = sets.get(event.run);
+            if (set && !set.take(event)) load(set);
+        }
         bus.tell("data", event.run);
     }
 
@@ -108,7 +114,8 @@ const store = (() => {
             const old = before.get(run.name);
             if (old && old.started === run.started) run.last ??= old.last;
             else for (const sets of [whole, coming, detail]) sets.delete(run.name); // another of the same name
-            if (old && old.live && !run.live) notify(run.name + (run.outcome === "finished" ? " has finished." : " has ended."));
+            if (old && old.live && !run.live)
+                notify(run.name + (run.outcome === "finished" ? " has finished." : " has ended."));
         }
         follow();
         bus.tell("runs");
@@ -182,7 +189,8 @@ const store = (() => {
         },
         async remove(name) {
             await server.post("/api/delete", {run: name});
-            state.set({run: state.now.run?.filter((other) => other !== name) ?? null, of: state.now.of === name ? null : state.now.of});
+            const run = state.now.run?.filter((other) => other !== name) ?? null;
+            state.set({run, of: state.now.of === name ? null : state.now.of});
             await reload();
         },
 
@@ -199,9 +207,11 @@ const store = (() => {
                 }
                 bus.tell("state", event.run);
             });
+            const again = () => reload().catch((error) => notify(error.message, true));
+            bus.on("connected", again); // something may have changed between the first question and the first event
             bus.on("reconnected", () => {
                 for (const sets of [whole, coming, detail]) sets.clear();
-                reload().catch((error) => notify(error.message, true));
+                again();
             });
             bus.on("view", (changes) => {
                 if ("run" in changes || "logx" in changes || "x" in changes) follow();

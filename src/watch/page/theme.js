@@ -57,10 +57,15 @@ const theme = (() => {
     };
 })();
 
-/* Runs are told apart by colours, ten of them on light and on dark ground; the next ten are the same, nearer to the ink. */
+/* Runs are told apart by colours, ten of them on light and on dark ground; the next ten are the same, nearer to the
+ * ink. */
 const palette = (() => {
-    const light = ["#2a67c9", "#0e857a", "#8350c4", "#c73a6b", "#9a6c00", "#48851d", "#0a7fac", "#c43f2c", "#5c6877", "#a23dab"];
-    const dark = ["#74a8ff", "#41c7b7", "#b798f7", "#f684aa", "#deb146", "#90cc60", "#58c1e9", "#f68e7d", "#a8b4c4", "#df8be8"];
+    const light = [
+        "#2a67c9", "#0e857a", "#8350c4", "#c73a6b", "#9a6c00", "#48851d", "#0a7fac", "#c43f2c", "#5c6877", "#a23dab",
+    ];
+    const dark = [
+        "#74a8ff", "#41c7b7", "#b798f7", "#f684aa", "#deb146", "#90cc60", "#58c1e9", "#f68e7d", "#a8b4c4", "#df8be8",
+    ];
     const known = new Map();
 
     const mix = (a, b, share) => "#" + [1, 3, 5].map((i) => {
