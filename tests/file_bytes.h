@@ -62,13 +62,19 @@ static inline void check_cut(const bytes *b)
     close(fd);
 }
 
+#ifdef FAC_TEST_SANITIZE
+#define TRIES 4
+#else
+#define TRIES 1 /* all of them */
+#endif
+
 /* Files with one byte changed, in several ways, are refused or read, in peace. How many were read. */
 static inline int check_flipped(const bytes *b)
 {
     char path[64];
     int fd = make_file(b, path), read = 0;
     for (size_t i = 0; i < b->n; i++)
-        for (int k = 0; k < 4; k++) {
+        for (int k = (int)i % TRIES; k < 4; k += TRIES) {
             static const unsigned char masks[] = {0x01, 0x80, 0xff, 0x20};
             unsigned char changed = b->p[i] ^ masks[k];
             assert_int_equal(pwrite(fd, &changed, 1, (off_t)i), 1);

@@ -229,7 +229,7 @@ static void damaged(void **state)
     static bytes b;
     read_bytes(DATA "fortran.npy", &b);
     check_cut(&b);
-    assert_true(check_flipped(&b) >= 4 * 192); /* the elements may be anything */
+    assert_true(check_flipped(&b) >= 192); /* the elements may be anything */
     read_bytes(DATA "stored.npz", &b);
     check_cut(&b);
     int stored = check_flipped(&b);

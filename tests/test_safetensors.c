@@ -509,6 +509,78 @@ static void formats(void **state)
     expect_error(FAC_ERROR_TYPE, "argument 'path' must not be NULL");
 }
 
+/* ---- several files ------------------------------------------------------------------------------------------- */
+
+#define INDEX "m.safetensors.index.json"
+
+static void write_index(const char *text)
+{
+    write_file(INDEX, text, strlen(text));
+}
+
+static void indexes(void **state)
+{
+    fac_scope {
+        fac_state *one = fac_state_new(), *two = fac_state_new();
+        assert_true(fac_state_set(one, "a", counting(FAC_FLOAT32, 1, (int64_t[]){3})));
+        assert_true(fac_state_set(one, "b", counting(FAC_INT8, 1, (int64_t[]){4})));
+        assert_true(fac_state_set(two, "c", counting(FAC_FLOAT64, 1, (int64_t[]){5})));
+        assert_true(fac_state_set_metadata(one, "format", "pt") && fac_state_set_metadata(two, "format", "pt"));
+        assert_int_equal(mkdir("sharded", 0700), 0);
+        assert_true(fac_save(one, "m-1.safetensors") && fac_save(two, "m-2.safetensors"));
+        assert_true(fac_save(one, "sharded/m-1.safetensors") && fac_save(two, "sharded/m-2.safetensors"));
+        write_index(
+            "{\"metadata\": {\"total_size\": 56, \"by\": \"x\"},\n"
+            "\"weight_map\": {\"c\": \"m-2.safetensors\", \"a\": \"m-1.safetensors\", \"b\": \"m-1.safetensors\"}}");
+        assert_string_equal(fac_file_format(INDEX), "safetensors-index");
+        assert_int_equal(rename(INDEX, "sharded/" INDEX), 0);
+        for (int map = 0; map < 2; map++) {
+            fac_state *s = fac_load("sharded/" INDEX, .map = map);
+            assert_non_null(s);
+            assert_int_equal(fac_state_count(s), 3);
+            assert_true(fac_at(fac_state_get(s, "a"), FAC_DIMS(2)) == 2);
+            assert_true(fac_at(fac_state_get(s, "c"), FAC_DIMS(4)) == 4);
+            assert_int_equal(fac_state_get(s, "c")->storage->drop != NULL, map);
+            assert_string_equal(fac_state_metadata(s, "format"), "pt");
+            assert_string_equal(fac_state_metadata(s, "total_size"), "56");
+            assert_string_equal(fac_state_metadata(s, "by"), "x");
+            fac_state_free(s);
+        }
+        assert_false(fac_save(one, INDEX));
+        expect_error(FAC_ERROR_VALUE, INDEX ": files of the format safetensors-index can only be read");
+        assert_true(fac_state_set(two, "a", counting(FAC_FLOAT64, 1, (int64_t[]){5})) &&
+                    fac_save(two, "twice.safetensors"));
+        static const struct {
+            const char *text, *error;
+        } bad[] = {
+            {"{\"weight_map\": ", INDEX ": line 1: unexpected token"},
+            {"{\"a\": 1, \"a\": 2}", INDEX ": line 1: duplicate object key"},
+            {"{\"a\": {}}", INDEX ": a JSON file without a weight_map, so no index of safetensors files"},
+            {"{\"weight_map\": {\"a\": 1}}", INDEX ": weight_map 'a' is not a text"},
+            {"{\"weight_map\": {\"d\": \"m-1.safetensors\"}}", INDEX ": there is no tensor 'd' in 'm-1.safetensors'"},
+            {"{\"weight_map\": {\"a\": \"sharded/m-1.safetensors\"}}",
+             INDEX ": 'sharded/m-1.safetensors' is not the name of a file beside it"},
+            {"{\"weight_map\": {\"a\": \"..\"}}", INDEX ": '..' is not the name of a file beside it"},
+            {"{\"weight_map\": {\"a\": \"\"}}", INDEX ": '' is not the name of a file beside it"},
+            {"{\"weight_map\": {\"a\": \"m-3.safetensors\"}}",
+             "m-3.safetensors: cannot be opened: No such file or directory"},
+            {"{\"weight_map\": {\"a\": \"m-1.safetensors\", \"c\": \"twice.safetensors\"}}",
+             INDEX ": tensor 'a' is in 'twice.safetensors' and in another file"},
+            {"{\"weight_map\": {\"a\": \"" INDEX "\"}}", INDEX ": not a safetensors file, or its header is too large"},
+        };
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+            write_index(bad[i].text);
+            assert_null(fac_load(INDEX));
+            assert_int_equal(fac_get_error_code(), FAC_ERROR_IO);
+            if (strncmp(fac_error(), bad[i].error, strlen(bad[i].error)) != 0)
+                fail_msg("%s: %s", bad[i].text, fac_error());
+            fac_clear_error();
+        }
+        fac_state_free(one);
+        fac_state_free(two);
+    }
+}
+
 /* ---- writing that fails -------------------------------------------------------------------------------------- */
 
 static void failed_writes(void **state)
@@ -658,6 +730,7 @@ int main(void)
         cmocka_unit_test(wider_dtypes),
         cmocka_unit_test(mapped),
         cmocka_unit_test(formats),
+        cmocka_unit_test(indexes),
         cmocka_unit_test(failed_writes),
         cmocka_unit_test(failed_allocations),
         cmocka_unit_test(failed_allocations_of_json),

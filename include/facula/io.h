@@ -9,6 +9,7 @@
  *
  *     format               files            read, written
  *     safetensors          .safetensors     both (https://github.com/huggingface/safetensors)
+ *     safetensors-index    .safetensors.index.json   read: several safetensors files beside it, all of them
  *     npy                  .npy             both (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
  *     npz                  .npz             both: a zip file of .npy files
  *     pytorch              .pt .pth         both: what torch.save writes (zip files), and torch.load reads

@@ -8,10 +8,14 @@
 #include "facula/io.h"
 #include "format.h"
 
+/* Asked in this order; what several of them could be is the first's. */
 static const fac__format *const formats[] = {
-    &fac__format_safetensors, &fac__format_npy,
+    &fac__format_safetensors, /* before JSON */
+    &fac__format_safetensors_index,
+    &fac__format_npy,
     &fac__format_npz, /* before other zip files */
-    &fac__format_pytorch,     &fac__format_pytorch_legacy,
+    &fac__format_pytorch,
+    &fac__format_pytorch_legacy,
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
