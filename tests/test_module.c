@@ -261,6 +261,13 @@ static void test_state_errors(void **state)
         fac_state_set(s, "0.bias", fac_ones(FAC_SHAPE(3), .dtype = FAC_FLOAT64));
         assert_true(fac_load_state_dict(m, s, .strict = false));
         check_values(fac_detach(fac_get_parameter(m, "0.bias")), "[1., 1., 1.]");
+        /* A number may be a tensor of one dimension, as in files from before PyTorch 0.4. */
+        fac_state_set(s, "1.num_batches_tracked", fac_full(FAC_SHAPE(1), 7, .dtype = FAC_INT64));
+        assert_true(fac_load_state_dict(m, s, .strict = false));
+        int64_t tracked = 0;
+        fac_state *dict = fac_state_dict(m);
+        assert_true(fac_state_get_int(dict, "1.num_batches_tracked", &tracked) && tracked == 7);
+        fac_state_free(dict);
         expect_error(fac_load_state_dict(m, NULL), "argument 'state' must not be NULL");
         expect_error(fac_load_state_dict(NULL, s), "argument 'm' must not be NULL");
         fac_state_free(s);

@@ -70,15 +70,20 @@ static void check_names(const fac__named_list *list, const fac_state *state, acc
     if (before != begin) say(a, ". ");
 }
 
+/* As in PyTorch a number may come as a tensor of one dimension, which it was before version 0.4. */
+static bool is_old_number(const fac_tensor *have, const fac_tensor *given)
+{
+    return have->ndim == 0 && given->ndim == 1 && given->numel > 0;
+}
+
 static void check_shapes(const fac__named_list *list, const fac_state *state, account *a)
 {
     for (int64_t i = 0; i < list->count; i++) {
         const fac_tensor *have = list->items[i].member->tensor, *given = fac_state_get(state, list->items[i].name);
-        if (!given || fac__same_shape(have, given)) continue;
+        if (!given || fac__same_shape(have, given) || is_old_number(have, given)) continue;
         say(a,
             "\n\tsize mismatch for %s: copying a param with shape torch.Size(%s) from checkpoint, the shape in current "
-            "model "
-            "is torch.Size(%s).",
+            "model is torch.Size(%s).",
             list->items[i].name, fac__shape_text(given->ndim, given->shape), fac__shape_text(have->ndim, have->shape));
     }
 }
@@ -92,8 +97,11 @@ static bool load(const fac__named_list *list, const fac_state *state)
         fac_tensor *given = fac_state_get(state, list->items[i].name);
         const fac_tensor *have = list->items[i].member->tensor;
         if (!given) continue;
+        fac_tensor *from = is_old_number(have, given) ? fac__new_view(given, 0, NULL, NULL, given->offset)
+                                                      : fac__retain(given);
         casts[i] = fac__new_like(have, (fac_dtype)have->dtype);
-        good = casts[i] && fac__copy_into(casts[i], given);
+        good = from && casts[i] && fac__copy_into(casts[i], from);
+        fac_release(from);
     }
     for (int64_t i = 0; casts && i < list->count; i++) {
         fac_tensor *have = list->items[i].member->tensor;
