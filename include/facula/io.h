@@ -7,13 +7,13 @@
  *     fac_state *loaded = fac_load("model.safetensors");
  *     fac_load_state_dict(model, loaded);
  *
- *     format               files            read, written
- *     safetensors          .safetensors     both (https://github.com/huggingface/safetensors)
- *     safetensors-index    .safetensors.index.json   read: several safetensors files beside it, all of them
- *     npy                  .npy             both (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
- *     npz                  .npz             both: a zip file of .npy files
- *     pytorch              .pt .pth         both: what torch.save writes (zip files), and torch.load reads
- *     pytorch-legacy                        read: what torch.save wrote before PyTorch 1.6
+ *     format             files                    read, written
+ *     safetensors        .safetensors             both (https://github.com/huggingface/safetensors)
+ *     safetensors-index  .safetensors.index.json  read: several safetensors files beside it, all of them
+ *     npy                .npy                     both (https://numpy.org/neps/nep-0001-npy-format.html)
+ *     npz                .npz                     both: a zip file of .npy files
+ *     pytorch            .pt .pth                 both: what torch.save writes (zip files), and torch.load reads
+ *     pytorch-legacy                              read: what torch.save wrote before PyTorch 1.6
  */
 #ifndef FACULA_IO_H
 #define FACULA_IO_H
@@ -27,14 +27,15 @@ FAC_BEGIN
 /* Writes the tensors, and the metadata where the format has a place for them, in the format that the path's suffix
  * names; safetensors where it names none. The file appears whole or not at all: it is written under another name beside
  * its place, brought to the disk, and renamed. When that fails, on a full disk for instance, or the program is killed,
- * what was there before is untouched. Strided tensors are written as if they were contiguous. Anything but a regular file at
- * that path (a device, a pipe) is written to directly.
+ * what was there before is untouched (a killed one may leave a file that ends in .tmp). Strided tensors are written as
+ * if they were contiguous. Anything but a regular file at that path (a device, a pipe) is written to directly.
  *
- * safetensors: the bytes are those that Python's writer would write, sorted by dtype, then by name.
- * npy: for a state of one tensor, whose name is not kept; no bfloat16; no metadata.
- * npz: no bfloat16; no metadata; not compressed, each array at a multiple of 64 bytes.
- * pytorch: an OrderedDict, as a state_dict is. Tensors that share memory share it there, too, strides as they are; of a
- * storage that only one tensor of the state uses only what that shows. Metadata become the dictionary's attribute `metadata`. */
+ *     safetensors  the bytes are those that Python's writer would write, sorted by dtype, then by name
+ *     npy          for a state of one tensor, whose name is not kept; no bfloat16, no metadata
+ *     npz          not compressed, each array at a multiple of 64 bytes; no bfloat16, no metadata
+ *     pytorch      an OrderedDict, as a state_dict is. Tensors that share memory share it there, with their strides;
+ *                  of a storage that only one tensor of the state uses only what this shows. Metadata become the
+ *                  dictionary's attribute `metadata` */
 FAC_API bool fac_save(const fac_state *state, const char *path);
 
 typedef struct fac_load_options {
@@ -47,30 +48,31 @@ static inline fac_load_options fac_load_options_defaults(void)
     return o;
 }
 
-/* Reads a file, whose format is found by what is in it: a new state, the caller's to fac_state_free. NULL, with an error
- * that says what is wrong and where, for a file that is cut, damaged, inconsistent or holds what no tensor can be: no
- * bytes are left unexplained, and no memory is asked for before it is known that the file can fill it.
+/* Reads a file, whose format is found by what is in it: a new state, the caller's to fac_state_free. NULL, with an
+ * error that says what is wrong and where, for a file that is cut, damaged, inconsistent or holds what no tensor can
+ * be. No memory is asked for before it is known that the file can fill it.
  *
  * .map = true: tensors lie in the file, which is opened without being read; what is asked for comes from the disk when
  * it is first touched. Writing into such a tensor changes the tensor, never the file (pages are copied on write). As
  * long as one of these tensors is alive nobody may shorten the file or write over it in place, which would change them,
  * or end the program with SIGBUS; a file that is replaced by renaming another over it, as fac_save does it, is safe.
- * Copied all the same are bools, elements of another byte order or dtype, compressed ones, and those that do not lie on a
- * multiple of their size. Check sums of what is mapped are not verified.
+ * Copied all the same are bools, elements of another byte order or dtype, compressed ones, and those that do not lie on
+ * a multiple of their size. Check sums of what is mapped are not verified.
  *
- * PyTorch's files are read without running anything that is in them: a class or function that is neither a tensor nor
- * a container (a whole module, for instance) is an error that names it. Nested dictionaries and lists become names joined by
- * ".": {"model": {"weight": w}, "sizes": [3, 4]} is "model.weight", "sizes.0", "sizes.1". Numbers become tensors without dimensions
- * (bool, int64, float64), texts metadata; None is left out. Views share storages as they did. One tensor by itself is called "tensor".
+ * PyTorch's files are read without running anything that is in them: a class or function that is neither a tensor nor a
+ * container (a whole module, for instance) is an error that names it. Nested dictionaries and lists become names joined
+ * by ".": {"model": {"weight": w}, "sizes": [3, 4]} is "model.weight", "sizes.0", "sizes.1". Numbers become tensors
+ * without dimensions (bool, int64, float64), texts metadata; None is left out. Views share storages as they did. One
+ * tensor by itself is called "tensor".
  *
  * Numbers that facula has no dtype for are read as one that holds them all: uint16 as int32; uint32 as int64; uint64 as
  * int64, where all fit, otherwise an error; float8_e4m3fn and float8_e5m2 as float16; float8_e8m0fnu as float32. Others
  * (complex numbers, texts, objects) are an error that names the dtype. */
 FAC_API fac_state *fac_load_with(const char *path, fac_load_options options);
-#define fac_load(path, ...) fac_load_with(path, FAC_OPTIONS(fac_load_options __VA_OPT__(, ) __VA_ARGS__))
+#define fac_load(path, ...) fac_load_with(path, FAC_OPTIONS(fac_load_options, __VA_ARGS__))
 
-/* One array of NumPy, by itself: versions 1 to 3 of the format, both byte orders; what lies in Fortran's order is brought
- * into C's. fac_load gives such a tensor the name "tensor". The tensor is the scope's. */
+/* One array of NumPy, by itself: versions 1 to 3 of the format, both byte orders; what lies in Fortran's order is
+ * brought into C's. fac_load gives such a tensor the name "tensor". The tensor is the scope's. */
 FAC_API fac_tensor *fac_npy_read(const char *path);
 /* As numpy.save does. NumPy has no bfloat16: an error. */
 FAC_API bool fac_npy_write(fac_tensor *tensor, const char *path);

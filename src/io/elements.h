@@ -26,8 +26,8 @@ int fac__element_from_name(const char *name); /* 0: none. torch's names, aliases
 fac_dtype fac__element_dtype(int element);    /* what it is read as */
 
 /* Makes of the n elements in the last bytes of the block at data, which has room for n of the dtype they are read as,
- * that many of this dtype, in this machine's byte order. n, or where the first one stands that cannot be: a bool that is
- * neither 0 nor 1, an uint64 beyond int64; *value is what it is, then. */
+ * that many of this dtype, in this machine's byte order. n, or where the first one stands that cannot be: a bool that
+ * is neither 0 nor 1, an uint64 beyond int64; *value is what it is, then. */
 int64_t fac__elements_finish(int element, void *data, int64_t n, bool big_endian, uint64_t *value);
 
 #endif

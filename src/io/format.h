@@ -15,7 +15,7 @@ typedef struct fac__format {
     bool (*recognise)(const unsigned char *head, int64_t n, int64_t size);
     /* Adds what is in the file to an empty state, which after an error is dropped. */
     bool (*load)(fac__input *in, fac_state *state);
-    /* Writes all of the file, which the caller brings into place or, after an error, gives up. NULL: it is only read. */
+    /* Writes all of the file, which the caller brings into place, or gives up after an error. NULL: read only. */
     bool (*save)(fac__file *f, const fac_state *state);
 } fac__format;
 

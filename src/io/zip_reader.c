@@ -1,5 +1,5 @@
-/* Floor 7. Reading zip files. The list of entries at the end says all; what stands before each entry is only asked where
- * its bytes begin, and must not contradict. */
+/* Floor 7. Reading zip files. The list of entries at the end says all; what stands before each entry is only asked
+ * where its bytes begin, and must not contradict. */
 #include <stdlib.h>
 #include <string.h>
 

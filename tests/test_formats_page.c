@@ -1,0 +1,75 @@
+/* The code of docs/formats.md, and that it does what is said there. */
+#define _GNU_SOURCE
+#include "file_bytes.h"
+
+static void convert(const char *from, const char *to)
+{
+    fac_state *state = fac_load(from);
+    fac_save(state, to);
+    fac_state_free(state);
+}
+
+static void weights(void **unused)
+{
+    fac_module *model = fac_nn_linear(3, 2);
+    fac_state *state = fac_state_dict(model);
+    fac_save(state, "model.pt"); /* or model.safetensors, or model.npz */
+    fac_state_free(state);
+
+    fac_state *loaded = fac_load("model.pt");
+    bool ok = fac_load_state_dict(model, loaded);
+    fac_state_free(loaded);
+    fac_module_free(model);
+
+    assert_true(ok);
+    convert("model.pt", "model.safetensors");
+    assert_string_equal(fac_file_format("model.safetensors"), "safetensors");
+}
+
+static void checkpoint(void **unused)
+{
+    fac_module *model = fac_nn_sequential(fac_nn_linear(3, 2), fac_nn_batch_norm1d(2));
+    convert(FAC_TEST_DATA "/formats/torch1.pt", "checkpoint.pt");
+
+    fac_state *checkpoint = fac_load("checkpoint.pt");
+    fac_state *weights = fac_state_part(checkpoint, "model.");
+    bool ok = fac_load_state_dict(model, weights);
+    int64_t epoch = 0;
+    fac_state_get_int(checkpoint, "epoch", &epoch);
+    const char *name = fac_state_metadata(checkpoint, "name");
+
+    assert_true(ok && epoch == 3 && !strcmp(name, "näme"));
+    fac_state_free(checkpoint);
+    fac_state_free(weights);
+    fac_module_free(model);
+}
+
+static void arrays(void **unused)
+{
+    fac_scope {
+        fac_npy_write(fac_randn(FAC_SHAPE(100, 3)), "points.npy");
+        fac_tensor *points = fac_npy_read("points.npy");
+        fac_npy_write(fac_mean(points, .dims = FAC_DIMS(0)), "centre.npy");
+
+        assert_int_equal(fac_numel(fac_npy_read("centre.npy")), 3);
+    }
+}
+
+static void large(void **unused)
+{
+    fac_scope {
+        convert("model.pt", "large.safetensors");
+        fac_state *state = fac_load("large.safetensors", .map = true);
+        fac_tensor *weight = fac_state_get(state, "weight"); /* is read when it is first used */
+
+        assert_int_equal(fac_numel(weight), 6);
+        fac_state_free(state);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(weights), cmocka_unit_test(checkpoint),
+                                       cmocka_unit_test(arrays), cmocka_unit_test(large)};
+    return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
+}
