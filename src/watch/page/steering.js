@@ -19,7 +19,13 @@ const steering = (() => {
         }
     }
 
-    const steer = (action) => send({action});
+    /* What was asked for is shown at once, so that the next press means the other. */
+    function steer(action) {
+        const run = store.current();
+        if (run && action !== "step") run.paused = action === "pause";
+        send({action});
+        if (run) bus.tell("state", run.name);
+    }
 
     async function stop() {
         const run = store.current();
