@@ -1,5 +1,5 @@
 # The usual commands, each a line or two over CMake and its presets; `make help` lists them.
-# FLAGS goes to cmake's configuration: make test FLAGS=-DFACULA_WERROR=ON
+# FLAGS goes to cmake's configuration, TESTS to ctest: make test FLAGS=-DFACULA_WERROR=ON TESTS="-R watch"
 
 JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 DATA ?= /usr/share/datasets/fashion-mnist
@@ -30,7 +30,7 @@ test: ## installs what is missing, builds, and passes all tests
 	tools/setup test
 	cmake --preset release -DFACULA_TESTS=ON $(FLAGS)
 	cmake --build --preset release -j $(JOBS)
-	ctest --preset release -j $(JOBS)
+	ctest --preset release -j $(JOBS) $(TESTS)
 
 debug: ## the tests, in a build for the debugger
 asan: ## the tests, looking for bad addresses, leaks and undefined behaviour
@@ -39,7 +39,7 @@ debug asan tsan:
 	tools/setup test
 	cmake --preset $@ -DFACULA_TESTS=ON $(FLAGS)
 	cmake --build --preset $@ -j $(JOBS)
-	ctest --preset $@ -j $(JOBS)
+	ctest --preset $@ -j $(JOBS) $(TESTS)
 
 format: ## formats the sources with clang-format
 	tests/check_format --fix

@@ -73,8 +73,8 @@ static void write_finished(const char *dir, int runs, long points)
 
 static void train(fac_run *run)
 {
-    fac_module *model = fac_nn_sequential(fac_nn_flatten(), fac_nn_linear(SIDE * SIDE, 32), fac_nn_relu(),
-                                          fac_nn_linear(32, KINDS));
+    fac_module *model =
+        fac_nn_sequential(fac_nn_flatten(), fac_nn_linear(SIDE * SIDE, 32), fac_nn_relu(), fac_nn_linear(32, KINDS));
     fac_optimizer *sgd = fac_sgd(fac_parameters(model), .lr = 0.02, .momentum = 0.9);
     double noise = 0;
     bool reset = false, spoil = false;
@@ -86,28 +86,32 @@ static void train(fac_run *run)
     fac_run_classes(run, kinds, KINDS);
     fac_run_drawing(run, model, SIDE, SIDE);
 
-    for (int64_t step = 1; step <= STEPS && fac_run_step(run, step) && !fac_error(); step++) fac_scope {
-        fac_tensor *images, *targets;
-        draw_batch(BATCH, &images, &targets);
-        fac_tensor *logits = fac_forward(model, images), *loss = fac_cross_entropy(logits, targets);
-        fac_zero_grad(sgd);
-        fac_backward(loss);
-        fac_step(sgd);
-        fac_run_log(run, "loss/train", step, fac_item(loss) + noise * uniform());
-        fac_run_log(run, "accuracy/train", step, share_right(logits, targets));
-        fac_run_log(run, "learning rate", step, fac_lr(sgd));
-        if (reset) fac_run_log(run, "resets", step, 1);
-        if (spoil) fac_no_grad fac_fill_(fac_get_parameter(model, "1.weight"), NAN);
-        reset = spoil = false;
-        if (step % 200 == 0) fac_no_grad {
-            draw_batch(TESTED, &images, &targets);
-            logits = fac_forward(model, images);
-            fac_run_log(run, "loss/validation", step, fac_item(fac_cross_entropy(logits, targets)));
-            fac_run_log(run, "accuracy/validation", step, share_right(logits, targets));
-            fac_run_evaluate(run, step, images, targets, logits);
+    for (int64_t step = 1; step <= STEPS && fac_run_step(run, step) && !fac_error(); step++)
+        fac_scope {
+            fac_tensor *images, *targets;
+            draw_batch(BATCH, &images, &targets);
+            fac_tensor *logits = fac_forward(model, images), *loss = fac_cross_entropy(logits, targets);
+            fac_zero_grad(sgd);
+            fac_backward(loss);
+            fac_step(sgd);
+            fac_run_log(run, "loss/train", step, fac_item(loss) + noise * uniform());
+            fac_run_log(run, "accuracy/train", step, share_right(logits, targets));
+            fac_run_log(run, "learning rate", step, fac_lr(sgd));
+            if (reset) fac_run_log(run, "resets", step, 1);
+            if (spoil)
+                fac_no_grad
+                    fac_fill_(fac_get_parameter(model, "1.weight"), NAN);
+            reset = spoil = false;
+            if (step % 200 == 0)
+                fac_no_grad {
+                    draw_batch(TESTED, &images, &targets);
+                    logits = fac_forward(model, images);
+                    fac_run_log(run, "loss/validation", step, fac_item(fac_cross_entropy(logits, targets)));
+                    fac_run_log(run, "accuracy/validation", step, share_right(logits, targets));
+                    fac_run_evaluate(run, step, images, targets, logits);
+                }
+            nanosleep(&(struct timespec){.tv_nsec = 4000000}, NULL); /* at most 250 steps a second */
         }
-        nanosleep(&(struct timespec){.tv_nsec = 4000000}, NULL); /* at most 250 steps a second */
-    }
     fac_run_module(run, NULL);
     fac_run_close(run);
     fac_optimizer_free(sgd);
