@@ -2,6 +2,7 @@
 #ifndef FACULA_COMMANDS_H
 #define FACULA_COMMANDS_H
 
+int train_command(int argc, char **argv);
 int watch_command(int argc, char **argv);
 
 #endif

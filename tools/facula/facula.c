@@ -12,6 +12,7 @@ static const struct command {
     int (*run)(int argc, char **argv); /* argv[0] is "facula NAME" */
     const char *line;
 } commands[] = {
+    {"train", train_command, "train a network on data, and save it"},
     {"watch", watch_command, "show runs in the browser, and steer those that go on"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -57,8 +58,16 @@ static void print_version(FILE *to, struct argp_state *state)
     fprintf(to, "facula %s\n", fac_version());
 }
 
+/* A command raises errors, or lets the library's stand, and returns; they are said here. Warnings are said at once. */
+static void say_warning(fac_error_code code, const char *op, const char *message, const char *file, int line)
+{
+    if (code == FAC_OK) fprintf(stderr, "facula: %s\n", message);
+}
+
 int main(int argc, char **argv)
 {
+    argp_err_exit_status = 2;
+    fac_set_error_handler(say_warning);
     argp_program_version_hook = print_version;
     const struct argp argp = {.parser = parse,
                               .args_doc = "COMMAND [ARGUMENT...]",
@@ -69,5 +78,7 @@ int main(int argc, char **argv)
     char name[64];
     snprintf(name, sizeof name, "facula %s", choice.command->name);
     argv[choice.at] = name;
-    return choice.command->run(argc - choice.at, argv + choice.at);
+    int status = choice.command->run(argc - choice.at, argv + choice.at);
+    if (fac_error()) fprintf(stderr, "%s: %s\n", name, fac_error());
+    return fac_error() ? 1 : status;
 }

@@ -51,8 +51,5 @@ int watch_command(int argc, char **argv)
     struct arguments a = {"runs", fac_run_serve_options_defaults()};
     a.options.token = getenv("FACULA_TOKEN");
     argp_parse(&argp, argc, argv, 0, NULL, &a);
-    fac_set_error_handler(NULL);
-    if (fac_watch_with(a.dir, a.options)) return 0;
-    fprintf(stderr, "%s: %s\n", argv[0], fac_error());
-    return 1;
+    return fac_watch_with(a.dir, a.options) ? 0 : 1;
 }

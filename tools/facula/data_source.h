@@ -1,0 +1,36 @@
+/* The data of `facula train` and `facula eval`: what is at a path, as datasets. docs/command.md has the rules. */
+#ifndef FACULA_DATA_SOURCE_H
+#define FACULA_DATA_SOURCE_H
+
+#include "model_spec.h"
+
+/* Items have two fields: an input, float32, images from 0 to 1 if their pixels were bytes; and its class, int64, or the numbers that are
+ * to be predicted, float32 [outputs]. */
+typedef struct data_source {
+    fac_dataset *train, *test; /* test is NULL where there is none */
+    bool images, classification;
+    fac_dims shape;  /* of an input */
+    int64_t outputs; /* classes, or numbers */
+    json_t *classes; /* their names, or NULL */
+    json_t *columns; /* of a CSV: for model_spec.columns; or NULL */
+} data_source;
+
+/* target: the column of a CSV that is to be predicted, or NULL. known: the model that the data are for, or NULL where they are to train
+ * a new one. False, with an error, when there are no usable data; *source can be dropped all the same. */
+bool data_source_open(data_source *source, const char *path, const char *target, const model_spec *known);
+void data_source_drop(data_source *source);
+
+/* The inputs alone, of a file that holds some with or without classes: float32 [n, …] as in the items, the scope's. "-" is
+ * standard input, a CSV. */
+fac_tensor *read_inputs(const char *path, const model_spec *spec);
+
+/* Moves each image of a batch, float32 [n, channels, height, width], by up to an eighth of its size, and mirrors it, by chance: a
+ * function of that number alone. */
+bool augment(fac_tensor *images, uint64_t chance, bool shift, bool flip);
+/* A well mixed number of the three. */
+uint64_t mixed(uint64_t a, uint64_t b, uint64_t c);
+
+/* A loader whose order is no matter of the default generator: all items in order. */
+fac_loader *in_order(fac_dataset *dataset, int64_t batch_size);
+
+#endif

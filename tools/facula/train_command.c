@@ -1,0 +1,393 @@
+/* facula train: trains a classifier, or a predictor of numbers, on data that are there as files. */
+#define _GNU_SOURCE
+#include <argp.h>
+#include <errno.h>
+#include <facula/facula.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../examples/arguments.h"
+#include "commands.h"
+#include "training.h"
+
+enum {
+    LR = 256,
+    OPTIMIZER,
+    SCHEDULE,
+    AUGMENT,
+    VAL_SPLIT,
+    SEED,
+    RESUME,
+    SAVE,
+    WATCH,
+    PORT,
+    TARGET,
+    CLASSES,
+    NAME,
+    RUNS,
+    NO_RUN,
+    JSON
+};
+
+static const struct argp_option option_list[] = {
+    {0, 0, 0, 0, "What is trained:", 1},
+    {"model", 'm', "MODEL", 0,
+     "mlp:256,128 (layers of so many units), a network for images, such as lenet or resnet18 (all are listed below), "
+     "or a file that was saved, to train on (mlp)",
+     0},
+    {"target", TARGET, "NAME", 0, "the column of a CSV that is to be predicted (the last)", 0},
+    {"classes", CLASSES, "A,B,…", 0, "what the classes 0, 1… are called", 0},
+    {0, 0, 0, 0, "How:", 2},
+    {"epochs", 'e', "N", 0, "rounds through the data (10)", 0},
+    {"batch", 'b', "N", 0, "items a step (64)", 0},
+    {"lr", LR, "X", 0, "learning rate (0.01 for sgd and adagrad, else 0.001)", 0},
+    {"optimizer", OPTIMIZER, "NAME", 0, "adam, adamw, sgd (with momentum 0.9), rmsprop, adagrad (adam)", 0},
+    {"schedule", SCHEDULE, "NAME", 0,
+     "of the learning rate: none, cosine (down to 0), step (a tenth after each third of the epochs), onecycle (none)",
+     0},
+    {"augment", AUGMENT, "HOW", OPTION_ARG_OPTIONAL,
+     "change images by chance: shift, flip or shift,flip (both); digits and letters are not to be flipped", 0},
+    {"val-split", VAL_SPLIT, "X", 0, "the part of the data that is kept to validate with, from 0 to below 1 (0.1)", 0},
+    {"seed", SEED, "N", 0, "of all random numbers: the same seed gives the same model (0)", 0},
+    {"threads", 't', "N", 0, "threads to use (all cores)", 0},
+    {0, 0, 0, 0, "What is kept and shown:", 3},
+    {"save", SAVE, "FILE", 0,
+     "where the model is saved (model.safetensors); the one that was best at validation is kept beside it, "
+     "model.best.safetensors",
+     0},
+    {"resume", RESUME, "FILE", 0, "go on with a training that was interrupted, exactly as if it had not been", 0},
+    {"watch", WATCH, 0, 0, "show the training in the browser, to be steered there", 0},
+    {"port", PORT, "N", 0, "of the browser's page (6060; 0: any that is free)", 0},
+    {"runs", RUNS, "DIR", 0, "where the training's curves are kept, for facula watch (runs)", 0},
+    {"name", NAME, "NAME", 0, "what the run is called there (the model's name)", 0},
+    {"no-run", NO_RUN, 0, 0, "keep no curves", 0},
+    {"json", JSON, 0, 0, "print a line of JSON for each epoch and one at the end", 0},
+    {0},
+};
+
+enum { INTERRUPTED_STATUS = 128 + SIGINT }; /* as shells say it */
+
+struct arguments {
+    training *t;
+    const char *data, *model, *target, *classes, *resume, *runs, *name;
+    bool watch, no_run, recipe_given, epochs_given;
+    int port;
+};
+
+static double part(struct argp_state *state, const char *text)
+{
+    char *end;
+    double x = strtod(text, &end);
+    if (end == text || *end || !(x >= 0 && x < 1)) argp_error(state, "'%s' is not a number from 0 to below 1", text);
+    return x;
+}
+
+static void parse_augment(struct argp_state *state, const char *text, recipe *r)
+{
+    r->shift = !text || !strcmp(text, "shift") || !strcmp(text, "shift,flip");
+    r->flip = !text || !strcmp(text, "flip") || !strcmp(text, "shift,flip");
+    if (!r->shift && !r->flip) argp_error(state, "there is no augmentation '%s': shift, flip or shift,flip", text);
+}
+
+/* Of the options that a resumed training has from its file. */
+static bool parse_recipe(int key, char *text, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    recipe *r = &a->t->recipe;
+    switch (key) {
+    case 'm': a->model = text; break;
+    case TARGET: a->target = text; break;
+    case CLASSES: a->classes = text; break;
+    case 'b': r->batch = whole(state, text, 1, 1000000000); break;
+    case LR: r->lr = learning_rate(state, text); break;
+    case SEED: r->seed = whole(state, text, 0, INT64_MAX); break;
+    case VAL_SPLIT: r->val_split = part(state, text); break;
+    case AUGMENT: parse_augment(state, text, r); break;
+    case OPTIMIZER:
+        r->optimizer = text;
+        if (!recipe_optimizer_ok(text)) argp_error(state, "there is no optimizer '%s': %s", text, recipe_optimizers);
+        break;
+    case SCHEDULE:
+        r->schedule = text;
+        if (!recipe_schedule_ok(text)) argp_error(state, "there is no schedule '%s': %s", text, recipe_schedules);
+        break;
+    default: return false;
+    }
+    a->recipe_given = true;
+    return true;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    if (parse_recipe(key, text, state)) return 0;
+    switch (key) {
+    case 'e':
+        a->t->recipe.epochs = whole(state, text, 1, 1000000000);
+        a->epochs_given = true;
+        break;
+    case 't': fac_set_num_threads((int)whole(state, text, 1, 1000)); break;
+    case SAVE: a->t->save = text; break;
+    case RESUME: a->resume = text; break;
+    case WATCH: a->watch = true; break;
+    case PORT: a->port = (int)whole(state, text, 0, 65535); break;
+    case RUNS: a->runs = text; break;
+    case NAME: a->name = text; break;
+    case NO_RUN: a->no_run = true; break;
+    case JSON: a->t->json = true; break;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) argp_error(state, "'%s' is not expected: there is one DATA", text);
+        a->data = text;
+        break;
+    case ARGP_KEY_NO_ARGS: argp_error(state, "which data? A folder of idx files or a .npz file"); break;
+    case ARGP_KEY_END:
+        if (a->resume && a->recipe_given)
+            argp_error(state,
+                       "a training that is resumed goes on as it began: of what is trained and how only --epochs "
+                       "and --threads can be given");
+        if (!a->resume && !model_name_ok(a->model) && access(a->model, R_OK) != 0)
+            argp_error(state, "there is no model '%s', and no such file; facula train --help lists them", a->model);
+        break;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static char *list_models(int key, const char *text, void *input)
+{
+    if (key != ARGP_KEY_HELP_POST_DOC) return (char *)text;
+    char *list = NULL;
+    size_t size;
+    FILE *f = open_memstream(&list, &size);
+    if (!f) return NULL;
+    fprintf(f, "%s\nNetworks for images:\n", text);
+    for (const fac_image_model_row *row = fac_image_models(); row->name; row++)
+        fprintf(f, "  %-14s %s\n", row->name, row->about);
+    fclose(f);
+    return list;
+}
+
+/* ---- before ---------------------------------------------------------------------------------------------------- */
+
+/* Better to know before the training than after it. */
+static bool can_save(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = open(path, O_WRONLY);
+    bool can = fd >= 0 || (copy && errno == ENOENT && access(dirname(copy), W_OK) == 0);
+    if (!can) fac_raise(FAC_ERROR_IO, "%s cannot be written: %s", path, strerror(errno));
+    if (fd >= 0) close(fd);
+    free(copy);
+    return can;
+}
+
+/* "a/model.safetensors" is "a/model.best.safetensors" then. */
+static char *best_name(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    size_t stem = dot && dot != path ? (size_t)(dot - path) : strlen(path);
+    char *name = NULL;
+    if (asprintf(&name, "%.*s.best%s", (int)stem, path, path + stem) < 0)
+        return fac_raise(FAC_ERROR_MEMORY, "there is not enough memory");
+    return name;
+}
+
+static bool name_classes(data_source *data, const char *names)
+{
+    if (!names) return true;
+    json_decref(data->classes);
+    data->classes = json_array();
+    for (const char *p = names; p;) {
+        size_t n = strcspn(p, ",");
+        json_array_append_new(data->classes, json_stringn(p, n));
+        p = p[n] ? p + n + 1 : NULL;
+    }
+    if (data->classification && (int64_t)json_array_size(data->classes) == data->outputs) return true;
+    return fac_raise(FAC_ERROR_VALUE, "--classes has %d names, and the data have %lld classes",
+                     (int)json_array_size(data->classes), (long long)(data->classification ? data->outputs : 0));
+}
+
+static bool same_shape(fac_dims a, fac_dims b)
+{
+    return a.n == b.n && !memcmp(a.d, b.d, (size_t)a.n * sizeof *a.d);
+}
+
+static bool fits(const model_spec *spec, const data_source *data, const char *path)
+{
+    if (spec->classification == data->classification && same_shape(spec->shape, data->shape) &&
+        data->outputs <= spec->outputs)
+        return true;
+    return fac_raise(FAC_ERROR_VALUE,
+                     "the model in %s is for other data: of another shape, with other classes or targets", path);
+}
+
+/* The training as it is to begin, or go on. */
+static bool prepare(training *t, const struct arguments *a, data_source *data)
+{
+    fac_state *saved = NULL;
+    const char *from = a->resume;
+    if (a->resume) {
+        recipe given = t->recipe;
+        saved = checkpoint_open(t, a->resume);
+        bool fixed = saved && (!strcmp(t->recipe.schedule, "cosine") || !strcmp(t->recipe.schedule, "onecycle"));
+        if (saved && a->epochs_given && fixed && given.epochs != t->recipe.epochs)
+            fac_raise(FAC_ERROR_VALUE, "the schedule %s was made for %lld epochs, which --epochs cannot change",
+                      t->recipe.schedule, (long long)t->recipe.epochs);
+        if (a->epochs_given) t->recipe.epochs = given.epochs;
+    } else if (!model_name_ok(a->model)) {
+        from = a->model;
+        saved = fac_load(a->model);
+        if (saved) model_spec_load(&t->spec, saved, a->model);
+    }
+    bool good = !fac_error() && data_source_open(data, a->data, a->target, saved ? &t->spec : NULL) &&
+                name_classes(data, a->classes) && training_split(t, data);
+    if (good && !saved) good = recipe_describe(t, a->model, data);
+    good = good && (!saved || fits(&t->spec, data, from)) && training_begin(t);
+    if (good && a->resume) {
+        good = checkpoint_restore(t, saved);
+    } else if (good && saved) {
+        fac_state *weights = network_state(saved);
+        good = fac_load_state_dict(t->network, weights);
+        fac_state_free(weights);
+    }
+    if (good && t->recipe.shift + t->recipe.flip && !t->spec.images)
+        good = fac_raise(FAC_ERROR_VALUE, "only images can be augmented");
+    fac_state_free(saved);
+    return good;
+}
+
+static fac_run *open_run(training *t, const struct arguments *a)
+{
+    if (a->no_run && !a->watch) return NULL;
+    char name[101];
+    snprintf(name, sizeof name, "%.100s", a->name ? a->name : t->spec.model);
+    for (char *p = name; !a->name && *p; p++)
+        if (*p == ':' || *p == ',') *p = '-';
+    fac_run *run = fac_run_open(name, .dir = a->runs, .steps = t->recipe.epochs * fac_loader_count(t->loader),
+                                .progress = !t->json);
+    if (!run) return NULL;
+    fac_run_note(run, "data", a->data);
+    fac_run_note(run, "model", t->spec.model);
+    fac_run_note(run, "optimizer", t->recipe.optimizer);
+    fac_run_note(run, "schedule", t->recipe.schedule);
+    fac_run_module(run, t->network);
+    fac_run_optimizer(run, t->optimizer);
+    if (t->spec.classification && t->spec.classes && t->spec.outputs <= 1000) {
+        const char *names[1000];
+        for (int64_t i = 0; i < t->spec.outputs; i++)
+            names[i] = class_name(&t->spec, i);
+        fac_run_classes(run, names, (int)t->spec.outputs);
+    }
+    fac_dims shape = t->spec.shape;
+    if (t->spec.classification && t->spec.images && shape.d[0] == 1 && shape.d[1] <= 64 && shape.d[2] <= 64)
+        fac_run_drawing(run, t->model, (int)shape.d[1], (int)shape.d[2]);
+    if (a->watch) fac_run_serve(run, .port = a->port);
+    return run;
+}
+
+/* ---- after ------------------------------------------------------------------------------------------------------ */
+
+static bool say_end(training *t, const data_source *data)
+{
+    score test = {0};
+    json_t *line = json_pack("{ss}", "saved", t->save);
+    if (!t->json) printf("saved %s\n", t->save);
+    if (t->check) {
+        json_object_set_new(line, "best", json_string(t->best));
+        json_object_set_new(line, t->spec.classification ? "best_accuracy" : "best_rmse", json_real(fabs(t->at.best)));
+        if (!t->json && t->spec.classification)
+            printf("saved %s, the best at validation: accuracy %.2f %%\n", t->best, 100 * t->at.best);
+        else if (!t->json)
+            printf("saved %s, the best at validation: error %.4g\n", t->best, -t->at.best);
+    }
+    if (data->test) {
+        fac_loader *loader = in_order(data->test, 1000);
+        fac_eval(t->model);
+        score_model(t->model, &t->spec, loader, &test, NULL, 0);
+        fac_loader_free(loader);
+        json_object_set_new(line, t->spec.classification ? "test_accuracy" : "test_rmse",
+                            json_real(t->spec.classification ? test.accuracy : test.rmse));
+        if (!t->json && t->spec.classification)
+            printf("test accuracy %.2f %%\n", 100 * test.accuracy);
+        else if (!t->json)
+            printf("test error %.4g\n", test.rmse);
+    }
+    if (t->json) {
+        json_dumpf(line, stdout, JSON_REAL_PRECISION(9));
+        putchar('\n');
+    }
+    json_decref(line);
+    return !fac_error();
+}
+
+static void say_interrupted(const training *t, const char *data)
+{
+    char line[1024];
+    snprintf(line, sizeof line, "facula train '%s' --resume '%s'", data, t->save);
+    if (t->json)
+        printf("{\"interrupted\": true, \"saved\": \"%s\"}\n", t->save);
+    else
+        printf("interrupted in epoch %lld, and saved. To go on:\n    %s\n", (long long)t->at.epoch + 1, line);
+}
+
+/* The exit status. */
+static int train(training *t, const struct arguments *a)
+{
+    data_source data = {0};
+    if (!t->save) t->save = a->resume ? a->resume : "model.safetensors";
+    if (!a->resume && access(t->save, R_OK) == 0 && checkpoint_unfinished(t->save)) {
+        fac_raise(FAC_ERROR_VALUE,
+                  "%s holds a training that was interrupted: go on with it (--resume %s), remove it, or "
+                  "give another --save",
+                  t->save, t->save);
+        return 1;
+    }
+    t->best = best_name(t->save);
+    bool good = t->best && can_save(t->save) && prepare(t, a, &data);
+    ending ending = FAILED;
+    if (good) {
+        t->run = open_run(t, a);
+        t->capture = !a->watch;
+        if (!fac_error()) ending = training_run(t);
+    }
+    if (ending == FINISHED) {
+        fac_run_print(t->run, "%s", "");
+        say_end(t, &data);
+        fflush(stdout);
+        if (a->watch && !fac_error()) fac_run_wait(t->run);
+    }
+    fac_run_close(t->run);
+    if (ending == INTERRUPTED) say_interrupted(t, a->data);
+    training_free(t);
+    data_source_drop(&data);
+    return ending == FINISHED ? 0 : ending == INTERRUPTED ? INTERRUPTED_STATUS : 1;
+}
+
+int train_command(int argc, char **argv)
+{
+    const struct argp argp = {
+        .options = option_list,
+        .parser = parse,
+        .args_doc = "DATA",
+        .doc = "Trains a network on DATA: a folder of idx files (as MNIST's) or a .npz file of arrays x and y. "
+               "Integers as "
+               "targets are classes, other numbers are numbers to be predicted.\v"
+               "Examples:\n"
+               "  facula train /usr/share/datasets/fashion-mnist --model lenet --epochs 3 --watch\n"
+               "  facula train data.npz --model mlp:64,64 --schedule cosine --save small.safetensors\n"
+               "  facula train data.npz --resume small.safetensors\n",
+        .help_filter = list_models};
+    training t = {
+        .recipe = {.epochs = 10, .batch = 64, .lr = NAN, .val_split = 0.1, .optimizer = "adam", .schedule = "none"},
+        .at = {.best = NAN}};
+    struct arguments a = {.t = &t, .model = "mlp", .runs = "runs", .port = 6060};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (isnan(t.recipe.lr)) t.recipe.lr = recipe_lr(t.recipe.optimizer);
+    return train(&t, &a);
+}
