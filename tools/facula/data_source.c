@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "any_file.h"
+
 enum { MOST_CLASSES = 10000 };
 
 /* ---- arrays ------------------------------------------------------------------------------------------------- */
@@ -191,6 +193,25 @@ bool data_source_open(data_source *source, const char *path, const char *target,
     return good && describe(source, path);
 }
 
+static bool same_shape(fac_dims a, fac_dims b)
+{
+    return a.n == b.n && !memcmp(a.d, b.d, (size_t)a.n * sizeof *a.d);
+}
+
+bool data_fits(const data_source *source, const model_spec *spec, const char *path)
+{
+    if (!same_shape(spec->shape, source->shape))
+        return fac_raise(FAC_ERROR_VALUE, "%s: the model takes inputs of another shape than the data have", path);
+    if (spec->classification != source->classification)
+        return fac_raise(FAC_ERROR_VALUE, "%s: the model is for %s, and the data are not", path,
+                         spec->classification ? "classes" : "numbers");
+    if (spec->classification ? source->outputs > spec->outputs : source->outputs != spec->outputs)
+        return fac_raise(FAC_ERROR_VALUE, "%s: the model knows %lld %s, and the data have %lld", path,
+                         (long long)spec->outputs, spec->classification ? "classes" : "numbers",
+                         (long long)source->outputs);
+    return true;
+}
+
 void data_source_drop(data_source *source)
 {
     fac_dataset_free(source->train);
@@ -205,7 +226,7 @@ void data_source_drop(data_source *source)
 /* The only array of a file, or the one whose name says that it is the inputs. */
 static fac_tensor *array_of(const char *path)
 {
-    fac_state *state = fac_load(path);
+    fac_state *state = load_any(path, false);
     if (!state) return NULL;
     fac_tensor *x = find(state, input_names, "");
     if (!x) x = find(state, input_names, "test");
@@ -219,19 +240,12 @@ static fac_tensor *array_of(const char *path)
 static bool is_like(const fac_tensor *x, const model_spec *spec)
 {
     fac_dims shape = fac_shape(x);
-    if (shape.n != spec->shape.n + 1) return false;
-    for (int i = 0; i < spec->shape.n; i++)
-        if (shape.d[i + 1] != spec->shape.d[i]) return false;
-    return true;
+    return same_shape(fac_dims_make(shape.n - 1, shape.d + 1), spec->shape);
 }
 
 fac_tensor *read_inputs(const char *path, const model_spec *spec)
 {
-    fac_tensor *x = fac_file_format(path) ? array_of(path) : NULL;
-    if (!x) {
-        fac_clear_error();
-        x = fac_idx_read(path);
-    }
+    fac_tensor *x = array_of(path);
     if (!x) return NULL;
     fac_tensor *many = as_inputs(x, path);
     /* one by itself, without the dimension that counts them */

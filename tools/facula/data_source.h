@@ -18,6 +18,8 @@ typedef struct data_source {
 /* target: the column of a CSV that is to be predicted, or NULL. known: the model that the data are for, or NULL where they are to train
  * a new one. False, with an error, when there are no usable data; *source can be dropped all the same. */
 bool data_source_open(data_source *source, const char *path, const char *target, const model_spec *known);
+/* The model can be trained on the data, or tried on them. An error that names `path`, where one of them is from, if not. */
+bool data_fits(const data_source *source, const model_spec *spec, const char *path);
 void data_source_drop(data_source *source);
 
 /* The inputs alone, of a file that holds some with or without classes: float32 [n, …] as in the items, the scope's. "-" is

@@ -13,6 +13,12 @@ static const struct command {
     const char *line;
 } commands[] = {
     {"train", train_command, "train a network on data, and save it"},
+    {"eval", eval_command, "say how good a model is at data"},
+    {"predict", predict_command, "say what a model makes of inputs"},
+    {"info", info_command, "say what is in a file"},
+    {"convert", convert_command, "write a file of tensors in another format"},
+    {"ops", ops_command, "list the operations that there are, or show one"},
+    {"bench", bench_command, "measure how fast facula is here"},
     {"watch", watch_command, "show runs in the browser, and steer those that go on"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -122,8 +122,12 @@ static bool measure(fac_dataset *learn, const data_source *data, json_t *spec)
     }
     json_object_set_new(spec, "mean", parts[0]);
     json_object_set_new(spec, "std", parts[1]);
-    json_object_set_new(spec, "out_mean", parts[2]);
-    json_object_set_new(spec, "out_std", parts[3]);
+    if (!data->classification) {
+        json_object_set(spec, "out_mean", parts[2]);
+        json_object_set(spec, "out_std", parts[3]);
+    }
+    json_decref(parts[2]);
+    json_decref(parts[3]);
     free(in.first);
     free(out.first);
     return good;

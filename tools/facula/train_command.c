@@ -14,6 +14,7 @@
 
 #include "../../examples/arguments.h"
 #include "commands.h"
+#include "json_line.h"
 #include "training.h"
 
 enum {
@@ -213,20 +214,6 @@ static bool name_classes(data_source *data, const char *names)
                      (int)json_array_size(data->classes), (long long)(data->classification ? data->outputs : 0));
 }
 
-static bool same_shape(fac_dims a, fac_dims b)
-{
-    return a.n == b.n && !memcmp(a.d, b.d, (size_t)a.n * sizeof *a.d);
-}
-
-static bool fits(const model_spec *spec, const data_source *data, const char *path)
-{
-    if (spec->classification == data->classification && same_shape(spec->shape, data->shape) &&
-        data->outputs <= spec->outputs)
-        return true;
-    return fac_raise(FAC_ERROR_VALUE,
-                     "the model in %s is for other data: of another shape, with other classes or targets", path);
-}
-
 /* The training as it is to begin, or go on. */
 static bool prepare(training *t, const struct arguments *a, data_source *data)
 {
@@ -248,7 +235,7 @@ static bool prepare(training *t, const struct arguments *a, data_source *data)
     bool good = !fac_error() && data_source_open(data, a->data, a->target, saved ? &t->spec : NULL) &&
                 name_classes(data, a->classes) && training_split(t, data);
     if (good && !saved) good = recipe_describe(t, a->model, data);
-    good = good && (!saved || fits(&t->spec, data, from)) && training_begin(t);
+    good = good && (!saved || data_fits(data, &t->spec, from)) && training_begin(t);
     if (good && a->resume) {
         good = checkpoint_restore(t, saved);
     } else if (good && saved) {
@@ -300,7 +287,8 @@ static bool say_end(training *t, const data_source *data)
     if (!t->json) printf("saved %s\n", t->save);
     if (t->check) {
         json_object_set_new(line, "best", json_string(t->best));
-        json_object_set_new(line, t->spec.classification ? "best_accuracy" : "best_rmse", json_real(fabs(t->at.best)));
+        json_object_set_new(line, t->spec.classification ? "best_accuracy" : "best_rmse",
+                            json_finite(fabs(t->at.best)));
         if (!t->json && t->spec.classification)
             printf("saved %s, the best at validation: accuracy %.2f %%\n", t->best, 100 * t->at.best);
         else if (!t->json)
@@ -312,17 +300,16 @@ static bool say_end(training *t, const data_source *data)
         score_model(t->model, &t->spec, loader, &test, NULL, 0);
         fac_loader_free(loader);
         json_object_set_new(line, t->spec.classification ? "test_accuracy" : "test_rmse",
-                            json_real(t->spec.classification ? test.accuracy : test.rmse));
+                            json_finite(t->spec.classification ? test.accuracy : test.rmse));
         if (!t->json && t->spec.classification)
             printf("test accuracy %.2f %%\n", 100 * test.accuracy);
         else if (!t->json)
             printf("test error %.4g\n", test.rmse);
     }
-    if (t->json) {
-        json_dumpf(line, stdout, JSON_REAL_PRECISION(9));
-        putchar('\n');
-    }
-    json_decref(line);
+    if (t->json)
+        print_json(line);
+    else
+        json_decref(line);
     return !fac_error();
 }
 
@@ -331,7 +318,7 @@ static void say_interrupted(const training *t, const char *data)
     char line[1024];
     snprintf(line, sizeof line, "facula train '%s' --resume '%s'", data, t->save);
     if (t->json)
-        printf("{\"interrupted\": true, \"saved\": \"%s\"}\n", t->save);
+        print_json(json_pack("{sb ss}", "interrupted", 1, "saved", t->save));
     else
         printf("interrupted in epoch %lld, and saved. To go on:\n    %s\n", (long long)t->at.epoch + 1, line);
 }

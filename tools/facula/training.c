@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "json_line.h"
 #include "training.h"
 
 /* ---- being interrupted --------------------------------------------------------------------------------------- */
@@ -139,18 +140,15 @@ static void say_epoch(training *t, const score *check, double seconds)
     const position *at = &t->at;
     double n = (double)at->items;
     if (t->json) {
-        json_t *line = json_pack("{sI sI sf}", "epoch", (json_int_t)at->epoch + 1, "step", (json_int_t)at->step, "loss",
+        json_t *line = json_pack("{sI sI so}", "epoch", (json_int_t)at->epoch + 1, "step", (json_int_t)at->step, "loss",
                                  at->loss / n);
-        if (t->spec.classification) json_object_set_new(line, "accuracy", json_real((double)at->right / n));
-        if (check) json_object_set_new(line, "validation_loss", json_real(check->loss));
+        if (t->spec.classification) json_object_set_new(line, "accuracy", json_finite((double)at->right / n));
+        if (check) json_object_set_new(line, "validation_loss", json_finite(check->loss));
         if (check && t->spec.classification)
-            json_object_set_new(line, "validation_accuracy", json_real(check->accuracy));
-        if (check && !t->spec.classification) json_object_set_new(line, "validation_rmse", json_real(check->rmse));
-        json_object_set_new(line, "seconds", json_real(seconds));
-        char *text = json_dumps(line, JSON_REAL_PRECISION(9));
-        if (text) fac_run_print(t->run, "%s\n", text);
-        free(text);
-        json_decref(line);
+            json_object_set_new(line, "validation_accuracy", json_finite(check->accuracy));
+        if (check && !t->spec.classification) json_object_set_new(line, "validation_rmse", json_finite(check->rmse));
+        json_object_set_new(line, "seconds", json_finite(seconds));
+        print_json(line);
         return;
     }
     char learnt[64] = "", checked[96] = "";
