@@ -176,7 +176,7 @@ static bool describe(data_source *source, const char *path)
     return good;
 }
 
-bool data_source_open(data_source *source, const char *path, const char *target, const model_spec *known)
+bool data_source_open(data_source *source, const char *path)
 {
     *source = (data_source){0};
     struct stat info;
@@ -217,7 +217,6 @@ void data_source_drop(data_source *source)
     fac_dataset_free(source->train);
     fac_dataset_free(source->test);
     json_decref(source->classes);
-    json_decref(source->columns);
     *source = (data_source){0};
 }
 

@@ -12,18 +12,15 @@ typedef struct data_source {
     fac_dims shape;  /* of an input */
     int64_t outputs; /* classes, or numbers */
     json_t *classes; /* their names, or NULL */
-    json_t *columns; /* of a CSV: for model_spec.columns; or NULL */
 } data_source;
 
-/* target: the column of a CSV that is to be predicted, or NULL. known: the model that the data are for, or NULL where they are to train
- * a new one. False, with an error, when there are no usable data; *source can be dropped all the same. */
-bool data_source_open(data_source *source, const char *path, const char *target, const model_spec *known);
+/* False, with an error, when there are no usable data; *source can be dropped all the same. */
+bool data_source_open(data_source *source, const char *path);
 /* The model can be trained on the data, or tried on them. An error that names `path`, where one of them is from, if not. */
 bool data_fits(const data_source *source, const model_spec *spec, const char *path);
 void data_source_drop(data_source *source);
 
-/* The inputs alone, of a file that holds some with or without classes: float32 [n, …] as in the items, the scope's. "-" is
- * standard input, a CSV. */
+/* The inputs alone, of a file that holds some with or without classes: float32 [n, …] as in the items, the scope's. */
 fac_tensor *read_inputs(const char *path, const model_spec *spec);
 
 /* Moves each image of a batch, float32 [n, channels, height, width], by up to an eighth of its size, and mirrors it, by chance: a

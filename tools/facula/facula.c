@@ -73,6 +73,7 @@ static void say_warning(fac_error_code code, const char *op, const char *message
 int main(int argc, char **argv)
 {
     argp_err_exit_status = 2;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a line is seen as soon as it is written, through a pipe too */
     fac_set_error_handler(say_warning);
     argp_program_version_hook = print_version;
     const struct argp argp = {.parser = parse,

@@ -231,7 +231,7 @@ static void show_tensors(const struct arguments *a)
 static void show_data(const struct arguments *a)
 {
     data_source data;
-    if (data_source_open(&data, a->path, NULL, NULL)) {
+    if (data_source_open(&data, a->path)) {
         say(a, "train", json_integer(fac_dataset_count(data.train)));
         if (data.test) say(a, "test", json_integer(fac_dataset_count(data.test)));
         if (a->json)
@@ -316,17 +316,18 @@ int info_command(int argc, char **argv)
         {"tensors", TENSORS, 0, 0, "of a model that facula train has saved list all tensors, too", 0},
         {"json", JSON, 0, 0, "print JSON", 0},
         {0}};
-    const struct argp argp = {.options = options,
-                              .parser = parse,
-                              .args_doc = "FILE",
-                              .doc = "Says what is in FILE: tensors and metadata of a .safetensors, .npy, .npz, .pt or "
-                                     "idx file; of a model that "
-                                     "facula train has saved its layers, with the shapes of what they give, their "
-                                     "parameters and the multiply-adds "
-                                     "of one input; of a folder of idx files how many items there are; of the folder "
-                                     "of a run the last values of "
-                                     "its curves.\v"
-                                     "Examples:\n  facula info model.safetensors\n  facula info runs/lenet --json\n"};
+    const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "FILE",
+        .doc = "Says what is in FILE: tensors and metadata of a .safetensors, .npy, .npz, .pt or "
+               "idx file; of a model that "
+               "facula train has saved its layers, with the shapes of what they give, their "
+               "parameters and the multiply-adds "
+               "of one input; of a folder of idx files how many items there are; of the folder "
+               "of a run the last values of "
+               "its curves.\v"
+               "Examples:\n  facula info model.safetensors\n  facula info runs/lenet --json\n  facula info data.npz\n"};
     struct arguments a = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     fac_scope

@@ -59,7 +59,6 @@ bool model_spec_read(model_spec *spec, json_t *json)
     spec->std = json_object_get(json, "std");
     spec->out_mean = json_object_get(json, "out_mean");
     spec->out_std = json_object_get(json, "out_std");
-    spec->columns = json_object_get(json, "columns");
     if (json_integer_value(json_object_get(json, "format")) != 1) return bad("its format is not 1");
     if (!spec->model || !model_name_ok(spec->model)) return bad("the model's name");
     if (!task || (strcmp(task, "classification") && strcmp(task, "regression"))) return bad("the task");

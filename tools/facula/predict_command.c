@@ -118,8 +118,9 @@ int predict_command(int argc, char **argv)
                               .doc = "Prints what MODEL, a file that facula train has saved, makes of each INPUT: a "
                                      "file of idx, .npy or .npz with one input or "
                                      "many.\v"
-                                     "Example:\n  facula predict model.safetensors "
-                                     "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz\n"};
+                                     "Examples:\n"
+                                     "  facula predict model.safetensors data.npz\n"
+                                     "  facula predict model.safetensors t10k-images-idx3-ubyte.gz -k 3 --json\n"};
     struct arguments a = {.top = 1, .inputs = calloc((size_t)argc, sizeof *a.inputs)};
     if (!a.inputs) return 1;
     argp_parse(&argp, argc, argv, 0, NULL, &a);

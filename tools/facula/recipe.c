@@ -141,7 +141,6 @@ bool recipe_describe(training *t, const char *model, const data_source *data)
     for (int i = 0; i < data->shape.n; i++)
         json_array_append_new(json_object_get(spec, "input"), json_integer(data->shape.d[i]));
     if (data->classes) json_object_set(spec, "classes", data->classes);
-    if (data->columns) json_object_set(spec, "columns", data->columns);
     if (measure(t->learn, data, spec)) return model_spec_read(&t->spec, spec);
     json_decref(spec);
     return false;

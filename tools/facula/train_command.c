@@ -28,7 +28,7 @@ enum {
     SAVE,
     WATCH,
     PORT,
-    TARGET,
+
     CLASSES,
     NAME,
     RUNS,
@@ -42,8 +42,7 @@ static const struct argp_option option_list[] = {
      "mlp:256,128 (layers of so many units), a network for images, such as lenet or resnet18 (all are listed below), "
      "or a file that was saved, to train on (mlp)",
      0},
-    {"target", TARGET, "NAME", 0, "the column of a CSV that is to be predicted (the last)", 0},
-    {"classes", CLASSES, "A,B,…", 0, "what the classes 0, 1… are called", 0},
+    {"classes", CLASSES, "A,B,...", 0, "what the classes 0, 1... are called", 0},
     {0, 0, 0, 0, "How:", 2},
     {"epochs", 'e', "N", 0, "rounds through the data (10)", 0},
     {"batch", 'b', "N", 0, "items a step (64)", 0},
@@ -76,7 +75,7 @@ enum { INTERRUPTED_STATUS = 128 + SIGINT }; /* as shells say it */
 
 struct arguments {
     training *t;
-    const char *data, *model, *target, *classes, *resume, *runs, *name;
+    const char *data, *model, *classes, *resume, *runs, *name;
     bool watch, no_run, recipe_given, epochs_given;
     int port;
 };
@@ -103,7 +102,6 @@ static bool parse_recipe(int key, char *text, struct argp_state *state)
     recipe *r = &a->t->recipe;
     switch (key) {
     case 'm': a->model = text; break;
-    case TARGET: a->target = text; break;
     case CLASSES: a->classes = text; break;
     case 'b': r->batch = whole(state, text, 1, 1000000000); break;
     case LR: r->lr = learning_rate(state, text); break;
@@ -232,8 +230,8 @@ static bool prepare(training *t, const struct arguments *a, data_source *data)
         saved = fac_load(a->model);
         if (saved) model_spec_load(&t->spec, saved, a->model);
     }
-    bool good = !fac_error() && data_source_open(data, a->data, a->target, saved ? &t->spec : NULL) &&
-                name_classes(data, a->classes) && training_split(t, data);
+    bool good = !fac_error() && data_source_open(data, a->data) && name_classes(data, a->classes) &&
+                training_split(t, data);
     if (good && !saved) good = recipe_describe(t, a->model, data);
     good = good && (!saved || data_fits(data, &t->spec, from)) && training_begin(t);
     if (good && a->resume) {
@@ -366,9 +364,10 @@ int train_command(int argc, char **argv)
                "Integers as "
                "targets are classes, other numbers are numbers to be predicted.\v"
                "Examples:\n"
-               "  facula train /usr/share/datasets/fashion-mnist --model lenet --epochs 3 --watch\n"
-               "  facula train data.npz --model mlp:64,64 --schedule cosine --save small.safetensors\n"
-               "  facula train data.npz --resume small.safetensors\n",
+               "  facula train /usr/share/datasets/fashion-mnist -m lenet -e 3 --watch\n"
+               "  facula train data.npz -m mlp:64,64 --schedule cosine --save a.safetensors\n"
+               "  facula train data.npz --resume a.safetensors --epochs 10\n"
+               "  facula train data.npz --model a.safetensors --lr 0.0001\n",
         .help_filter = list_models};
     training t = {
         .recipe = {.epochs = 10, .batch = 64, .lr = NAN, .val_split = 0.1, .optimizer = "adam", .schedule = "none"},

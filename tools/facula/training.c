@@ -141,7 +141,7 @@ static void say_epoch(training *t, const score *check, double seconds)
     double n = (double)at->items;
     if (t->json) {
         json_t *line = json_pack("{sI sI so}", "epoch", (json_int_t)at->epoch + 1, "step", (json_int_t)at->step, "loss",
-                                 at->loss / n);
+                                 json_finite(at->loss / n));
         if (t->spec.classification) json_object_set_new(line, "accuracy", json_finite((double)at->right / n));
         if (check) json_object_set_new(line, "validation_loss", json_finite(check->loss));
         if (check && t->spec.classification)
