@@ -87,10 +87,11 @@ const chartReadout = (() => {
                 el("span.name", {}, name(of, curve)),
                 elsewhere ? el("small", {}, words(place).replace("step ", "at ")) : null,
                 el("span.value", {}, say.number(value)),
-                state.now.smooth && raw !== value ? el("small.raw", {}, say.number(raw)) : null);
+                state.now.smooth && !elsewhere ? el("small.raw", {}, say.number(raw)) : null);
         }), found.length > 24 ? el("small", {}, "and " + (found.length - 24) + " more, in the table below") : "");
         const right = x > chart.width / 2;
         readout.style.left = right ? "auto" : Math.round(x + 14) + "px";
+        readout.style.maxWidth = Math.round(Math.max(270, (right ? x : chart.width - x) - 18)) + "px";
         readout.style.right = right ? Math.round(chart.width - x + 14) + "px" : "auto";
     }
 

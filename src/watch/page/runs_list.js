@@ -36,7 +36,8 @@ const runsList = (() => {
         const step = "step " + say.count(run.step);
         if (run.live && run.ended === null)
             return run.paused ? "paused at " + step : step + (run.steps ? " of " + say.count(run.steps) : "");
-        return run.outcome + " " + say.ago(run.ended ?? run.started) + " · " + say.short(run.step) + " steps";
+        const steps = run.step < 1e5 ? say.count(run.step) : say.short(run.step);
+        return run.outcome + " " + say.ago(run.ended ?? run.started) + " · " + steps + " steps";
     }
 
     /* The run that the other tabs show is spread out: what was noted, and what can be done with it. */
