@@ -81,6 +81,7 @@ static bool save(const training *t, const char *path, bool all)
     if (good && all)
         fac_scope
             good = store_recipe(&t->recipe, state) && store_position(&t->at, state) &&
+                   fac_state_set_int(state, TRAINING "data", fac_dataset_count(t->learn)) &&
                    fac_state_set(state, TRAINING "random", fac_generator_get_state(NULL)) &&
                    add(state, TRAINING "optimizer.", fac_optimizer_state_dict(t->optimizer)) &&
                    (!t->schedule || add(state, TRAINING "schedule.", fac_scheduler_state_dict(t->schedule)));
@@ -136,6 +137,13 @@ bool checkpoint_restore(training *t, const fac_state *state)
     fac_state_free(weights);
     if (good && !load_position(&t->at, state))
         good = fac_raise(FAC_ERROR_VALUE, "the file does not say where the training stands");
+    int64_t items = 0, now = fac_dataset_count(t->learn);
+    if (good && (!fac_state_get_int(state, TRAINING "data", &items) || items != now))
+        good = fac_raise(FAC_ERROR_VALUE,
+                         "these are other data: the training has %lld items to learn from, and here are %lld",
+                         (long long)items, (long long)now);
+    if (good && t->at.batch > fac_loader_count(t->loader))
+        good = fac_raise(FAC_ERROR_VALUE, "the file says that the training stands where there are no data");
     return good && fac_generator_set_state(NULL, fac_state_get(state, TRAINING "random"));
 }
 

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_OUTPUTS = 100000, MOST_LAYERS = 32 };
-static const int64_t most_elements = (int64_t)1 << 30;
+enum { MOST_OUTPUTS = 100000, MOST_LAYERS = 32, MOST_ELEMENTS = 1 << 22 /* of an input */ };
 
 /* ---- the spec ----------------------------------------------------------------------------------------------- */
 
@@ -42,7 +41,7 @@ static bool read_shape(model_spec *spec, const json_t *input)
     if (spec->shape.n != 1 && spec->shape.n != 3) return false;
     for (int i = 0; i < spec->shape.n; i++) {
         spec->shape.d[i] = json_integer_value(json_array_get(input, (size_t)i));
-        if (spec->shape.d[i] < 1 || spec->shape.d[i] > most_elements / elements) return false;
+        if (spec->shape.d[i] < 1 || spec->shape.d[i] > MOST_ELEMENTS / elements) return false;
         elements *= spec->shape.d[i];
     }
     return true;
@@ -73,18 +72,6 @@ bool model_spec_read(model_spec *spec, json_t *json)
         !(numbers_ok(spec->out_mean, spec->outputs, false) && numbers_ok(spec->out_std, spec->outputs, true)))
         return bad("the means and deviations of what it predicts");
     return true;
-}
-
-bool model_spec_load(model_spec *spec, const fac_state *state, const char *path)
-{
-    *spec = (model_spec){0};
-    const char *text = fac_state_metadata(state, "facula");
-    if (!text)
-        return fac_raise(FAC_ERROR_VALUE, "%s is no model that facula train has saved: it does not say how it is built",
-                         path);
-    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    if (!json) return bad("it is no JSON");
-    return model_spec_read(spec, json);
 }
 
 bool model_spec_store(const model_spec *spec, fac_state *state)
@@ -161,6 +148,14 @@ static fac_module *mlp(const int64_t *sizes, int count, int64_t in, int64_t out)
     return fac_module_ready(net);
 }
 
+static int64_t inputs_of(const model_spec *spec)
+{
+    int64_t n = 1;
+    for (int i = 0; i < spec->shape.n; i++)
+        n *= spec->shape.d[i];
+    return n;
+}
+
 /* One pass tells whether the network takes such inputs. */
 static bool takes(fac_module *net, const model_spec *spec)
 {
@@ -178,11 +173,9 @@ static bool takes(fac_module *net, const model_spec *spec)
 
 fac_module *model_spec_network(const model_spec *spec)
 {
-    int64_t sizes[MOST_LAYERS], in = 1;
+    int64_t sizes[MOST_LAYERS];
     int count = hidden_sizes(spec->model, sizes);
-    for (int i = 0; i < spec->shape.n; i++)
-        in *= spec->shape.d[i];
-    if (count >= 0) return mlp(sizes, count, in, spec->outputs);
+    if (count >= 0) return mlp(sizes, count, inputs_of(spec), spec->outputs);
     if (!spec->images)
         return fac_raise(FAC_ERROR_VALUE, "%s is for images; for rows of numbers there is mlp: --model mlp:256,128",
                          spec->model);
@@ -240,12 +233,54 @@ fac_module *network_of(fac_module *normalised)
 
 /* ---- files -------------------------------------------------------------------------------------------------- */
 
+static bool of_network(const char *name)
+{
+    return strncmp(name, TRAINING, strlen(TRAINING)) != 0;
+}
+
+static int64_t elements_of(const fac_state *state)
+{
+    int64_t elements = 0;
+    for (int64_t i = 0; i < fac_state_count(state); i++)
+        if (of_network(fac_state_name_at(state, i))) elements += fac_numel(fac_state_tensor_at(state, i));
+    return elements;
+}
+
+/* At least: a small file is not to ask for a huge network. */
+static int64_t elements_needed(const model_spec *spec)
+{
+    int64_t sizes[MOST_LAYERS + 1], in = inputs_of(spec), elements = 0;
+    int count = hidden_sizes(spec->model, sizes);
+    if (count < 0) {
+        int64_t left = strcmp(spec->model, "lenet") ? 0 : (spec->shape.d[1] / 2 - 4) / 2;
+        return spec->outputs + spec->shape.d[0] + (left > 0 ? 120 * 16 * left * left : 0);
+    }
+    sizes[count] = spec->outputs;
+    for (int i = 0; i <= count; in = sizes[i++])
+        elements += (in + 1) * sizes[i];
+    return elements;
+}
+
+bool model_spec_load(model_spec *spec, const fac_state *state, const char *path)
+{
+    *spec = (model_spec){0};
+    const char *text = fac_state_metadata(state, "facula");
+    if (!text)
+        return fac_raise(FAC_ERROR_VALUE, "%s is no model that facula train has saved: it does not say how it is built",
+                         path);
+    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    if (!json) return bad("it is no JSON");
+    if (!model_spec_read(spec, json)) return false;
+    if (elements_of(state) >= elements_needed(spec)) return true;
+    return fac_raise(FAC_ERROR_VALUE, "%s is too small for the network that it describes", path);
+}
+
 fac_state *network_state(const fac_state *all)
 {
     fac_state *part = fac_state_new();
     for (int64_t i = 0; part && i < fac_state_count(all); i++) {
         const char *name = fac_state_name_at(all, i);
-        if (strncmp(name, TRAINING, strlen(TRAINING)) && !fac_state_set(part, name, fac_state_tensor_at(all, i))) {
+        if (of_network(name) && !fac_state_set(part, name, fac_state_tensor_at(all, i))) {
             fac_state_free(part);
             return NULL;
         }
@@ -261,7 +296,7 @@ fac_module *model_open(const char *path, model_spec *spec, fac_state **state)
     if (all && model_spec_load(spec, all, path)) {
         model = normalised(spec, model_spec_network(spec));
         weights = network_state(all);
-        if (!fac_load_state_dict(network_of(model), weights)) {
+        if (model && !fac_load_state_dict(network_of(model), weights)) {
             fac_module_free(model);
             model = NULL;
         }
