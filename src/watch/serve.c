@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "core/memory.h"
 #include "core/raise.h"
@@ -37,10 +38,10 @@ static fac__serving *open_serving(const char *dir, const char *own, fac_run_serv
 static void *serve(void *serving)
 {
     fac__serving *s = serving;
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + 5); /* of this thread: the training comes first */
     fac__http_run(s->http);
     s->listed = 0; /* the run has ended: that is told before we go */
     fac__serve_tick(s);
-    close_serving(s);
     return NULL;
 }
 
@@ -82,9 +83,9 @@ const char *fac_run_url(const fac_run *run)
 
 void fac__serving_stop(fac__serving *s)
 {
-    pthread_t thread = s->thread;
     fac__http_stop(s->http);
-    pthread_join(thread, NULL);
+    pthread_join(s->thread, NULL);
+    close_serving(s);
 }
 
 /* ---- alone --------------------------------------------------------------------------------------------------- */
