@@ -17,7 +17,7 @@ enum {
     FAR = 1 << 20,       /* bytes of inputs that are not expected in the L2 cache, */
     FAR_BOX = 512,       /* elements of a box of theirs, */
     FAR_CHUNK = 32,      /* and least boxes of a chunk, whose first ones nobody asked for ahead */
-    STREAMED = 512,      /* bytes computed at a time that then pass by the caches: reading goes on meanwhile */
+    STREAMED = 1024,     /* bytes computed at a time that then pass by the caches: reading goes on meanwhile */
     SMALL = 256,         /* elements for which a plan is made only if they have three dims or more */
     GRAIN = 32 * 1024    /* cheap rows' elements that are worth another thread */
 };
@@ -157,10 +157,12 @@ static bool try_simple(const fac__pointwise_args *args, int64_t numel)
                 .out = args->out[0].data,
                 .size = size,
                 .arity = arity,
-                .repeated = repeated};
+                .repeated = repeated,
+                .streamed = fac__streams(numel * (int64_t)size / 2)}; /* what is just above may be used again soon */
     for (int k = 0; k < arity; k++) {
         s.in[k] = in[k];
         s.step[k] = step[k];
+        s.streamed &= in[k] != s.out; /* what was just read is in the cache */
     }
     if (numel <= 1024)
         run_simple(&s, 0, numel);
