@@ -38,6 +38,19 @@ typedef struct fac__pointwise_args {
 
 extern const fac__kernel fac__k_pointwise;
 
+/* One row over n elements of the compute type, as most operations on whole tensors are: without a program, shapes and
+ * strides. An operand lies in a row, is one element for all (`one`), or a number (its address NULL). */
+typedef struct fac__row_call {
+    fac__row row;
+    fac_dtype compute;
+    int64_t n;
+    void *out;
+    const void *in[4];
+    bool one[4]; /* of numbers, too */
+    fac_scalar numbers[4];
+} fac__row_call;
+void fac__row_run(const fac__row_call *call);
+
 static inline int64_t fac__pointwise_numel(const fac__pointwise_args *args)
 {
     int64_t numel = 1;
@@ -50,13 +63,14 @@ static inline int64_t fac__pointwise_numel(const fac__pointwise_args *args)
 static inline int fac__pointwise_layout(const fac__pointwise_args *args, const fac__operand *x)
 {
     int64_t expected = 1;
-    int d = args->ndim - 1;
-    for (; d >= 0 && (x->strides[d] == expected || args->shape[d] == 1); d--)
+    bool row = true, one = true;
+    for (int d = args->ndim - 1; d >= 0; d--) {
+        if (args->shape[d] == 1) continue;
+        row &= x->strides[d] == expected;
+        one &= x->strides[d] == 0;
         expected *= args->shape[d];
-    if (d < 0) return 1;
-    for (d = args->ndim - 1; d >= 0 && (x->strides[d] == 0 || args->shape[d] == 1); d--) {
     }
-    return d < 0 ? 0 : -1;
+    return row ? 1 : one ? 0 : -1;
 }
 
 /* While a program is written, registers say what they mean, | their place among those of their kind; fac__settle_register gives

@@ -59,18 +59,22 @@ static inline fac_tensor *fac__retain(fac_tensor *t)
     return t;
 }
 extern const uint8_t fac__dtype_sizes[FAC_DTYPE_COUNT]; /* bytes of an element */
+static inline void *fac__address(const fac_tensor *t)   /* where nothing is recorded */
+{
+    return t->storage->data + t->offset * fac__dtype_sizes[t->dtype];
+}
 /* The first element's address, for the arguments of a kernel. */
 static inline void *fac__data(const fac_tensor *t)
 {
     if (fac__recording_now()) fac__recording_use(t->storage);
-    return t->storage->data + t->offset * fac__dtype_sizes[t->dtype];
+    return fac__address(t);
 }
 /* The same, for everybody else: whoever reads or writes elements by himself, now. In a step that is captured this is an
  * error, as a replay would not do it again, unless it fills a new tensor, which is then a constant. */
 static inline void *fac__host(const fac_tensor *t)
 {
     if (fac__recording_now()) fac__recording_host(t->storage);
-    return t->storage->data + t->offset * fac__dtype_sizes[t->dtype];
+    return fac__address(t);
 }
 
 /* Product of the sizes; -1, with an error pending, when there are too many dims, a size is negative or it overflows. */

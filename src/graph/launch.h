@@ -2,7 +2,7 @@
 #ifndef FACULA_LAUNCH_H
 #define FACULA_LAUNCH_H
 
-#include "backend/kernel.h"
+#include "backend/pointwise.h"
 
 /* Writes a kernel and its arguments down as the next step of what is captured. Call it only while something is. */
 void fac__record_launch(const fac__kernel *kernel, const void *args, size_t size);
@@ -20,6 +20,13 @@ static inline void fac__launch(const fac__kernel *kernel, const void *args, size
     kernel->run[FAC__CPU](args);
 }
 #define FAC__LAUNCH(kernel, args) fac__launch(&(kernel), &(args), sizeof(args))
+
+/* Runs a row without a program around it: only where no step is captured, which wants the kernel and all its arguments. */
+static inline void fac__launch_row(const fac__row_call *call)
+{
+    fac__settle_threads();
+    fac__row_run(call);
+}
 
 /* Runs a kernel that checks; false: it reported an error. */
 static inline bool fac__launch_check(const fac__kernel *kernel, const void *args, size_t size)

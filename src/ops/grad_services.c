@@ -16,11 +16,10 @@ fac_tensor *fac__grad_add(fac_tensor *a, fac_tensor *b)
 
 bool fac__grad_add_into(fac_tensor *a, fac_tensor *b)
 {
-    static const fac__program add = {
-        .n_in = 2, .n_code = 1, .n_out = 1, .out = {2}, .code = {{FAC__ROW_add_plain, {0, 1}}}};
-    fac_tensor *ins[] = {a, b};
+    const fac__arg sum[] = {fac__tensor_arg(a), fac__tensor_arg(b)};
     a->storage->version++;
-    return fac__run_program(&add, fac__compute_type((fac_dtype)a->dtype), a->ndim, a->shape, ins, NULL, &a);
+    fac__run_row(FAC__ROW_add_plain, sum, fac__compute_type((fac_dtype)a->dtype), a);
+    return true;
 }
 
 /* Which of g's dims were made by broadcasting a tensor of that shape; false if none could have. */

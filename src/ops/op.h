@@ -117,6 +117,8 @@ fac_tensor *fac__pointwise_as(fac__row row, fac__arg *args, fac_dtype common, fa
  * optimisers. outs are existing tensors of that shape (views too). false after an error. */
 bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, const int64_t *shape,
                       fac_tensor *const *ins, const fac_scalar *constants, fac_tensor *const *outs);
+/* The same for one row, out = row(args…), where out is not among the tensors that have another shape. */
+void fac__run_row(fac__row row, const fac__arg *args, fac_dtype compute, fac_tensor *out);
 /* Unrecorded copies: dst = src broadcast and cast; dst = value. dst may be any view; false where something is NULL. */
 bool fac__copy_into(fac_tensor *dst, fac_tensor *src);
 bool fac__fill_into(fac_tensor *dst, fac_scalar value);

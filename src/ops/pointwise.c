@@ -31,34 +31,63 @@ bool fac__run_program(const fac__program *program, fac_dtype compute, int ndim, 
     return true;
 }
 
-/* One row; tensors become the kernel's inputs, numbers its constants, which come behind them. */
-static void run_row(fac__row row, const fac__arg *args, fac_dtype compute, fac_tensor *out)
+/* The row as a call, where the result and all tensors lie in a row and are of the compute type; else false. */
+static bool as_call(fac__row row, const fac__arg *args, fac_dtype compute, const fac_tensor *out, fac__row_call *c)
 {
-    fac__pointwise_args a;
-    fac__program *p = &a.program;
-    fac__instr *code = &p->code[0];
+    if (fac__recording_now() || !out->contiguous || out->dtype != compute) return false;
+    c->row = row;
+    c->compute = compute;
+    c->n = out->numel;
+    c->out = fac__address(out);
+    for (int i = 0; i < fac__rows[row].arity; i++) {
+        const fac_tensor *t = args[i].t;
+        c->in[i] = NULL;
+        c->one[i] = true;
+        if (!t) {
+            c->numbers[i] = args[i].s;
+            continue;
+        }
+        if (!t->contiguous || t->dtype != compute || (t->numel != c->n && t->numel != 1)) return false;
+        c->in[i] = fac__address(t);
+        c->one[i] = t->numel == 1;
+    }
+    return true;
+}
+
+/* Tensors become the kernel's inputs, numbers its constants, which come behind them. Kept out of what little tensors run
+ * through. */
+static __attribute__((noinline)) void run_row_program(fac__row row, const fac__arg *args, fac_dtype compute,
+                                                      fac_tensor *out)
+{
+    fac_tensor *ins[4];
+    fac_scalar constants[4];
+    fac__program p;
     int arity = fac__rows[row].arity, n_in = 0, n_const = 0;
     for (int i = 0; i < arity; i++)
         n_in += args[i].t != NULL;
     for (int i = 0, at = 0; i < arity; i++)
         if (args[i].t) {
-            fac__set_operand(&a.in[at], args[i].t, out->ndim, out->shape);
-            code->in[i] = (uint8_t)at++;
+            ins[at] = args[i].t;
+            p.code[0].in[i] = (uint8_t)at++;
         } else {
-            a.constants[n_const] = args[i].s;
-            code->in[i] = (uint8_t)(n_in + n_const++);
+            constants[n_const] = args[i].s;
+            p.code[0].in[i] = (uint8_t)(n_in + n_const++);
         }
-    code->row = (uint16_t)row;
-    p->n_in = (uint8_t)n_in;
-    p->n_const = (uint8_t)n_const;
-    p->n_code = p->n_out = 1;
-    p->out[0] = (uint8_t)arity;
-    a.compute = compute;
-    a.ndim = out->ndim;
-    for (int i = 0; i < out->ndim; i++)
-        a.shape[i] = out->shape[i];
-    fac__set_operand(&a.out[0], out, out->ndim, out->shape);
-    FAC__LAUNCH(fac__k_pointwise, a);
+    p.code[0].row = (uint16_t)row;
+    p.n_in = (uint8_t)n_in;
+    p.n_const = (uint8_t)n_const;
+    p.n_code = p.n_out = 1;
+    p.out[0] = (uint8_t)arity;
+    fac__run_program(&p, compute, out->ndim, out->shape, ins, constants, &out);
+}
+
+void fac__run_row(fac__row row, const fac__arg *args, fac_dtype compute, fac_tensor *out)
+{
+    fac__row_call call;
+    if (as_call(row, args, compute, out, &call))
+        fac__launch_row(&call);
+    else
+        run_row_program(row, args, compute, out);
 }
 
 /* A program whose inputs are tensors and numbers: these become constants in front of the program's own. */
@@ -131,13 +160,27 @@ static fac_tensor *derive_recorded(const fac__derivative *d, const fac__arg *var
     return regs[d->program.out[0]].t;
 }
 
+/* Unrecorded. A program of one row is that row. */
+static bool derive_into(const fac__derivative *d, const fac__arg *vars, fac_tensor *out)
+{
+    const fac__program *p = &d->program;
+    fac_dtype compute = fac__compute_type((fac_dtype)out->dtype);
+    if (p->n_code != 1) return run_mixed(p, vars, d->constants, compute, out);
+    fac__arg in[4];
+    for (int k = 0; k < fac__rows[p->code[0].row].arity; k++) {
+        int r = p->code[0].in[k];
+        in[k] = r < d->n_vars ? vars[r] : fac__scalar_arg(d->constants[r - d->n_vars]);
+    }
+    fac__run_row((fac__row)p->code[0].row, in, compute, out);
+    return true;
+}
+
 static fac_tensor *derive(const fac__derivative *d, const fac__arg *vars, fac_tensor *g)
 {
-    fac_dtype dtype = (fac_dtype)g->dtype;
     if (!d->zero && d->program.n_code == 0 && d->vars[d->program.out[0]] == FAC__VAR_G) return g;
     if (fac_is_grad_enabled() && !d->zero) return derive_recorded(d, vars);
-    fac_tensor *out = fac__new_like(g, dtype);
-    if (out && !run_mixed(&d->program, vars, d->constants, fac__compute_type(dtype), out)) {
+    fac_tensor *out = fac__new_like(g, (fac_dtype)g->dtype);
+    if (out && !derive_into(d, vars, out)) {
         fac_release(out);
         return NULL;
     }
@@ -350,7 +393,8 @@ fac_tensor *fac__pointwise_as(fac__row row, fac__arg *args, fac_dtype common, fa
     }
     bool y_used = false;
     fac__node *n = record(row, args, inplace, name, &y_used);
-    for (int i = row == FAC__ROW_where; i < info->n_tensors && i < 3; i++) /* addcmul's fourth is its value */
+    bool narrow = common != fac__compute_type(common);                               /* else the kernel's loads do it */
+    for (int i = row == FAC__ROW_where; narrow && i < info->n_tensors && i < 3; i++) /* addcmul's fourth is its value */
         if (!fac__to_common(&args[i], common)) return fac__node_release(n), NULL;
     if (inplace) {
         for (int i = 1; i < info->arity; i++)
@@ -359,7 +403,7 @@ fac_tensor *fac__pointwise_as(fac__row row, fac__arg *args, fac_dtype common, fa
         fac__node_release(n);
         return NULL;
     }
-    run_row(row, args, fac__compute_type(common), y);
+    fac__run_row(row, args, fac__compute_type(common), y);
     if (inplace) return fac__inplace_end(y, n, y_used ? FAC__VAR_Y : -1);
     if (y_used) fac__save_output(n, FAC__VAR_Y, y, 0);
     return fac__result(n, y);

@@ -77,24 +77,25 @@ static int64_t grain_of(int64_t numel, int64_t cost)
     return (enough > part ? enough : part) / 64 * 64;
 }
 
-/* A row's operands: memory that lies in a row (step: bytes of an element), or one element for all (step 0). */
-typedef struct simple {
+/* A row that is to be cut: in blocks, on several threads. */
+typedef struct cut_row {
+    const fac__row_call *call;
     fac__row_loop loop;
     fac__move_loop fill;
-    char *out;
     const char *in[4];
-    size_t step[4], size;
+    size_t size; /* bytes of an element */
     int arity;
     bool repeated, streamed; /* an operand is one element for all; the result passes by the caches */
-} simple;
+} cut_row;
 
-static void run_simple(void *context, int64_t begin, int64_t end)
+static void run_cut(void *context, int64_t begin, int64_t end)
 {
-    const simple *s = context;
+    const cut_row *s = context;
+    const bool *one = s->call->one;
     const char *in[4] = {NULL};
     for (int k = 0; k < s->arity; k++)
-        in[k] = s->in[k] + s->step[k] * (size_t)begin;
-    char *out = s->out + s->size * (size_t)begin;
+        in[k] = s->in[k] + (one[k] ? 0 : s->size * (size_t)begin);
+    char *out = (char *)s->call->out + s->size * (size_t)begin;
     if (!s->repeated && !s->streamed) {
         s->loop(out, in[0], in[1], in[2], in[3], end - begin);
         return;
@@ -103,8 +104,8 @@ static void run_simple(void *context, int64_t begin, int64_t end)
     char filled[4][SCRATCH / 4] __attribute__((aligned(64))), result[STREAMED] __attribute__((aligned(64)));
     int64_t block = least(end - begin, least(MOST, (s->streamed ? STREAMED : SCRATCH / 4) / (int64_t)s->size));
     for (int k = 0; k < s->arity; k++) {
-        if (s->step[k]) continue;
-        s->fill(filled[k], 0, 1, s->in[k], 0, 0, 1, block);
+        if (!one[k]) continue;
+        s->fill(filled[k], 0, 1, in[k], 0, 0, 1, block);
         in[k] = filled[k];
     }
     for (int64_t at = begin; at < end; at += block) {
@@ -112,62 +113,75 @@ static void run_simple(void *context, int64_t begin, int64_t end)
         s->loop(s->streamed ? result : out, in[0], in[1], in[2], in[3], n);
         if (s->streamed) FAC__ISA_PICK(fac__stream)(out, result, s->size * (size_t)n);
         for (int k = 0; k < s->arity; k++)
-            in[k] += s->step[k] * (size_t)block;
+            in[k] += one[k] ? 0 : s->size * (size_t)block;
         out += s->size * (size_t)block;
     }
     if (s->streamed) fac__stream_end();
 }
 
+/* Kept out of what little tensors run through. */
+static __attribute__((noinline)) void cut(const fac__row_call *c, fac__row_loop loop, const char *const *in)
+{
+    fac__compute type = fac__compute_of(c->compute);
+    cut_row s = {.call = c, .loop = loop, .fill = FAC__ISA_PICK(fac__row_table).load[type][c->compute]};
+    s.size = type == FAC__F32 ? 4 : 8;
+    s.arity = row_info[c->row].arity;
+    s.streamed = fac__streams(c->n * (int64_t)s.size / 2); /* what is just above may be used again soon */
+    for (int k = 0; k < s.arity; k++) {
+        s.in[k] = in[k];
+        s.repeated |= c->one[k];
+        s.streamed &= in[k] != c->out; /* what was just read is in the cache */
+    }
+    if (c->n <= 1024)
+        run_cut(&s, 0, c->n);
+    else
+        fac__parallel(c->n, grain_of(c->n, row_cost(c->row)), run_cut, &s);
+}
+
+void fac__row_run(const fac__row_call *c)
+{
+    fac__compute type = fac__compute_of(c->compute);
+    fac__row_loop loop = FAC__ISA_PICK(fac__row_table).rows[type][c->row];
+    int arity = row_info[c->row].arity;
+    double numbers[4];
+    const char *in[4] = {NULL};
+    bool repeated = false;
+    for (int k = 0; k < arity; k++) {
+        in[k] = c->in[k] ? c->in[k] : (const char *)&numbers[k];
+        repeated |= c->one[k];
+        if (!c->in[k]) fac__set_number(&numbers[k], type, c->numbers[k]);
+    }
+    if (c->n == 1 || (c->n <= 1024 && !repeated))
+        loop(c->out, in[0], in[1], in[2], in[3], c->n);
+    else
+        cut(c, loop, in);
+}
+
 /* Runs the program when it is one row and its operands allow it. */
-static bool try_simple(const fac__pointwise_args *args, int64_t numel)
+static bool try_row(const fac__pointwise_args *args, int64_t numel)
 {
     const fac__program *p = &args->program;
     const fac__instr *code = &p->code[0];
     if (p->n_code != 1 || p->n_out != 1 || p->out[0] != p->n_in + p->n_const) return false;
     if (args->out[0].dtype != args->compute || fac__pointwise_layout(args, &args->out[0]) != 1) return false;
-    fac__compute type = fac__compute_of(args->compute);
-    int arity = row_info[code->row].arity;
-    bool repeated = false;
-    const char *in[4] = {NULL};
-    size_t size = type == FAC__F32 ? 4 : 8, step[4];
-    double numbers[4];
-    for (int k = 0; k < arity; k++) {
-        int r = code->in[k];
-        step[k] = 0;
+    fac__row_call c;
+    c.row = (fac__row)code->row;
+    c.compute = args->compute;
+    c.n = numel;
+    c.out = args->out[0].data;
+    for (int k = 0; k < row_info[code->row].arity; k++) {
+        int r = code->in[k], layout = 0;
+        c.in[k] = NULL;
         if (r < p->n_in) {
-            if (args->in[r].dtype != args->compute) return false;
-            int layout = fac__pointwise_layout(args, &args->in[r]);
-            if (layout < 0) return false;
-            in[k] = args->in[r].data;
-            if (layout) step[k] = size;
+            layout = fac__pointwise_layout(args, &args->in[r]);
+            if (args->in[r].dtype != args->compute || layout < 0) return false;
+            c.in[k] = args->in[r].data;
         } else {
-            fac__set_number(&numbers[k], type, args->constants[r - p->n_in]);
-            in[k] = (const char *)&numbers[k];
+            c.numbers[k] = args->constants[r - p->n_in];
         }
-        repeated |= step[k] == 0;
+        c.one[k] = layout == 0;
     }
-    const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
-    fac__row_loop loop = table->rows[type][code->row];
-    if (numel == 1 || (numel <= 1024 && !repeated)) {
-        loop(args->out[0].data, in[0], in[1], in[2], in[3], numel);
-        return true;
-    }
-    simple s = {.loop = loop,
-                .fill = table->load[type][args->compute],
-                .out = args->out[0].data,
-                .size = size,
-                .arity = arity,
-                .repeated = repeated,
-                .streamed = fac__streams(numel * (int64_t)size / 2)}; /* what is just above may be used again soon */
-    for (int k = 0; k < arity; k++) {
-        s.in[k] = in[k];
-        s.step[k] = step[k];
-        s.streamed &= in[k] != s.out; /* what was just read is in the cache */
-    }
-    if (numel <= 1024)
-        run_simple(&s, 0, numel);
-    else
-        fac__parallel(numel, grain_of(numel, row_cost((fac__row)code->row)), run_simple, &s);
+    fac__row_run(&c);
     return true;
 }
 
@@ -720,7 +734,7 @@ static void run_pointwise(const void *args_)
 {
     const fac__pointwise_args *args = args_;
     int64_t numel = fac__pointwise_numel(args);
-    if (numel == 0 || try_simple(args, numel) || try_copy(args, numel) || try_small(args, numel)) return;
+    if (numel == 0 || try_row(args, numel) || try_copy(args, numel) || try_small(args, numel)) return;
     run_plan(args, numel);
 }
 
