@@ -324,21 +324,21 @@ enum { NAME(LANES) = 32 / sizeof(T) };
 CASCADE(one, T, LOAD_ONE)
 CASCADE(vector, NAME(vector), LOAD_VECTOR)
 
-INLINE T NAME(row_sum)(const T *x, int64_t apart, int64_t n, bool vectors, bool nans)
+/* name_interleaved without its loops. */
+INLINE T NAME(short_sum)(const T *x, int64_t apart, int64_t n, bool nans)
 {
     T sum = 0;
-    if (!vectors && n < 8) { /* name_interleaved without its loops */
-        if (n >= 4) sum += LOAD_ONE(x);
-        for (int64_t i = n & 4; i < n; i++)
-            sum += LOAD_ONE(x + i * apart);
-        for (int64_t i = 1; n >= 4 && i < 4; i++)
-            sum += LOAD_ONE(x + i * apart);
-        return sum;
-    }
-    if (!vectors) {
-        NAME(one_interleaved)(&sum, x, apart, n, nans);
-        return sum;
-    }
+    if (n >= 4) sum += LOAD_ONE(x);
+    for (int64_t i = n & 4; i < n; i++)
+        sum += LOAD_ONE(x + i * apart);
+    for (int64_t i = 1; n >= 4 && i < 4; i++)
+        sum += LOAD_ONE(x + i * apart);
+    return sum;
+}
+
+INLINE T NAME(vectors_sum)(const T *x, int64_t n, bool nans)
+{
+    T sum = 0;
     NAME(vector) v;
     NAME(vector_interleaved)(&v, x, NAME(LANES), n / NAME(LANES), nans);
     for (int64_t i = n / NAME(LANES) * NAME(LANES); i < n; i++)
@@ -400,11 +400,23 @@ INLINE void NAME(merge_sum)(const fac__segment *s, int64_t i, T v)
 }
 
 #define SUM_SEGMENTS(name, nans)                                                                                       \
+    /* Apart, so that what goes before long sums is not done for each short one. */                                    \
+    static __attribute__((noinline)) T NAME(name##_long)(const T *x, int64_t apart, int64_t n, bool vectors)           \
+    {                                                                                                                  \
+        T sum;                                                                                                         \
+        if (vectors) return NAME(vectors_sum)(x, n, nans);                                                             \
+        NAME(one_interleaved)(&sum, x, apart, n, nans);                                                                \
+        return sum;                                                                                                    \
+    }                                                                                                                  \
     static void NAME(name##_rows)(const fac__segment *s)                                                               \
     {                                                                                                                  \
         bool vectors = s->vectors && s->n >= NAME(LANES);                                                              \
-        for (int64_t i = 0; i < s->outputs; i++)                                                                       \
-            NAME(merge_sum)(s, i, NAME(row_sum)((const T *)s->x + i * s->stride, s->apart, s->n, vectors, nans));      \
+        for (int64_t i = 0; i < s->outputs; i++) {                                                                     \
+            const T *x = (const T *)s->x + i * s->stride;                                                              \
+            T sum = vectors || s->n >= 8 ? NAME(name##_long)(x, s->apart, s->n, vectors)                               \
+                                         : NAME(short_sum)(x, s->apart, s->n, nans);                                   \
+            NAME(merge_sum)(s, i, sum);                                                                                \
+        }                                                                                                              \
     }                                                                                                                  \
     static void NAME(name##_columns)(const fac__segment *s)                                                            \
     {                                                                                                                  \
