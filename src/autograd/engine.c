@@ -71,7 +71,6 @@ static bool grow(void *array, const void *few, int count, int n, int *room, size
     void **at = array;
     bool first = *at == few;
     int larger = 2 * (count + n);
-    if (count + n <= *room) return true;
     void *p = fac__realloc(first ? NULL : *at, (size_t)larger * size);
     if (!p) return false;
     if (first) memcpy(p, few, (size_t)count * size);
@@ -79,7 +78,8 @@ static bool grow(void *array, const void *few, int count, int n, int *room, size
     *room = larger;
     return true;
 }
-#define GROW(k, array, count, n, room) grow(&(k)->array, (k)->few_##array, count, n, room, sizeof *(k)->array)
+#define GROW(k, array, count, n, room)                                                                                 \
+    ((count) + (n) <= *(room) || grow(&(k)->array, (k)->few_##array, count, n, room, sizeof *(k)->array))
 
 /* The index of a node's visit, which is added if it is new; -1 when memory runs out. */
 static int add_visit(task *k, fac__node *n)
@@ -334,10 +334,8 @@ static bool run(task *k)
     for (int i = 0; i < roots; i++)
         if (!k->visits[i].deps) push(k, i);
     while (k->heap_count) {
-        bool ok = false;
-        fac_scope
-            ok = run_node(k, pop(k));
-        if (!ok) return false;
+        if (!run_node(k, pop(k))) return false;
+        fac__scope_empty();
     }
     return true;
 }

@@ -149,11 +149,6 @@ fac_tensor *fac__saved(fac__node *n, int slot)
     return fac__own(t);
 }
 
-bool fac__wants(const fac__node *n, int i)
-{
-    return n->edges[i].node != NULL;
-}
-
 /* ---- dropping ----------------------------------------------------------------------------------------------- */
 
 fac__node *fac__node_retain(fac__node *n)

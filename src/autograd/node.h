@@ -96,7 +96,10 @@ fac_tensor *fac__result(fac__node *n, fac_tensor *y);
 fac_tensor *fac__result_view(fac__node *n, fac_tensor *y, fac_tensor *x);
 
 /* In backward. */
-bool fac__wants(const fac__node *n, int i);
+static inline bool fac__wants(const fac__node *n, int i)
+{
+    return n->edges[i].node != NULL;
+}
 fac_tensor *fac__saved(fac__node *n,
                        int slot); /* NULL, with an error, when it was changed in place; also if NULL was saved */
 

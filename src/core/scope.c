@@ -43,12 +43,17 @@ fac__scope_mark fac__scope_enter(void)
     return mark;
 }
 
-void fac__scope_leave(fac__scope_mark *mark)
+void fac__scope_empty(void)
 {
     fac__thread *self = fac__self();
     while (self->owned_count > self->scope_base)
         fac_release(self->owned[--self->owned_count]);
-    self->scope_base = mark->depth;
+}
+
+void fac__scope_leave(fac__scope_mark *mark)
+{
+    fac__scope_empty();
+    fac__self()->scope_base = mark->depth;
 }
 
 fac_tensor *fac_escape(fac_tensor *t)

@@ -9,6 +9,8 @@
 fac_tensor *fac__own(fac_tensor *t);
 /* A reference to t for the caller: the innermost scope's, if t is one of the last that came to it, or else one more. */
 fac_tensor *fac__take(fac_tensor *t);
+/* Drops what the innermost scope owns so far: a loop's scope, without leaving and entering it each time round. */
+void fac__scope_empty(void);
 void fac__scope_drop_all(void);
 
 #endif
