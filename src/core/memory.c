@@ -144,17 +144,25 @@ static block *fresh(size_t size)
     return b;
 }
 
-/* Not from this thread's blocks. */
-static void *renew(size_t n, size_t size, int k)
+/* Where this thread keeps no small block of the class. */
+static __attribute__((noinline)) void *renew(size_t n)
 {
+    if (n > (size_t)1 << 46) return fac__memory_error(n);
+    fac__thread *self = fac__self();
+    size_t size;
+    int k = class_of(n + HEADER, &size);
     block *b = NULL;
-    if (KEEP && size >= SHARED_FROM) {
+    if (size < SHARED_FROM) {
+        b = take(self->kept, &self->kept_bytes, k);
+    } else if (KEEP) {
         pthread_mutex_lock(&lock);
         b = take(shared, &shared_bytes, k);
         pthread_mutex_unlock(&lock);
     }
+    if (b) return (char *)b + HEADER;
     if (!KEEP) size = n + HEADER;
-    if (!b && !(b = fresh(size))) {
+    b = fresh(size);
+    if (!b) {
         fac_empty_cache();
         b = fresh(size);
     }
@@ -169,11 +177,9 @@ void *fac__alloc(size_t n)
     fac__thread *self = fac__self();
     self->allocations++;
     if (self->fail_at && --self->fail_at == 0) return fac__memory_error(n);
-    if (n > (size_t)1 << 46) return fac__memory_error(n);
     size_t size;
-    int k = class_of(n + HEADER, &size);
-    block *b = size < SHARED_FROM ? take(self->kept, &self->kept_bytes, k) : NULL;
-    return b ? (char *)b + HEADER : renew(n, size, k);
+    block *b = n <= LINEAR - HEADER ? take(self->kept, &self->kept_bytes, class_of(n + HEADER, &size)) : NULL;
+    return b ? (char *)b + HEADER : renew(n);
 }
 
 void *fac__calloc(size_t n)
@@ -205,20 +211,26 @@ char *fac__strdup(const char *s)
     return p ? memcpy(p, s, n) : NULL;
 }
 
+static __attribute__((noinline)) void let_go(block *b)
+{
+    if (!KEEP || b->size < SHARED_FROM) {
+        give_back(b);
+        return;
+    }
+    pthread_mutex_lock(&lock);
+    put(shared, &shared_bytes, b);
+    pthread_mutex_unlock(&lock);
+}
+
 void fac__free(void *p)
 {
     if (!p) return;
     block *b = (block *)(void *)((char *)p - HEADER);
     fac__thread *self = fac__self();
-    if (!KEEP || (b->size < SHARED_FROM && self->kept_bytes >= self->kept_limit)) {
-        give_back(b);
-    } else if (b->size < SHARED_FROM) {
+    if (KEEP && b->size < SHARED_FROM && self->kept_bytes < self->kept_limit)
         put(self->kept, &self->kept_bytes, b);
-    } else {
-        pthread_mutex_lock(&lock);
-        put(shared, &shared_bytes, b);
-        pthread_mutex_unlock(&lock);
-    }
+    else
+        let_go(b);
 }
 
 void fac__memory_thread_end(void)

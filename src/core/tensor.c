@@ -89,8 +89,9 @@ fac_tensor *fac__new(fac_dtype dtype, int ndim, const int64_t *shape)
 {
     int64_t numel = fac__shape_numel(ndim, shape);
     if (numel < 0) return NULL;
-    if (!fac_dtype_size(dtype)) return fac__type_error("a tensor needs a dtype");
-    size_t nbytes = (size_t)numel * fac_dtype_size(dtype);
+    size_t nbytes = fac_dtype_size(dtype);
+    if (!nbytes) return fac__type_error("a tensor needs a dtype");
+    nbytes *= (size_t)numel;
     bool at_home = nbytes <= SMALL;
     fac__storage *s = storage_new(at_home ? sizeof(fac_tensor) : 0, nbytes);
     if (!s) return NULL;
