@@ -483,6 +483,7 @@ static void mapped(void **state)
         assert_true(strlen(odd) % 4 != 0);
         s = fac_load("bad.safetensors", .map = true);
         assert_true(fac_item(fac_state_get(s, "a")) == 1.5);
+        assert_null(fac_state_get(s, "a")->storage->drop);
         fac_state_free(s);
     }
 }
