@@ -40,14 +40,14 @@ bool fac__input_open(fac__input *in, const char *path, bool map)
     *in = (fac__input){.path = path, .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), .map = map};
     if (in->fd < 0) return fac__io_error("%s: cannot be opened: %s", path, strerror(errno)), false;
     struct stat info;
-    if (fstat(in->fd, &info) != 0)
-        fac__io_error("%s: cannot be read: %s", path, strerror(errno));
-    else if (!S_ISREG(info.st_mode))
-        fac__io_error("%s: not a regular file", path);
-    else
-        return in->size = (int64_t)info.st_size, true;
-    fac__input_close(in);
-    return false;
+    bool known = fstat(in->fd, &info) == 0, regular = known && S_ISREG(info.st_mode);
+    if (!known) fac__io_error("%s: cannot be read: %s", path, strerror(errno));
+    if (known && !regular) fac__io_error("%s: not a regular file", path);
+    if (!regular) return fac__input_close(in), false;
+    in->size = (int64_t)info.st_size;
+    /* The disk is to go on while memory is made for what has come. */
+    if (!map) posix_fadvise(in->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    return true;
 }
 
 void fac__input_close(fac__input *in)
