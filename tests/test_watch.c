@@ -122,6 +122,28 @@ static void test_points(void **state)
     points_free(&r);
 }
 
+/* A name of several records where the first piece of the file ends: wherever that is. */
+static void test_name_at_border(void **state)
+{
+    (void)state;
+    static read_points r;
+    for (int before = 4085; before < 4100; before++) {
+        char name[FAC__CURVE_NAME + 1], path[300];
+        memset(name, 'x', sizeof name - 1);
+        name[FAC__CURVE_NAME] = 0;
+        fac_run *run = quiet_run("border", .tensorboard = false);
+        for (int i = 0; i < before; i++)
+            assert_true(fac_run_log(run, "a", i, i));
+        assert_true(fac_run_log(run, name, -7, -7) && fac_run_log(run, "a", before, before));
+        snprintf(path, sizeof path, "%s/points", fac_run_path(run));
+        assert_true(points_of(path, &r) && r.count == 2 && r.curves[0].count == before + 1);
+        assert_string_equal(r.curves[1].name, name);
+        assert_true(r.curves[1].count == 1 && r.curves[1].points[0].value == -7);
+        points_free(&r);
+        assert_true(fac_run_close(run));
+    }
+}
+
 static void test_curves(void **state)
 {
     (void)state;
@@ -530,9 +552,11 @@ static void test_speed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),         cmocka_unit_test(test_points),    cmocka_unit_test(test_curves),
-        cmocka_unit_test(test_kill),          cmocka_unit_test(test_full_disk), cmocka_unit_test(test_tensorboard),
-        cmocka_unit_test(test_checksums),     cmocka_unit_test(test_notes),     cmocka_unit_test(test_off),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_points),
+        cmocka_unit_test(test_curves),        cmocka_unit_test(test_name_at_border),
+        cmocka_unit_test(test_kill),          cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_tensorboard),   cmocka_unit_test(test_checksums),
+        cmocka_unit_test(test_notes),         cmocka_unit_test(test_off),
         cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_speed),
     };
     return cmocka_run_group_tests(tests, watching_begin, watching_end);

@@ -129,8 +129,8 @@ bool fac__run_tell(fac_run *run)
 
 bool fac__run_end(fac_run *run)
 {
-    if (run->ended > 0) return true;
-    run->ended = fac__wall_seconds();
+    if (run->ended > 0 && run->told) return true;
+    if (run->ended == 0) run->ended = fac__wall_seconds();
     return fac__run_tell(run);
 }
 
