@@ -5,9 +5,12 @@
 #include "backend/cpu/scratch.h"
 
 FAC__ISA_DECLARE(bool, fac__correlate, FAC__CORRELATE_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__correlate_tiled, FAC__CORRELATE_TILED_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__spread, FAC__CORRELATE_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__conv_weight_dots, FAC__CORRELATE_PARAMETERS);
-FAC__ISA_DECLARE(bool, fac__conv_weight_sums, FAC__CONV_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__conv_weight_sparse, FAC__CONV_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__conv_weight_sums, FAC__CONV_WEIGHT_PARAMETERS);
+FAC__ISA_DECLARE(bool, fac__conv_weight_tiled, FAC__CONV_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__conv_find_sparse, FAC__CONV_FIND_PARAMETERS);
 FAC__ISA_DECLARE(bool, fac__conv_input_sparse, FAC__CONV_PARAMETERS);
 
@@ -120,6 +123,38 @@ static bool plan_forward(const fac__conv_args *a, fac__correlation *c)
     return true;
 }
 
+static bool has_one_slice(const fac__conv_args *a)
+{
+    return a->in[0] == 1 && a->kernel[0] == 1 && a->out[0] == 1 && a->pad[0] == 0;
+}
+
+/* Whether tiles of 2 x 2 (isa/conv_winograd.h) are quicker: their 16 products must be clearly fewer than 9 for each output, and
+ * there must be channels and tiles enough to pay for transforming tiles and weights. It goes by the sizes of one image, so that
+ * this has the same bits in any company; small layers keep the order in which PyTorch adds. */
+static bool better_tiled(const fac__conv_args *a, const int64_t made[3])
+{
+    bool fits = a->dtype == FAC_FLOAT32 && a->groups == 1 && has_one_slice(a);
+    for (int i = 1; i < 3; i++)
+        fits &= a->kernel[i] == 3 && a->stride[i] == 1 && a->dilation[i] == 1;
+    int64_t tiles = (made[1] + 1) / 2 * ((made[2] + 1) / 2), channels = a->c < a->k ? a->c : a->k;
+    return fits && channels >= 32 && channels * tiles >= 2048 && 9 * volume(made) >= 24 * tiles;
+}
+
+/* By tiles; images with infinite or NaN outputs then the plain way, which alone tells the two apart. */
+static bool correlate_tiled(const fac__correlation *c)
+{
+    bool *odd = fac__scratch(FAC__SCRATCH_CONV_ODD, (size_t)c->n);
+    bool done = odd && FAC__ISA_PICK(fac__correlate_tiled)(c, odd);
+    for (int64_t n = 0; n < c->n && done; n++) {
+        fac__correlation one = *c;
+        one.n = 1;
+        one.source = (const float *)c->source + n * c->depth * c->axis[1].source * c->axis[2].source;
+        one.out = (float *)c->out + n * c->rows * volume(c->out_size);
+        if (odd[n]) done = FAC__ISA_PICK(fac__correlate)(&one);
+    }
+    return done;
+}
+
 static bool forward_quickly(const fac__conv_args *a)
 {
     fac__correlation c;
@@ -127,7 +162,7 @@ static bool forward_quickly(const fac__conv_args *a)
     c.source = a->x;
     c.bias = a->bias;
     c.out = a->y;
-    return FAC__ISA_PICK(fac__correlate)(&c);
+    return (better_tiled(a, a->out) && correlate_tiled(&c)) || FAC__ISA_PICK(fac__correlate)(&c);
 }
 
 /* dx at h gets dy at o wherever o * stride - pad + t * dilation = h: of the positions h = first, first + stride, …
@@ -152,11 +187,6 @@ static void input_axis(const fac__conv_args *a, int i, int64_t first, fac__conv_
         x->tap[x->taps++] = (fac__conv_tap){(int32_t)t, 0, (int32_t)last};
     }
     x->max_shift = last;
-}
-
-static bool has_one_slice(const fac__conv_args *a)
-{
-    return a->in[0] == 1 && a->kernel[0] == 1 && a->out[0] == 1 && a->pad[0] == 0;
 }
 
 /* Gathering multiplies a margin of zeros around dy; spreading pays for each product of a tap with reading and writing
@@ -210,6 +240,7 @@ static bool input_by_gathering(const fac__conv_args *a)
         input_axis(a, 0, at / first[2] / first[1], &c.axis[0]);
         input_axis(a, 1, at / first[2] % first[1], &c.axis[1]);
         input_axis(a, 2, at % first[2], &c.axis[2]);
+        if (better_tiled(a, a->in) && correlate_tiled(&c)) continue;
         if (!FAC__ISA_PICK(fac__correlate)(&c)) return false;
     }
     return true;
@@ -230,7 +261,9 @@ static bool weight_quickly(const fac__conv_args *a)
     if (a->n * a->k * a->c * volume(a->out) == 0) return false; /* zeros */
     /* With more output channels those fill vectors, and better than positions that begin anywhere. */
     if (a->c == a->groups && a->k < 16 * a->groups && has_one_slice(a)) return weight_by_dots(a);
-    return FAC__ISA_PICK(fac__conv_weight_sums)(a);
+    bool sparse = FAC__ISA_PICK(fac__conv_weight_sparse)(a);
+    if (!sparse && better_tiled(a, a->out) && FAC__ISA_PICK(fac__conv_weight_tiled)(a)) return true;
+    return FAC__ISA_PICK(fac__conv_weight_sums)(a, sparse);
 }
 
 static void run_forward(const void *args)
@@ -242,7 +275,7 @@ static void run_forward(const void *args)
 
 static void input_of_all(const fac__conv_args *a)
 {
-    if (better_spread(a) ? input_by_spreading(a) : input_by_gathering(a)) return;
+    if (better_spread(a) && !better_tiled(a, a->in) ? input_by_spreading(a) : input_by_gathering(a)) return;
     (a->dtype == FAC_FLOAT64 ? input_double : input_float)(a);
 }
 

@@ -37,7 +37,9 @@ static inline int64_t fac__conv_grain(int64_t items, double work)
 
 /* false: no memory to work in, nothing done. */
 #define FAC__CORRELATE_PARAMETERS (const fac__correlation *c)
+#define FAC__CORRELATE_TILED_PARAMETERS (const fac__correlation *c, bool *odd)
 #define FAC__CONV_PARAMETERS (const fac__conv_args *a)
+#define FAC__CONV_WEIGHT_PARAMETERS (const fac__conv_args *a, bool sparse)
 #define FAC__CONV_FIND_PARAMETERS (const fac__conv_args *a, bool *sparse)
 
 #endif

@@ -11,6 +11,7 @@ typedef enum fac__scratch_use {
     FAC__SCRATCH_GEMM_WIDE, /* float16 and bfloat16 as float */
     FAC__SCRATCH_CONV_TAPS,
     FAC__SCRATCH_CONV_IMAGES,
+    FAC__SCRATCH_CONV_ODD,
     FAC__SCRATCH_CONV, /* of the thread that starts a convolution, for all who work on it */
     FAC__SCRATCH_FFT,
     FAC__SCRATCH_NORM,

@@ -202,12 +202,22 @@ static int64_t NAME(round_up)(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
+static NAME(weighing) NAME(weighing_of)(const fac__conv_args *a)
+{
+    NAME(weighing) s = {.a = a, .cg = a->c / a->groups, .kg = a->k / a->groups};
+    s.runs = a->dilation[2] == 1 ? 1 : a->kernel[2];
+    s.run = a->dilation[2] == 1 ? a->kernel[2] * s.cg : s.cg;
+    s.run_step = a->dilation[2] * s.cg;
+    s.width = (a->out[2] - 1) * a->stride[2] + (a->kernel[2] - 1) * a->dilation[2] + 1;
+    return s;
+}
+
 /* Whether leaving out zeros is worth it: a product of one element with a kernel row's channels takes as many
  * multiplications of vectors as in a tile, or more where that has the output channels in its vectors, and a little more
  * time. */
-static bool NAME(weigh_sparsely)(const NAME(weighing) * s)
+static bool NAME(weigh_sparsely)(const fac__conv_args *a)
 {
-    const fac__conv_args *a = s->a;
+    const NAME(weighing) all_of = NAME(weighing_of)(a), *s = &all_of;
     int64_t vectors = (s->run + L - 1) / L, tile = a->kernel[1] * vectors, x = a->n * a->c * a->in[1] * a->in[2];
     if (!NAME(can_be_sparse)(a) || a->n < 8 || s->width * s->cg > INT32_MAX / a->in[1]) return false;
     int64_t dense = s->kg * vectors, turned = s->run * ((s->kg + L - 1) / L);
@@ -217,20 +227,15 @@ static bool NAME(weigh_sparsely)(const NAME(weighing) * s)
     return NAME(mostly_zeros)(a->dy, all, most) && NAME(mostly_zeros)(a->x, x, x);
 }
 
-static bool NAME(conv_weight)(const fac__conv_args *a)
+static bool NAME(conv_weight)(const fac__conv_args *a, bool sparse)
 {
     int64_t taps = a->kernel[0] * a->kernel[1] * a->kernel[2];
-    NAME(weighing) s = {.a = a, .cg = a->c / a->groups, .kg = a->k / a->groups};
-    s.runs = a->dilation[2] == 1 ? 1 : a->kernel[2];
-    s.run = a->dilation[2] == 1 ? a->kernel[2] * s.cg : s.cg;
-    s.run_step = a->dilation[2] * s.cg;
-    s.turned = NAME(round_up)(s.kg, L) * s.run < NAME(round_up)(s.run, L) * s.kg;
-    s.sparse = NAME(weigh_sparsely)(&s);
-    s.turned = s.turned && !s.sparse;
+    NAME(weighing) s = NAME(weighing_of)(a);
+    s.sparse = sparse;
+    s.turned = NAME(round_up)(s.kg, L) * s.run < NAME(round_up)(s.run, L) * s.kg && !sparse;
     s.rows = s.turned ? s.run : s.kg;
     s.columns = NAME(round_up)(s.turned ? s.kg : s.run, L);
     s.sums = a->kernel[0] * a->kernel[1] * s.runs * s.rows * s.columns;
-    s.width = (a->out[2] - 1) * a->stride[2] + (a->kernel[2] - 1) * a->dilation[2] + 1;
 
     double work = (double)a->n * (double)(a->out[0] * a->out[1] * a->out[2]) * (double)(a->k * s.cg * taps);
     int64_t most = (1 << 23) / (int64_t)sizeof(T) / (s.sums * a->groups) + 1;

@@ -90,7 +90,7 @@ INLINE v_double relu_double(v_double x)
     return (v_double)((__typeof__(x < 0))x & ~(x < 0));
 }
 
-/* The first n lanes (0 < n <= lanes) of memory; what lies behind is neither read nor written. */
+/* The first n lanes (0 < n <= lanes) of memory; what lies behind is neither read nor written. keep: the others are 0. */
 #if defined(__AVX512F__)
 INLINE v_float load_part_float(const float *p, int n)
 {
@@ -104,21 +104,37 @@ INLINE void store_part_float(float *p, v_float v, int n)
 {
     _mm512_mask_storeu_ps(p, (__mmask16)(0xffffu >> (16 - n)), (__m512)v);
 }
+INLINE v_float keep_part_float(v_float v, int n)
+{
+    return (v_float)_mm512_maskz_mov_ps((__mmask16)(0xffffu >> (16 - n)), (__m512)v);
+}
 INLINE void store_part_double(double *p, v_double v, int n)
 {
     _mm512_mask_storeu_pd(p, (__mmask8)(0xffu >> (8 - n)), (__m512d)v);
 }
 #else
 #if defined(__AVX__)
-INLINE v_float load_part_float(const float *p, int n)
+INLINE __m256i first_lanes_float(int n)
 {
     static const int32_t mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    return (v_float)_mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(const void *)(mask + 8 - n)));
+    return _mm256_loadu_si256((const __m256i *)(const void *)(mask + 8 - n));
+}
+INLINE v_float load_part_float(const float *p, int n)
+{
+    return (v_float)_mm256_maskload_ps(p, first_lanes_float(n));
 }
 INLINE v_double load_part_double(const double *p, int n)
 {
     static const int64_t mask[8] = {-1, -1, -1, -1};
     return (v_double)_mm256_maskload_pd(p, _mm256_loadu_si256((const __m256i *)(const void *)(mask + 4 - n)));
+}
+INLINE void store_part_float(float *p, v_float v, int n)
+{
+    _mm256_maskstore_ps(p, first_lanes_float(n), (__m256)v);
+}
+INLINE v_float keep_part_float(v_float v, int n)
+{
+    return (v_float)_mm256_and_ps((__m256)v, _mm256_castsi256_ps(first_lanes_float(n)));
 }
 #else
 INLINE v_float load_part_float(const float *p, int n)
@@ -135,16 +151,64 @@ INLINE v_double load_part_double(const double *p, int n)
         v[i] = p[i];
     return v;
 }
-#endif
 INLINE void store_part_float(float *p, v_float v, int n)
 {
     for (int i = 0; i < n; i++)
         p[i] = v[i];
 }
+INLINE v_float keep_part_float(v_float v, int n)
+{
+    for (int i = n; i < LANES(float); i++)
+        v[i] = 0;
+    return v;
+}
+#endif
 INLINE void store_part_double(double *p, v_double v, int n)
 {
     for (int i = 0; i < n; i++)
         p[i] = v[i];
+}
+#endif
+
+/* Lanes [first, end) of a vector, whatever these are; what is loaded has 0 in the others, which are not read. */
+#if defined(__AVX512F__)
+typedef __mmask16 lanes_float;
+INLINE lanes_float lanes_between_float(int64_t first, int64_t end)
+{
+    unsigned low = first <= 0 ? 0 : first < 16 ? (1u << first) - 1 : 0xffff;
+    unsigned high = end <= 0 ? 0 : end < 16 ? (1u << end) - 1 : 0xffff;
+    return (__mmask16)(high & ~low);
+}
+INLINE v_float load_lanes_float(const float *p, lanes_float lanes)
+{
+    return (v_float)_mm512_maskz_loadu_ps(lanes, p);
+}
+#elif defined(__AVX2__)
+typedef __m256i lanes_float;
+INLINE lanes_float lanes_between_float(int64_t first, int64_t end)
+{
+    int low = first <= 0 ? 0 : first < 8 ? (int)first : 8, high = end <= 0 ? 0 : end < 8 ? (int)end : 8;
+    return _mm256_andnot_si256(first_lanes_float(low), first_lanes_float(high));
+}
+INLINE v_float load_lanes_float(const float *p, lanes_float lanes)
+{
+    return (v_float)_mm256_maskload_ps(p, lanes);
+}
+#else
+typedef struct lanes_float {
+    int64_t first, end;
+} lanes_float;
+INLINE lanes_float lanes_between_float(int64_t first, int64_t end)
+{
+    return (lanes_float){first, end};
+}
+INLINE v_float load_lanes_float(const float *p, lanes_float lanes)
+{
+    if (lanes.first <= 0 && lanes.end >= LANES(float)) return (v_float) * (const u_float *)p;
+    v_float v = {0};
+    for (int i = 0; i < LANES(float); i++)
+        if (i >= lanes.first && i < lanes.end) v[i] = p[i];
+    return v;
 }
 #endif
 
@@ -164,6 +228,54 @@ INLINE int compress_double(v_double v, const int32_t *place, double *value, int3
     _mm256_storeu_si256((__m256i *)(void *)at,
                         _mm256_maskz_compress_epi32(m, _mm256_loadu_si256((const __m256i *)(const void *)place)));
     return __builtin_popcount(m);
+}
+#endif
+
+/* zip: a0 b0 a1 b1 … in two vectors, the lower half first; unzip takes two such vectors apart. */
+#if defined(__AVX512F__)
+INLINE void zip_float(v_float a, v_float b, v_float to[2])
+{
+    const __m512i at = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    to[0] = (v_float)_mm512_permutex2var_ps((__m512)a, at, (__m512)b);
+    to[1] = (v_float)_mm512_permutex2var_ps((__m512)a, _mm512_add_epi32(at, _mm512_set1_epi32(8)), (__m512)b);
+}
+INLINE void unzip_float(v_float a, v_float b, v_float to[2])
+{
+    const __m512i at = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    to[0] = (v_float)_mm512_permutex2var_ps((__m512)a, at, (__m512)b);
+    to[1] = (v_float)_mm512_permutex2var_ps((__m512)a, _mm512_add_epi32(at, _mm512_set1_epi32(1)), (__m512)b);
+}
+#elif defined(__AVX2__)
+INLINE void zip_float(v_float a, v_float b, v_float to[2])
+{
+    __m256 low = _mm256_unpacklo_ps((__m256)a, (__m256)b), high = _mm256_unpackhi_ps((__m256)a, (__m256)b);
+    to[0] = (v_float)_mm256_permute2f128_ps(low, high, 0x20);
+    to[1] = (v_float)_mm256_permute2f128_ps(low, high, 0x31);
+}
+INLINE void unzip_float(v_float a, v_float b, v_float to[2])
+{
+    __m256d even = _mm256_castps_pd(_mm256_shuffle_ps((__m256)a, (__m256)b, 0x88));
+    __m256d odd = _mm256_castps_pd(_mm256_shuffle_ps((__m256)a, (__m256)b, 0xdd));
+    to[0] = (v_float)_mm256_castpd_ps(_mm256_permute4x64_pd(even, 0xd8));
+    to[1] = (v_float)_mm256_castpd_ps(_mm256_permute4x64_pd(odd, 0xd8));
+}
+#else
+INLINE void zip_float(v_float a, v_float b, v_float to[2])
+{
+    float all[2 * LANES(float)];
+    for (int i = 0; i < LANES(float); i++)
+        all[2 * i] = a[i], all[2 * i + 1] = b[i];
+    memcpy(to, all, sizeof all);
+}
+INLINE void unzip_float(v_float a, v_float b, v_float to[2])
+{
+    float even[LANES(float)], odd[LANES(float)];
+    for (int i = 0; i < LANES(float) / 2; i++) {
+        even[i] = a[2 * i], even[i + LANES(float) / 2] = b[2 * i];
+        odd[i] = a[2 * i + 1], odd[i + LANES(float) / 2] = b[2 * i + 1];
+    }
+    memcpy(&to[0], even, sizeof even);
+    memcpy(&to[1], odd, sizeof odd);
 }
 #endif
 
