@@ -16,7 +16,8 @@ static void interrupt(int signal)
     interrupted = 1;
 }
 
-/* The first signal asks the loop to end; a second one ends the program. */
+/* The first signal asks the loop to end; a second one ends the program. Where a script has it ignored, it is heard all the same: to
+ * save does no harm. */
 static void listen(struct sigaction before[2])
 {
     struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
