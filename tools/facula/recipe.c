@@ -169,8 +169,11 @@ bool training_begin(training *t)
 {
     const recipe *r = &t->recipe;
     t->order = fac_generator_new(0);
-    t->loader =
-        fac_data_loader(t->learn, .batch_size = r->batch, .shuffle = true, .prefetch = 1, .generator = t->order);
+    /* one item by itself has no deviation, of which batch normalisation would complain */
+    int64_t items = fac_dataset_count(t->learn);
+    bool drop_last = items > r->batch && items % r->batch == 1;
+    t->loader = fac_data_loader(t->learn, .batch_size = r->batch, .shuffle = true, .drop_last = drop_last,
+                                .prefetch = 1, .generator = t->order);
     if (t->check) t->check_loader = in_order(t->check, 1000);
     fac_manual_seed((uint64_t)r->seed);
     t->model = normalised(&t->spec, model_spec_network(&t->spec));
