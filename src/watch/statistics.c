@@ -13,6 +13,7 @@ enum { CHUNK = 512 };
 typedef struct pass {
     fac__statistics *s;
     double sum, squares, scale;
+    int64_t bins[2][FAC__BINS + 1]; /* the last: what is not finite */
     /* units: whether each has an element that is not 0, how many have; where in them the elements are */
     uint8_t *alive;
     int64_t units, count_alive, inner, unit, left;
@@ -25,7 +26,9 @@ static void load(const fac_tensor *t, int64_t offset, int64_t stride, int n, dou
     const char *data = t->storage->data;
     if (t->dtype == FAC_FLOAT32) {
         const float *p = (const float *)data + offset;
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n && stride == 1; i++)
+            out[i] = p[i];
+        for (int i = 0; i < n && stride != 1; i++)
             out[i] = p[i * stride];
         return;
     }
@@ -73,24 +76,25 @@ static void mark_alive(pass *p, const double *values, int n)
 static void measure(pass *p, const double *values, int n)
 {
     fac__statistics *s = p->s;
-    double min = s->min, max = s->max, sum = 0, squares = 0;
-    int zeros = 0, nan = 0, finite = 0;
-#pragma omp simd reduction(min : min) reduction(max : max) reduction(+ : sum, squares, zeros, nan, finite)
+    /* All doubles, counts too, so that the compiler can take several elements at a time. */
+    double min = s->min, max = s->max, sum = 0, squares = 0, zeros = 0, nan = 0, inf = 0;
+#pragma omp simd reduction(min : min) reduction(max : max) reduction(+ : sum, squares, zeros, nan, inf)
     for (int i = 0; i < n; i++) {
-        double v = values[i], in = fabs(v) <= DBL_MAX ? v : 0;
-        min = fabs(v) <= DBL_MAX && v < min ? v : min;
-        max = fabs(v) <= DBL_MAX && v > max ? v : max;
+        double v = values[i], zero = v - v; /* NaN where v is not finite */
+        double low = zero == 0 ? v : INFINITY, high = zero == 0 ? v : -INFINITY, in = zero == 0 ? v : 0;
+        min = low < min ? low : min;
+        max = high > max ? high : max;
         sum += in;
         squares += in * in;
-        zeros += v == 0;
-        nan += v != v;
-        finite += fabs(v) <= DBL_MAX;
+        zeros += v == 0 ? 1 : 0;
+        nan += v != v ? 1 : 0;
+        inf += fabs(v) > DBL_MAX ? 1 : 0;
     }
     s->min = min;
     s->max = max;
-    s->zeros += zeros;
-    s->nan += nan;
-    s->inf += n - nan - finite;
+    s->zeros += (int64_t)zeros;
+    s->nan += (int64_t)nan;
+    s->inf += (int64_t)inf;
     p->sum += sum;
     p->squares += squares;
     if (p->alive) mark_alive(p, values, n);
@@ -98,10 +102,16 @@ static void measure(pass *p, const double *values, int n)
 
 static void sort_in(pass *p, const double *values, int n)
 {
+    double min = p->s->min, scale = p->scale;
+    int32_t bins[CHUNK];
+#pragma omp simd
     for (int i = 0; i < n; i++) {
-        double at = (values[i] - p->s->min) * p->scale; /* NaN for what is not finite */
-        if (at >= 0 && at <= FAC__BINS) p->s->histogram[at < FAC__BINS ? (int)at : FAC__BINS - 1]++;
+        double v = values[i], at = (v - min) * scale;
+        at = at < FAC__BINS - 1 ? at : FAC__BINS - 1; /* the greatest, too */
+        bins[i] = (int32_t)(v - v == 0 ? at : FAC__BINS);
     }
+    for (int i = 0; i < n; i++)
+        p->bins[i % 2][bins[i]]++; /* by turns, as one count often follows on itself */
 }
 
 void fac__statistics_of(const fac_tensor *t, int unit_dim, fac__statistics *s)
@@ -134,4 +144,6 @@ void fac__statistics_of(const fac_tensor *t, int unit_dim, fac__statistics *s)
     double range = s->max - s->min;
     p.scale = range > 0 && isfinite(range) ? FAC__BINS / range : 0;
     each_chunk(t, &p, sort_in);
+    for (int b = 0; b < FAC__BINS; b++)
+        s->histogram[b] = p.bins[0][b] + p.bins[1][b];
 }
