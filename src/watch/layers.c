@@ -34,8 +34,9 @@ struct fac__layers {
     enum { COLLECTING, COLLECTED, WRITTEN } state; /* of the calls */
 
     bool looking;
-    fac__text line; /* of the look that goes on */
-    int entries;    /* in it */
+    bool by_hand, wanted; /* looks are begun when they are wanted, by a test, whatever the time */
+    fac__text line;       /* of the look that goes on */
+    int entries;          /* in it */
     int64_t step, last_step;
     double begun, last, cost, spent; /* when the module came, and the last look; what that took, and all */
     int fd;                          /* layers.jsonl */
@@ -362,7 +363,8 @@ void fac__layers_begin(fac_run *run)
     fac__layers *l = run->layers;
     if (!l || !l->module || fac__recording_now()) return;
     double now = fac__seconds();
-    if (!l->failed && now - l->last >= interval(l, now) && find_parts(l)) {
+    if (!l->failed && (l->by_hand ? l->wanted : now - l->last >= interval(l, now)) && find_parts(l)) {
+        l->wanted = false;
         begin_look(l);
         l->cost = fac__seconds() - now;
         l->looking = true;
@@ -373,7 +375,7 @@ void fac__layers_begin(fac_run *run)
 
 void fac__layers_look_now(fac_run *run)
 {
-    if (run->layers) run->layers->last = -INFINITY;
+    if (run->layers) run->layers->by_hand = run->layers->wanted = true;
 }
 
 double fac__layers_cost(const fac_run *run)

@@ -14,7 +14,7 @@ bool fac__layers_close(fac_run *run);
 /* Between these the run's own forward passes are not taken for the training's. */
 void fac__layers_pause(fac_run *run);
 void fac__layers_resume(fac_run *run);
-/* For tests: the next fac__layers_begin finds that it is time. And the seconds that looks took until now. */
+/* For tests: a look at the next step, and from now on no others but those asked for. And the seconds that looks took until now. */
 void fac__layers_look_now(fac_run *run);
 double fac__layers_cost(const fac_run *run);
 
