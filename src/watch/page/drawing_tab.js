@@ -117,7 +117,9 @@ const drawingTab = (() => {
         if (!run || run.evaluation === null || run.evaluation === undefined) return;
         try {
             const answer = await server.get("/api/evaluation", {run: run.name});
-            if (store.current() === run) classes = answer.classes;
+            if (store.current()?.name !== run.name) return;
+            classes = answer.classes;
+            if (size) showAnswer();
         } catch {
             // numbers will do
         }

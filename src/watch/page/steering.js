@@ -19,12 +19,10 @@ const steering = (() => {
         }
     }
 
-    /* What was asked for is shown at once, so that the next press means the other. */
     function steer(action) {
         const run = store.current();
-        if (run && action !== "step") run.paused = action === "pause";
+        if (run && action !== "step") store.expect(run.name, action === "pause");
         send({action});
-        if (run) bus.tell("state", run.name);
     }
 
     async function stop() {

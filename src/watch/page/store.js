@@ -94,6 +94,16 @@ const store = (() => {
         bus.tell("data", event.run);
     }
 
+    /* ---- what was asked for ---- */
+
+    /* A pause that was asked for, or its end, is taken as given for a while, so that the next press means the other: what
+     * the run says next, it may have said before it heard of it. */
+    const expected = new Map(); // name: {paused, until}
+    function heed(run) {
+        const wanted = expected.get(run.name);
+        if (wanted && performance.now() < wanted.until) run.paused = wanted.paused;
+    }
+
     /* ---- the list ---- */
 
     let shown = null; // the current run, as it was told last
@@ -111,6 +121,7 @@ const store = (() => {
         names = new Map(runs.map((run) => [run.name, run]));
         palette.meet([...runs].sort((a, b) => a.started - b.started).map((run) => run.name));
         for (const run of runs) {
+            heed(run);
             const old = before.get(run.name);
             if (old && old.started === run.started) run.last ??= old.last;
             else for (const sets of [whole, coming, detail]) sets.delete(run.name); // another of the same name
@@ -180,6 +191,11 @@ const store = (() => {
         wholeSeries: (name) => whole.get(name)?.series ?? new Map(),
         loading: () => coming.size > 0,
 
+        expect(name, paused) {
+            expected.set(name, {paused, until: performance.now() + 1500});
+            names.get(name).paused = paused;
+            bus.tell("state", name);
+        },
         async rename(from, to) {
             await server.post("/api/rename", {run: from, to});
             palette.rename(from, to);
@@ -201,6 +217,7 @@ const store = (() => {
                 const run = names.get(event.run);
                 if (!run) return;
                 Object.assign(run, {step: event.step, paused: event.paused, waiting: event.waiting});
+                heed(run);
                 for (const {name, value} of event.knobs || []) {
                     const knob = run.knobs.find((one) => one.name === name);
                     if (knob) knob.value = value;
