@@ -46,6 +46,8 @@ endif()
 
 # ---- the script -------------------------------------------------------------------------------------------------
 
+cmake_minimum_required(VERSION 3.22)
+
 # The text of a part of the page; fails when it is nowhere, unless it may be.
 function(read_part part variable)
   foreach(folder ${FOLDERS})
