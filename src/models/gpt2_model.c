@@ -1,5 +1,5 @@
 /* Floor 6. GPT-2: Radford et al., Language Models are Unsupervised Multitask Learners, 2019. After GPT2LMHeadModel of Hugging
- * Face's transformers: its modules, names, and draws (as its versions since 4.28 make them). */
+ * Face's transformers: its modules, names, and draws (those of version 4.40). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

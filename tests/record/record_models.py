@@ -202,7 +202,7 @@ with open(pathlib.Path(__file__).parent.parent / "data" / "models.txt", "w") as 
     for name in ("vgg11", "vgg13", "vgg16", "vgg19", "vgg13_bn", "vgg16_bn", "vgg19_bn"):
         record(name, lambda: vgg(getattr(tv, name), 64))
     record("resnet18", lambda: tv.resnet18(num_classes=10), (2, 3, 64, 64), detail=True)
-    record("resnet18_small", lambda: grey(tv.resnet18, True, num_classes=10), (2, 1, 28, 28))
+    record("resnet18_small", lambda: grey(tv.resnet18, True, num_classes=10), (2, 1, 16, 16))
     record("resnet18_zero", lambda: tv.resnet18(zero_init_residual=True))
     record("resnet50", lambda: tv.resnet50(num_classes=10), (2, 3, 64, 64))
     record("resnet50_zero", lambda: tv.resnet50(zero_init_residual=True))
