@@ -7,15 +7,17 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/tensor_impl.h"
 #include "plan.h"
 
 enum {
-    MOST_ARGS = 4096,   /* bytes of a step's arguments that are copied to the stack */
-    WORTH = 64 * 1024,  /* bytes that a group touches; less is not worth a second thread */
-    CACHE = 256 * 1024, /* bytes that a chunk should touch at most */
-    LEAST_UNITS = 8,    /* of a group */
-    CHUNKS = 8,         /* at least, if there are so many units */
-    AHEAD = 6           /* how far to look for a step that may join */
+    MOST_ARGS = 4096,    /* bytes of a step's arguments that are copied to the stack */
+    WORTH = 64 * 1024,   /* bytes that a group touches; less is not worth a second thread */
+    CACHE = 256 * 1024,  /* bytes that a chunk should touch at most */
+    SHARED = 256 * 1024, /* of what all rows share */
+    LEAST_UNITS = 8,     /* of a group */
+    CHUNKS = 8,          /* at least, if there are so many units */
+    AHEAD = 6            /* how far to look for a step that may join */
 };
 
 /* Bytes of the block of one row that a pointer points to; 0: all rows share what it points to. */
@@ -35,6 +37,17 @@ static int64_t rows_of(const fac__planned *step)
     bool whole = step->dropped || step->refresh || step->kernel->check || step->kernel->effects ||
                  !step->kernel->rows || step->size > MOST_ARGS;
     return whole ? 0 : step->kernel->rows(step->args);
+}
+
+/* Does each unit read a large block that all rows share? A convolution of few pixels by many channels takes its time to fetch its
+ * weight, which is best done once for all images. */
+static bool shares_much(const fac_plan *plan, const fac__planned *step)
+{
+    for (int k = 0; k < step->n_uses; k++) {
+        const fac__use *use = &step->uses[k];
+        if ((int64_t)plan->memory.held[use->held].storage->nbytes > SHARED && !row_bytes(step, use)) return true;
+    }
+    return false;
 }
 
 static int64_t common(int64_t a, int64_t b)
@@ -91,7 +104,8 @@ static int64_t join(fac_plan *plan, int64_t first, int64_t last, int64_t units)
 {
     for (int64_t next = last + 1; next < plan->count && next <= last + AHEAD; next++) {
         int64_t rows = rows_of(&plan->steps[next]), fewer = rows ? common(units, rows) : 0;
-        bool joins = fewer >= LEAST_UNITS && together(&plan->steps[next], &plan->steps[next]);
+        bool joins = fewer >= LEAST_UNITS && together(&plan->steps[next], &plan->steps[next]) &&
+                     !shares_much(plan, &plan->steps[next]);
         for (int64_t i = first; i < next && joins; i++)
             joins = i <= last ? together(&plan->steps[i], &plan->steps[next])
                               : fac__independent(&plan->steps[i], &plan->steps[next]);
@@ -109,7 +123,7 @@ void fac__plan_group(fac_plan *plan)
     for (int64_t first = 0; first < plan->count;) {
         const fac__planned *step = &plan->steps[first];
         int64_t last = first, units = rows_of(step);
-        if (units && !together(step, step)) units = 0;
+        if (units && (!together(step, step) || shares_much(plan, step))) units = 0;
         for (int64_t fewer; units >= LEAST_UNITS && (fewer = join(plan, first, last, units)); last++)
             units = fewer;
         make_group(plan, first, last, units);
