@@ -1,4 +1,4 @@
-/* Floor 8. Looks at a run's module. How often is a matter of what a look takes: unwatched, looks take less than a hundredth of the
+/* Floor 8. Looks at a run's module. How often is a matter of what a look takes: unwatched, looks take a four-hundredth of the
  * time, and come more and more rarely, so that a long run's file stays small; while somebody looks on they come up to twice a
  * second. */
 #include "watch/layers.h"
@@ -334,7 +334,7 @@ static double interval(const fac__layers *l, double now)
     bool watched = ago > -1000 && ago < 10000;
     double age = now - l->begun;
     if (watched) return fmax(fmax(0.5, 25 * l->cost), age / 5000);
-    return fmax(fmax(l->spent > 0 ? 1 : 0, 200 * l->cost), age / 200);
+    return fmax(fmax(l->spent > 0 ? 1 : 0, 400 * l->cost), age / 200);
 }
 
 void fac__layers_finish(fac_run *run)
