@@ -77,11 +77,18 @@ static void get_stream(void *context, const fac__http_request *request, fac__htt
     *answer = (fac__http_answer){.status = 200, .type = "text/csv", .download = "numbers.csv", .stream = &n->stream};
 }
 
-static const fac__http_route routes[] = {{"GET", "/", get_page},
-                                         {"GET", "/echo/", get_echo},
-                                         {"GET", "/query", get_echo},
-                                         {"GET", "/stream", get_stream},
-                                         {"POST", "/post", post_echo}};
+enum { LARGE = 8 << 20 };
+static void get_large(void *context, const fac__http_request *request, fac__http_answer *answer)
+{
+    char *text = malloc(LARGE + 1);
+    memset(text, 'x', LARGE);
+    text[LARGE] = 0;
+    fac__http_json(answer, text);
+}
+
+static const fac__http_route routes[] = {{"GET", "/", get_page},         {"GET", "/large", get_large},
+                                         {"GET", "/echo/", get_echo},    {"GET", "/query", get_echo},
+                                         {"GET", "/stream", get_stream}, {"POST", "/post", post_echo}};
 
 static void *serve(void *unused)
 {
@@ -534,6 +541,38 @@ static void test_stuck_clients(void **state)
 
 /* ---- hostile clients ---------------------------------------------------------------------------------------- */
 
+/* Many that ask for much and read nothing of it: there is an end to what is kept for them. */
+static void test_large_answers(void **state)
+{
+    enum { GREEDY = 40 };
+    start(NULL);
+    int greedy[GREEDY], good = 0, refused = 0;
+    for (int i = 0; i < GREEDY; i++) {
+        char text[128];
+        int n = snprintf(text, sizeof text, "GET /large HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", port);
+        greedy[i] = client_connect(port);
+        client_send(greedy[i], text, (size_t)n);
+        assert_int_equal(recv(greedy[i], text, 12, MSG_WAITALL), 12);
+        good += memcmp(text, "HTTP/1.1 200", 12) == 0;
+        refused += memcmp(text, "HTTP/1.1 503", 12) == 0;
+    }
+    assert_int_equal(good + refused, GREEDY);
+    assert_true(good > 0 && good <= FAC__HTTP_OWED / LARGE);
+    expect(client_get(port, "/"), 200, "page");
+    for (int i = 0; i < GREEDY; i++)
+        close(greedy[i]);
+    int status = 503;
+    for (int i = 0; i < 100 && status == 503; i++) {
+        client_answer a = client_get(port, "/large");
+        status = a.status;
+        if (status == 200) assert_true(a.size > LARGE);
+        free(a.text);
+        poll(NULL, 0, 20);
+    }
+    assert_int_equal(status, 200);
+    stop();
+}
+
 /* Some that send a byte now and then, as many as there are connections, and one that only wants the page. */
 static void test_slow_senders(void **state)
 {
@@ -615,11 +654,11 @@ int main(void)
     memcpy(page, "page", 4);
     const struct CMUnitTest parts[] = {cmocka_unit_test(test_url), cmocka_unit_test(test_queue)};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),      cmocka_unit_test(test_headers),      cmocka_unit_test(test_gzip),
-        cmocka_unit_test(test_stream),       cmocka_unit_test(test_names),        cmocka_unit_test(test_origins),
-        cmocka_unit_test(test_token),        cmocka_unit_test(test_addresses),    cmocka_unit_test(test_events),
-        cmocka_unit_test(test_malformed),    cmocka_unit_test(test_broken_pipes), cmocka_unit_test(test_stuck_clients),
-        cmocka_unit_test(test_slow_senders),
+        cmocka_unit_test(test_answers),      cmocka_unit_test(test_headers),       cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_stream),       cmocka_unit_test(test_names),         cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_token),        cmocka_unit_test(test_addresses),     cmocka_unit_test(test_events),
+        cmocka_unit_test(test_malformed),    cmocka_unit_test(test_broken_pipes),  cmocka_unit_test(test_stuck_clients),
+        cmocka_unit_test(test_slow_senders), cmocka_unit_test(test_large_answers),
     };
     int failed = cmocka_run_group_tests(parts, NULL, NULL);
     if (CAN_SERVE) return cmocka_run_group_tests(tests, NULL, NULL) + failed;

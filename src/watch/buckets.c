@@ -47,7 +47,8 @@ static void join(fac__bucket *to, const fac__bucket *from)
         take_most(to, from);
         to->most_first = from->most_first;
     } else if (from->finite) {
-        bool least = from->least<to->least, most = from->most> to->most;
+        bool least = from->least < to->least;
+        bool most = from->most > to->most;
         if (least) take_least(to, from);
         if (most) take_most(to, from);
         to->most_first = least && most ? from->most_first : least ? true : most ? false : to->most_first;
@@ -74,6 +75,11 @@ void fac__buckets_limit(fac__buckets *b, int most)
     b->most = most;
     while (b->count > most)
         halve(b);
+    if (b->room <= 2 * most) return;
+    fac__bucket *fewer = fac__realloc(b->items, (size_t)most * sizeof *fewer);
+    if (!fewer) return;
+    b->items = fewer;
+    b->room = most;
 }
 
 static bool keep_odd(fac__buckets *b, const fac__value *v)

@@ -315,6 +315,7 @@ fac__http *fac__http_open(fac_run_serve_options options, const fac__http_route *
                                         MHD_OPTION_URI_LOG_CALLBACK, fac__http_begin, http, MHD_OPTION_END);
     if (http->daemon) return http;
     fac__runtime_error("cannot serve: %s", strerror(errno));
+    if (http->wake >= 0) fd = -1; /* whether it was closed is not known: better one too many than another's */
 fail:
     if (fd >= 0) close(fd);
     fac__http_close(http);
@@ -374,11 +375,11 @@ void fac__http_close(fac__http *http)
         for (listener *l = http->listeners; l; l = l->next)
             wake_up(l);
         /* They must not be suspended when it stops, and some may have yet to read what was pushed last. */
-        for (int64_t end = fac__http_now_ms() + FAREWELL_MS; http->listeners && fac__http_now_ms() < end;) {
-            MHD_run(http->daemon);
-            wait_for_something(http, 10);
-        }
         MHD_run(http->daemon);
+        for (int i = 0; i < FAREWELL_MS / 5 && http->listeners; i++) {
+            poll(NULL, 0, 5);
+            MHD_run(http->daemon);
+        }
         MHD_stop_daemon(http->daemon);
     }
     if (http->wake >= 0) close(http->wake);

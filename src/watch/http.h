@@ -59,6 +59,7 @@ enum {
     FAC__HTTP_BODY = 64 * 1024, /* bytes of a request's body, at most */
     FAC__HTTP_URL = 4096,       /* of its URL */
     FAC__HTTP_CLIENTS = 64,     /* that may listen to /events */
+    FAC__HTTP_OWED = 64 << 20,  /* bytes of answers that are being sent, before new ones are refused */
 };
 
 /* Listens. tick(context) is called every `tick_ms` milliseconds in fac__http_run's thread. NULL after an error: the port is taken (it says what

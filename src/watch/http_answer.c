@@ -128,8 +128,25 @@ static struct MHD_Response *make_response(fac__http *http, struct MHD_Connection
     return response;
 }
 
+/* Answers that wait for clients who do not read are few: there is an end to the memory for them. */
+static bool may_send(fac__http *http, struct MHD_Connection *connection, const fac__http_answer *answer)
+{
+    fac__http_peer *p = fac__http_peer_of(connection);
+    if (answer->is_static || answer->stream || !p) return true;
+    if (http->owed && http->owed + answer->bytes > FAC__HTTP_OWED) return false;
+    p->owed += answer->bytes;
+    http->owed += answer->bytes;
+    return true;
+}
+
 enum MHD_Result fac__http_send(fac__http *http, struct MHD_Connection *connection, const fac__http_answer *answer)
 {
+    fac__http_answer refusal;
+    if (!may_send(http, connection, answer)) {
+        free((void *)(uintptr_t)answer->body);
+        fac__http_fail(&refusal, 503, "too much is being sent: try again in a moment");
+        answer = &refusal;
+    }
     struct MHD_Response *response = make_response(http, connection, answer);
     if (response) {
         MHD_add_response_header(response, "Content-Type", answer->type ? answer->type : "application/json");

@@ -14,6 +14,7 @@ typedef struct fac__http_peer {
     struct fac__http_peer *next, *before;
     struct MHD_Connection *connection;
     int64_t since;                      /* it owes us a request since then; 0 while it does not */
+    size_t owed;                        /* bytes of the answer that it is being sent */
     struct fac__http_listener *listens; /* or NULL */
     bool hung_up;                       /* it will send no more than it has */
 } fac__http_peer;
@@ -44,6 +45,7 @@ struct fac__http {
     bool closing, hung_up; /* hung_up: one of the peers has */
     fac__http_peer *peers;
     int peer_count;
+    size_t owed; /* bytes of all answers that are being sent */
     fac__http_listener *listeners;
     atomic_int listener_count;
     int64_t beat;

@@ -44,7 +44,11 @@ void fac__http_end(void *context, struct MHD_Connection *connection, void **requ
                    enum MHD_RequestTerminationCode why)
 {
     fac__http_peer *p = fac__http_peer_of(connection);
-    if (p) p->since = fac__http_now_ms();
+    if (p) {
+        p->since = fac__http_now_ms();
+        ((fac__http *)context)->owed -= p->owed;
+        p->owed = 0;
+    }
     ask *a = *request;
     if (!a) return;
     fac__free(a->body);

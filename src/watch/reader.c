@@ -37,13 +37,21 @@ int fac__reader_find(const fac__reader *r, const char *name)
     return -1;
 }
 
+/* An even number of buckets for each of the curves. */
+static int share_of(const fac__reader *r, int all, int most)
+{
+    int share = all / r->count / 2 * 2;
+    return share > most ? most : share < FAC__READER_LEAST ? FAC__READER_LEAST : share;
+}
+
 static void share_buckets(fac__reader *r)
 {
-    int most = FAC__READER_RUN / r->count / 2 * 2;
-    if (most > FAC__READER_CURVE) most = FAC__READER_CURVE;
-    if (most < FAC__READER_LEAST) most = FAC__READER_LEAST;
-    for (int i = 0; i < r->count; i++)
-        fac__buckets_limit(&r->curves[i].whole, most);
+    int whole = share_of(r, FAC__READER_RUN, FAC__READER_CURVE),
+        fresh = share_of(r, FAC__READER_NEWS, FAC__READER_FRESH);
+    for (int i = 0; i < r->count; i++) {
+        fac__buckets_limit(&r->curves[i].whole, whole);
+        fac__buckets_limit(&r->curves[i].fresh, fresh);
+    }
 }
 
 /* A name must be new, good, and of the next curve; what else says to be one is skipped. */
@@ -63,7 +71,7 @@ static bool take_name(fac__reader *r, const fac__point *p)
         r->room = room;
     }
     fac__read_curve *c = &r->curves[r->count++];
-    *c = (fac__read_curve){.fresh = {.most = FAC__READER_FRESH}};
+    *c = (fac__read_curve){.whole = {.most = 0}};
     strcpy(c->name, name);
     share_buckets(r);
     return true;

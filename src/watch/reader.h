@@ -10,7 +10,8 @@ enum {
     FAC__READER_CURVE = 8192, /* buckets of a curve, at most */
     FAC__READER_RUN = 65536,  /* and of all curves of a run together, but for the least: */
     FAC__READER_LEAST = 64,   /* so many each curve has in any case */
-    FAC__READER_FRESH = 2000, /* new values of a curve that are told as they are; more are reduced */
+    FAC__READER_FRESH = 2000, /* new values of a curve that are told as they are; more are reduced, */
+    FAC__READER_NEWS = 32768, /* as they are when those of all curves are more */
 };
 
 typedef struct fac__read_curve {

@@ -22,6 +22,12 @@ enum {
     NOTES = 32 << 10
 }; /* bytes, at most: of run.json; of a note and of all that are shown */
 
+bool fac__same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /* ---- files ---------------------------------------------------------------------------------------------------- */
 
 /* The folder of a run; a link there is not followed, and no name leads elsewhere. */
@@ -111,9 +117,7 @@ static bool read_run_json(fac__watched *run, int dir)
 {
     struct stat info;
     if (fstatat(dir, "run.json", &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) return false;
-    if (run->notes && info.st_ino == run->seen.st_ino && info.st_size == run->seen.st_size &&
-        info.st_mtim.tv_sec == run->seen.st_mtim.tv_sec && info.st_mtim.tv_nsec == run->seen.st_mtim.tv_nsec)
-        return true;
+    if (run->notes && fac__same_file(&info, &run->seen)) return true;
     int fd = open_plain(dir, "run.json", false);
     if (fd < 0) return false;
     run->is_known = false;
@@ -122,9 +126,11 @@ static bool read_run_json(fac__watched *run, int dir)
     close(fd);
     json_t *json = text ? json_loadb(text, bytes, 0, NULL) : NULL;
     free(text);
+    double before = run->started;
     run->seen = info;
     run->started = time_in(json, "started");
     if (!run->started) run->started = (double)info.st_mtim.tv_sec;
+    if (run->started != before) run->points = 0; /* another run: what was read of it is not of this one */
     run->ended = time_in(json, "ended");
     json_int_t steps = json_integer_value(json_object_get(json, "steps"));
     run->steps = steps > 0 ? steps : 0;

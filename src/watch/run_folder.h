@@ -27,14 +27,13 @@ typedef struct fac__watched {
     fac__looks looks;
     bool has_model, has_evaluation, has_control;
     struct stat evaluation_seen;
-    int64_t evaluation; /* its step */
+    int64_t evaluation, evaluations; /* its step, and how many were seen */
     fac__control control;
     /* For serve_events.c: what was told last. */
     struct fac__told {
         bool begun;
         uint64_t state;
-        int64_t looks;
-        ino_t evaluation;
+        int64_t looks, evaluations;
         uint32_t answered;
     } told;
 } fac__watched;
@@ -72,6 +71,9 @@ int fac__folder_points(fac__folder *f, fac__watched *run);
 int fac__folder_file(const fac__folder *f, const char *run, const char *file, bool writing);
 /* All of it, with a 0 behind, for free(); NULL with errno when it cannot be had: EFBIG when it is larger than `most`. */
 char *fac__folder_text(const fac__folder *f, const char *run, const char *file, size_t most, size_t *bytes);
+
+/* Whether a file is as it was. */
+bool fac__same_file(const struct stat *a, const struct stat *b);
 
 /* Both return 0, or the HTTP status of what is wrong, and say it. */
 int fac__folder_rename(fac__folder *f, const char *from, const char *to, char why[200]);

@@ -95,8 +95,9 @@ static void refresh_evaluation(fac__folder *f, fac__watched *run)
 {
     struct stat info;
     bool there = stat_file(f, run, "evaluation.json", &info);
-    if (there && (!run->has_evaluation || info.st_ino != run->evaluation_seen.st_ino)) {
+    if (there && (!run->has_evaluation || !fac__same_file(&info, &run->evaluation_seen))) {
         run->evaluation_seen = info;
+        run->evaluations++;
         run->evaluation = step_of_evaluation(f, run);
     }
     run->has_evaluation = there;

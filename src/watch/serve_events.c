@@ -110,14 +110,14 @@ static void follow(fac__serving *s, fac__watched *run)
     push_points(s, run);
     push_state(s, run);
     if (told->begun && run->looks.lines > told->looks) push_look(s, run);
-    if (told->begun && run->has_evaluation && run->evaluation_seen.st_ino != told->evaluation) {
+    if (told->begun && run->has_evaluation && run->evaluations != told->evaluations) {
         fac__text t = {0};
         fac__text_format(&t, "{\"run\": \"%s\", \"step\": %lld}", run->name, (long long)run->evaluation);
         push(s, "evaluation", true, run->name, &t);
     }
     if (told->begun && run->has_control && run->control.drawing.answered != told->answered) push_drawing(s, run);
     told->looks = run->looks.lines;
-    told->evaluation = run->evaluation_seen.st_ino;
+    told->evaluations = run->evaluations;
     told->answered = run->control.drawing.answered;
     told->begun = true;
 }
