@@ -122,7 +122,7 @@ def scales(t):
     t.that("and is there again after a reload", now == [0.9, "past-1"], now)
     page.click("#x-log")
     page.click("#x-time")
-    t.axes("an axis of time", f"x.type === 'linear' && Math.abs(x.max - {series('past-1')}.times.at(-1)) < 0.1")
+    t.axes("an axis of time", "x.type === 'linear' && x.max < 5 && / m?s$/.test(x.ticks.at(-1).label)")
     t.that("the x axis can be time", True)
 
 

@@ -37,9 +37,8 @@ def pauses(t):
 
 
 def type_rate(t, text):
-    field = t.page.find(FIELD)
-    field.clear()
-    field.send_keys(text)
+    # clear() would leave the field, which then shows the loop's value again.
+    t.page.find(FIELD).send_keys(Keys.CONTROL + "a", Keys.NULL, text)
 
 
 def steers(t):
