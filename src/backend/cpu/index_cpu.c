@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/cpu/index_rows.h"
 #include "backend/cpu/stream.h"
 #include "core/half.h"
 
@@ -45,25 +46,6 @@ MOVE_ROW(1, uint8_t)
 MOVE_ROW(2, uint16_t)
 MOVE_ROW(4, uint32_t)
 MOVE_ROW(8, uint64_t)
-
-/* get with one index, p[k], that picks one of `size` elements in a row, as gather does along the last dimension. Element 0
- * stands for those that are out of range, so that there are no jumps. */
-#define PICK_ROW(name, type)                                                                                           \
-    static void pick_##name(const void *t_, void *restrict v_, const int64_t *p, int64_t size, int64_t n)              \
-    {                                                                                                                  \
-        const type *t = t_;                                                                                            \
-        type *restrict v = v_;                                                                                         \
-        for (int64_t k = 0; k < n; k++) {                                                                              \
-            int64_t j = p[k] + (p[k] >> 63 & size);                                                                    \
-            bool inside = (uint64_t)j < (uint64_t)size;                                                                \
-            type x = t[inside ? j : 0];                                                                                \
-            v[k] = inside ? x : 0;                                                                                     \
-        }                                                                                                              \
-    }
-PICK_ROW(1, uint8_t)
-PICK_ROW(2, uint16_t)
-PICK_ROW(4, uint32_t)
-PICK_ROW(8, uint64_t)
 
 #define SAME(x) (x)
 #define TRUTH(x) ((x) != 0)
@@ -132,16 +114,14 @@ static row_loop loop_for(fac__index_mode mode, fac_dtype dtype)
     return reduce[dtype][mode - FAC__INDEX_ADD];
 }
 
-typedef void (*pick_loop)(const void *t, void *v, const int64_t *p, int64_t size, int64_t n);
-
-static pick_loop pick_for(const fac__index_args *a)
+/* With one index that picks one of `size` elements in a row, as gather does along the last dimension; else NULL. */
+static fac__pick_loop pick_for(const fac__index_args *a)
 {
-    static const pick_loop pick[9] = {[1] = pick_1, [2] = pick_2, [4] = pick_4, [8] = pick_8};
     const fac__index_operand *x = &a->index[0];
     int last = a->ndim - 1;
     bool simple = a->mode == FAC__INDEX_GET && a->n_index == 1 && x->size > 0 && x->stride == 1 &&
                   x->at.strides[last] == 1 && a->table.strides[last] == 0 && a->values.strides[last] == 1;
-    return simple ? pick[fac_dtype_size(a->table.dtype)] : NULL;
+    return simple ? FAC__ISA_PICK(fac__pick_loops)[__builtin_ctzl(fac_dtype_size(a->table.dtype))] : NULL;
 }
 
 /* ---- the walk over all points -------------------------------------------------------------------------------- */
@@ -149,11 +129,11 @@ static pick_loop pick_for(const fac__index_args *a)
 typedef struct walk {
     const fac__index_args *args; /* strides in elements; its dims are merged */
     row_loop loop;
-    pick_loop pick; /* NULL: it is not that simple */
-    int64_t size;   /* bytes of an element */
-    int split;      /* the dim that threads share out */
-    bool varies;    /* some index changes along the last dim */
-    bool streamed;  /* what `pick` makes passes by the caches */
+    fac__pick_loop pick; /* NULL: it is not that simple */
+    int64_t size;        /* bytes of an element */
+    int split;           /* the dim that threads share out */
+    bool varies;         /* some index changes along the last dim */
+    bool streamed;       /* what `pick` makes passes by the caches */
 } walk;
 
 /* Adds up where the indices point for n points of the last dim, in bytes; -1 where one is out of range. */
