@@ -115,7 +115,7 @@ INLINE int64_t NAME(seen)(const fac__attention_args *a, int64_t end)
 INLINE T NAME(exponentials)(T *s, int64_t n, T less)
 {
     T sum = 0;
-    SIMD for (int64_t j = 0; j < n; j++) s[j] = EXP(s[j] - less);
+    SIMD for (int64_t j = 0; j < n; j++) s[j] = EXP_NEGATIVE(s[j] - less);
     SIMD_REDUCE(+ : sum) for (int64_t j = 0; j < n; j++) sum += s[j];
     return sum;
 }

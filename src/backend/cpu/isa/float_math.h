@@ -119,19 +119,25 @@ MATH float flip_sign(float x, float y)
     return fac__bits_float(fac__float_bits(x) ^ (fac__float_bits(y) & 0x80000000u));
 }
 /* Rounds |x| < 2^22 to an integer, ties to even, without the rounding instruction that old machines lack. */
-MATH float round_small(float x)
+typedef struct rounded {
+    float value;
+    int32_t n;
+} rounded;
+MATH rounded round_small(float x)
 {
-    return (x + 12582912.0f) - 12582912.0f;
-}
-MATH int32_t int_of(float whole) /* of a float that round_small gave */
-{
-    return (int32_t)(fac__float_bits(whole + 12582912.0f) - 0x4b400000u);
+    float shifted = x + 12582912.0f;
+    return (rounded){shifted - 12582912.0f, (int32_t)(fac__float_bits(shifted) - 0x4b400000u)};
 }
 /* x * 2^q for |q| < 254, in two steps so that neither factor overflows. */
 MATH float scale_by_power(float x, int32_t q)
 {
     int32_t half = q >> 1;
     return x * fac__bits_float((uint32_t)(half + 127) << 23) * fac__bits_float((uint32_t)(q - half + 127) << 23);
+}
+/* The same for q from -191 to 63, but for x that are too small. */
+MATH float scale_down_by_power(float x, int32_t q)
+{
+    return x * fac__bits_float((uint32_t)(q + 64 + 127) << 23) * 0x1p-64f;
 }
 /* c ? a : b by masks: of a chain of conditionals the compiler makes jumps, which no loop over vectors can have. */
 MATH float choose(bool c, float a, float b)
@@ -152,30 +158,44 @@ MATH float choose(bool c, float a, float b)
     0.693145751953125f /* ln 2 in two parts; the first has trailing zeros, so that its multiples are exact */
 #define LN2_LOW 1.428606765e-06f
 
-MATH float exp_f32(float x)
+/* exp(x) but for a power of two, which is left in *q. */
+MATH float exp_reduced(float x, int32_t *q)
 {
-    float n = round_small(x * LOG2_E);
-    float s = fma_f32(n, -LN2_LOW, fma_f32(n, -LN2_HIGH, x));
+    rounded n = round_small(x * LOG2_E);
+    float s = fma_f32(n.value, -LN2_LOW, fma_f32(n.value, -LN2_HIGH, x));
     float u = POLY6(s, 0.000198527617612853646f, 0.00139304355252534151f, 0.00833336077630519867f,
                     0.0416664853692054749f, 0.166666671633720398f, 0.5f);
-    float y = scale_by_power(1.0f + fma_f32(s * s, u, s), int_of(n));
-    y = choose(x < -104.0f, 0.0f, y);
+    *q = n.n;
+    return 1.0f + fma_f32(s * s, u, s);
+}
+/* Beyond these it is 0, or infinite, already. */
+MATH float exp_f32(float x)
+{
+    int32_t q;
+    float y = exp_reduced(x, &q);
+    y = choose(x < -104.0f, 0.0f, scale_by_power(y, q));
     return choose(x > 100.0f, INFINITY, y);
+}
+/* The same for x that are not above 0, but for what rounding adds. */
+MATH float exp_negative_f32(float x)
+{
+    int32_t q;
+    float y = exp_reduced(x < -104.0f ? -104.0f : x, &q);
+    return scale_down_by_power(y, q);
 }
 
 /* exp of a pair, as a pair. */
 MATH pair exp_pair(pair x)
 {
-    float n = round_small((x.hi + x.lo) * LOG2_E);
-    pair s = sum_pf(sum_pf(x, n * -LN2_HIGH), n * -LN2_LOW);
+    rounded n = round_small((x.hi + x.lo) * LOG2_E);
+    pair s = sum_pf(sum_pf(x, n.value * -LN2_HIGH), n.value * -LN2_LOW);
     float u = POLY4(s.hi, 0.1980960224e-3f, 0.1394256484e-2f, 0.8333456703e-2f, 0.4166637361e-1f);
     pair t = sum_pf(mul_pf(s, u), 0.166666659414234245f);
     t = sum_pf(mul_pp(s, t), 0.5f);
     t = add_fp(1.0f, sum_pp(s, mul_pp(square_p(s), t)));
     bool tiny = x.hi < -104.0f;
-    int32_t q = int_of(n);
-    t.hi = choose(tiny, 0.0f, scale_by_power(t.hi, q));
-    t.lo = choose(tiny, 0.0f, scale_by_power(t.lo, q));
+    t.hi = choose(tiny, 0.0f, scale_by_power(t.hi, n.n));
+    t.lo = choose(tiny, 0.0f, scale_by_power(t.lo, n.n));
     return t;
 }
 
@@ -189,10 +209,11 @@ MATH float expm1_f32(float x)
 }
 MATH float exp2_f32(float x)
 {
-    float big = x > 1000.0f ? 1000.0f : x < -1000.0f ? -1000.0f : x, n = round_small(big), s = x - n;
+    rounded n = round_small(x > 1000.0f ? 1000.0f : x < -1000.0f ? -1000.0f : x);
+    float s = x - n.value;
     float u = POLY6(s, 0.1535920892e-3f, 0.1339262701e-2f, 0.9618384764e-2f, 0.5550347269e-1f, 0.2402264476e+0f,
                     0.6931471825e+0f);
-    float y = scale_by_power(fma_f32(u, s, 1.0f), int_of(n));
+    float y = scale_by_power(fma_f32(u, s, 1.0f), n.n);
     y = choose(x >= 128.0f, INFINITY, y);
     return choose(x < -150.0f, 0.0f, y);
 }
@@ -313,12 +334,12 @@ MATH float pow_f32(float x, float y)
     s = add_pp(s, mul_pp(mul_pp(r2, r), sum_pp(mul_pf(r2, t), c)));
     /* exp of y times that */
     pair d = mul_pf(s, y);
-    float k = round_small((d.hi + d.lo) * LOG2_E);
-    s = normalize_p(sum_pf(sum_pf(d, k * -LN2_HIGH), k * -LN2_LOW));
+    rounded k = round_small((d.hi + d.lo) * LOG2_E);
+    s = normalize_p(sum_pf(sum_pf(d, k.value * -LN2_HIGH), k.value * -LN2_LOW));
     float u = POLY5(s.hi, 0.00136324646882712841033936f, 0.00836596917361021041870117f, 0.0416710823774337768554688f,
                     0.166665524244308471679688f, 0.499999850988388061523438f);
     pair e = add_fp(1.0f, add_pp(s, mul_pf(square_p(s), u)));
-    float z = scale_by_power(e.hi + e.lo, int_of(k));
+    float z = scale_by_power(e.hi + e.lo, k.n);
     z = choose(d.hi < -104.0f, 0.0f, z);
     z = choose((d.hi > 100.0f) | (z != z), INFINITY, z);
     /* signs and the ends of the domain */
@@ -364,8 +385,8 @@ MATH float normal_cdf_f32(float x)
 {
     float m = abs_f32(x), t = 1.0f / fma_f32(0.3375f, m, 1.0f);
     float p = POLY6(t, 0.04530420133f, -0.2064301631f, 0.281259741f, -0.04462854756f, 0.1618514298f, 0.1275236035f);
-    float tail = fma_f32(p, t, 0.135119748f) * t * exp_f32(x * x * -0.5f);
-    return choose(x < 0.0f, tail, 1.0f - tail);
+    float tail = fma_f32(p, t, 0.135119748f) * t * exp_negative_f32(x * x * -0.5f);
+    return x < 0.0f ? tail : 1.0f - tail;
 }
 
 /* How far a large x is from the nearest multiple of pi, whose oddness goes to *odd. With quarter = 1 of x + pi/2.

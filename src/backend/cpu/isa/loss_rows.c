@@ -95,5 +95,5 @@ enum { BLOCK = 1024 }; /* elements whose exp is taken at once */
             }                                                                                                          \
         }                                                                                                              \
     }
-CROSS_ENTROPY(float, exp_f32, log_f32)
+CROSS_ENTROPY(float, exp_negative_f32, log_f32)
 CROSS_ENTROPY(double, exp, log)

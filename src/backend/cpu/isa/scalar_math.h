@@ -245,6 +245,7 @@ FAC__INTEGERS(shift_right, a >> (b < 0 || b > 63 ? 63 : b))
 #define SQRT(x) _Generic((x), float : __builtin_sqrtf, default : __builtin_sqrt)(x)
 #define POW(a, b) _Generic((a), float : pow_f32, double : pow, default : pow_i64)(a, b)
 #define EXP(x) FAC__OR_LIBM(x, exp)(x)
+#define EXP_NEGATIVE(x) _Generic((x), float : exp_negative_f32, default : exp)(x) /* of x that are not above 0 */
 #define EXP2(x) FAC__OR_LIBM(x, exp2)(x)
 #define EXPM1(x) FAC__OR_LIBM(x, expm1)(x)
 #define LOG(x) FAC__OR_LIBM(x, log)(x)
