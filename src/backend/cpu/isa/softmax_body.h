@@ -28,9 +28,13 @@ static const I NAME(masks)[2 * PAST] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 
 /* x is a buffer, and may be read up to PAST elements behind its end: the last vector of a row is masked. */
 INLINE T NAME(row_max)(const T *x, int64_t n)
 {
-    T lanes[PAST];
-    for (int k = 0; k < PAST; k++)
+    enum { WIDE = 4 * PAST }; /* so that the next need not wait for the last */
+    T lanes[WIDE];
+    for (int k = 0; k < WIDE; k++)
         lanes[k] = (T)-INFINITY;
+    for (; n >= WIDE; n -= WIDE, x += WIDE) {
+        SIMD for (int k = 0; k < WIDE; k++) lanes[k] = NAME(larger)(lanes[k], x[k]);
+    }
     for (; n >= PAST; n -= PAST, x += PAST) {
         SIMD for (int k = 0; k < PAST; k++) lanes[k] = NAME(larger)(lanes[k], x[k]);
     }
@@ -39,11 +43,10 @@ INLINE T NAME(row_max)(const T *x, int64_t n)
         SIMD for (int k = 0; k < PAST; k++)
             lanes[k] = NAME(larger)(lanes[k], NAME(masked)(x[k], (T)-INFINITY, mask[k]));
     }
-    for (int k = 0; k < 8; k++)
-        lanes[k] = NAME(larger)(lanes[k], lanes[k + 8]);
-    for (int k = 0; k < 4; k++)
-        lanes[k] = NAME(larger)(lanes[k], lanes[k + 4]);
-    return NAME(larger)(NAME(larger)(lanes[0], lanes[1]), NAME(larger)(lanes[2], lanes[3]));
+    for (int w = WIDE / 2; w; w /= 2)
+        for (int k = 0; k < w; k++)
+            lanes[k] = NAME(larger)(lanes[k], lanes[k + w]);
+    return lanes[0];
 }
 
 /* Adds x, or the products x * y, to LANES running sums; only the last call for a row may have an n that is no multiple
@@ -95,11 +98,36 @@ INLINE void NAME(load_all)(T *restrict to, const E *restrict from, int64_t n)
     for (int64_t i = 0; i < n; i++)
         to[i] = LOAD(from[i]);
 }
-/* exp(from - less), of whole vectors: up to PAST more than n. */
+/* exp(from - less), of whole vectors: up to PAST more than n. The differences are not above 0. */
 static __attribute__((noinline)) void NAME(exp_all)(T *to, const T *from, T less, int64_t n)
 {
     for (int64_t i = 0; i < n; i += PAST) {
-        SIMD for (int k = 0; k < PAST; k++) to[i + k] = EXP(from[i + k] - less);
+        SIMD for (int k = 0; k < PAST; k++) to[i + k] = EXP_NEGATIVE(from[i + k] - less);
+    }
+}
+/* The same, adding them up as they come: an addition waits for the last one, but not the exponentials for additions. */
+static __attribute__((noinline)) void NAME(exp_sum)(T *to, const T *from, T less, int64_t n, T *sum)
+{
+    int64_t whole = n / PAST * PAST;
+    T lanes[LANES];
+    for (int k = 0; k < LANES; k++)
+        lanes[k] = sum[k];
+    for (int64_t i = 0; i < whole; i += PAST) {
+        SIMD for (int k = 0; k < PAST; k++) to[i + k] = EXP_NEGATIVE(from[i + k] - less);
+        for (int at = 0; at < PAST; at += LANES) {
+            SIMD for (int k = 0; k < LANES; k++) lanes[k] += to[i + at + k];
+        }
+    }
+    for (int k = 0; k < LANES; k++)
+        sum[k] = lanes[k];
+    NAME(exp_all)(to + whole, from + whole, less, n - whole);
+    NAME(add_lanes)(sum, to + whole, NULL, n - whole);
+}
+/* Of any elements. */
+static __attribute__((noinline)) void NAME(exp_any)(T *to, const T *from, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += PAST) {
+        SIMD for (int k = 0; k < PAST; k++) to[i + k] = EXP(from[i + k]);
     }
 }
 
@@ -135,7 +163,7 @@ static void NAME(short_rows)(const fac__softmax_args *a, int64_t begin, int64_t 
             for (int64_t r = 0; r < rows; r++)
                 values[r] = NAME(sum)(x + r * n, a->log ? NULL : y + r * n, n);
             if (a->log) {
-                NAME(exp_all)(y, y, 0, all);
+                NAME(exp_any)(y, y, all);
                 BY_ROW(z, LOG_GRADIENT)
             } else {
                 BY_ROW(z, GRADIENT)
@@ -186,8 +214,7 @@ static void NAME(long_row)(const fac__softmax_args *a, int64_t row)
     EACH_PIECE max = NAME(larger)(max, NAME(row_max)(NAME(piece)(buffer, in + i, m), m));
     EACH_PIECE
     {
-        NAME(exp_all)(e, NAME(piece)(buffer, in + i, m), max, m);
-        NAME(add_lanes)(lanes, e, NULL, m);
+        NAME(exp_sum)(e, NAME(piece)(buffer, in + i, m), max, m, lanes);
         if (EXACT && !a->log)
             for (int64_t k = 0; k < m; k++)
                 out[i + k] = STORE(e[k]);
@@ -226,7 +253,7 @@ static void NAME(long_row_backward)(const fac__softmax_args *a, int64_t row)
         const T *g = NAME(piece)(buffer, (const E *)a->g + at + i, m);
         const T *y = NAME(piece)(result, (const E *)a->y + at + i, m);
         if (a->log) {
-            NAME(exp_all)(e, y, 0, m);
+            NAME(exp_any)(e, y, m);
             for (int64_t k = 0; k < m; k++)
                 out[k] = STORE(FMA(-e[k], sum, g[k]));
         } else {
@@ -272,7 +299,7 @@ static void NAME(columns)(const fac__softmax_args *a, int64_t begin, int64_t end
             {
                 NAME(load_all)(x, (const E *)a->g + p, width);
                 NAME(load_all)(y, (const E *)a->y + p, width);
-                if (a->log) NAME(exp_all)(y, y, 0, width);
+                if (a->log) NAME(exp_any)(y, y, width);
                 for (int64_t c = 0; c < width; c++)
                     ((E *)a->out)[p + c] = STORE(a->log ? FMA(-y[c], sum[c], x[c]) : y[c] * (x[c] - sum[c]));
             }
