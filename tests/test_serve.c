@@ -786,6 +786,7 @@ static void test_beside_a_program(void **state)
     assert_true(fac_run_serve(NULL) && !fac_run_url(NULL));
 
     /* Signals are the program's: the serving thread takes none, and no handler is put in. */
+    expect(client_get(port, "/api/runs"), 200, NULL); /* the thread has begun */
     uint64_t blocked = blocked_signals();
     struct sigaction now;
     static const int ours[] = {SIGINT, SIGTERM, SIGPIPE, SIGHUP, SIGUSR1, SIGCHLD, SIGALRM};
