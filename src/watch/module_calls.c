@@ -3,6 +3,8 @@
  * between them. Without a graph it is taken to come from the call before. */
 #include "watch/module_calls.h"
 
+#include <string.h>
+
 #include "autograd/node.h"
 #include "watch/json_text.h"
 
@@ -63,11 +65,25 @@ static const fac__node *node_of(const fac_tensor *t)
     return t->grad_fn ? t->grad_fn : t->base ? t->base->grad_fn : NULL;
 }
 
-static void find_sources(const fac__calls *c, fac__call *call, const fac_tensor *x)
+static bool same_shape(const fac_dims *a, const fac_dims *b)
 {
-    if (x->storage == c->input) add_source(call, -1);
+    return a->n == b->n && !memcmp(a->d, b->d, (size_t)a->n * sizeof *a->d);
+}
+
+/* Several outputs, and the net's input, may lie in the same memory: a view's and what it is a view of. The newest of this shape is
+ * meant. */
+static void find_in_memory(const fac__calls *c, fac__call *call, const fac_tensor *x)
+{
+    for (int i = c->count - 1; i >= 0 && !call->from_count; i--)
+        if (c->items[i].storage == x->storage && same_shape(&c->items[i].output, &call->input)) add_source(call, i);
+    if (!call->from_count && x->storage == c->input) add_source(call, -1);
     for (int i = c->count - 1; i >= 0 && !call->from_count; i--)
         if (c->items[i].storage == x->storage) add_source(call, i);
+}
+
+static void find_sources(const fac__calls *c, fac__call *call, const fac_tensor *x)
+{
+    find_in_memory(c, call, x);
     if (!call->from_count && node_of(x)) follow_graph(c, call, node_of(x));
     if (call->from_count) return;
     bool graph = c->count > 0 && c->items[c->count - 1].node; /* x would be part of it if it came from a call */
