@@ -98,6 +98,7 @@ static void write_run(fac__text *t, const fac__watched *run, bool moving)
     } else {
         write_integer(t, "knobs", c->knobs);
         write_bool(t, "layers", run->looks.lines > 0);
+        write_bool(t, "known", run->is_known); /* then its points are told once more */
     }
     write_key(t, "notes");
     fac__text_add(t, run->notes, strlen(run->notes));
