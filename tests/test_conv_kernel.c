@@ -202,6 +202,11 @@ static void conv_shapes_body(void)
         CONV2D(.n = 1, .c = 3, .k = 20, .in = {1, 61, 60}, .kernel = {1, 7, 7}, .pad = {0, 3, 3}, .stride = {1, 2, 2}));
     check_conv(CONV2D(.n = 1, .c = 40, .k = 50, .in = {1, 9, 9}, .kernel = {1, 1, 1}));
     check_conv(CONV2D(.n = 1, .c = 40, .k = 33, .in = {1, 9, 9}, .kernel = {1, 1, 1}, .stride = {1, 2, 2}));
+    /* kernels of one element: images that share vectors, enough blocks of weights for threads, one position */
+    check_conv(CONV2D(.n = 5, .c = 70, .k = 150, .in = {1, 7, 7}, .kernel = {1, 1, 1}));
+    check_conv(CONV2D(.n = 3, .c = 200, .k = 90, .groups = 2, .in = {3, 5, 9}, .kernel = {1, 1, 1}));
+    check_conv(CONV2D(.n = 33, .c = 40, .k = 300, .in = {1, 1, 1}, .kernel = {1, 1, 1}));
+    check_conv(CONV2D(.n = 2, .c = 520, .k = 70, .in = {1, 31, 30}, .kernel = {1, 1, 1}));
     check_conv(
         CONV2D(.n = 2, .c = 24, .k = 24, .groups = 24, .in = {1, 17, 15}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
     check_conv(CONV2D(.n = 2, .c = 8, .k = 24, .groups = 8, .in = {1, 17, 15}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
@@ -265,11 +270,10 @@ static void conv_sparse(void **state)
 }
 
 /* An image's gradient does not depend on the others: some sparse, some not, all together and one by one. */
-static void conv_sparse_alone_body(void)
+static void check_alone(fac__conv_args a)
 {
-    fac__conv_args a = CONV2D(.n = 9, .c = 10, .k = 40, .in = {1, 12, 21}, .kernel = {1, 3, 3}, .pad = {0, 1, 1});
     assert_true(outputs(&a));
-    int64_t out = a.k * volume(a.out), in = a.c * volume(a.in), weights = a.k * a.c * 9;
+    int64_t out = a.k * volume(a.out), in = a.c * volume(a.in), weights = a.k * a.c * volume(a.kernel);
     float *w = buffer(a.dtype, weights), *dy = buffer(a.dtype, a.n * out), *dx = buffer(a.dtype, a.n * in);
     float *alone = buffer(a.dtype, in);
     for (int64_t i = 0; i < weights; i++)
@@ -286,9 +290,14 @@ static void conv_sparse_alone_body(void)
     }
     free(w), free(dy), free(dx), free(alone);
 }
-static void conv_sparse_alone(void **state)
+static void conv_alone_body(void)
 {
-    each_isa(conv_sparse_alone_body);
+    check_alone(CONV2D(.n = 9, .c = 10, .k = 40, .in = {1, 12, 21}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+    check_alone(CONV2D(.n = 9, .c = 40, .k = 50, .in = {1, 5, 9}, .kernel = {1, 1, 1})); /* share vectors */
+}
+static void conv_alone(void **state)
+{
+    each_isa(conv_alone_body);
 }
 
 /* 0 times infinity is NaN, also where zeros could be left out. */
@@ -340,6 +349,8 @@ static void conv_threads_body(void)
         CONV2D(.n = 13, .c = 20, .k = 30, .in = {1, 20, 20}, .kernel = {1, 3, 3}),
         CONV2D(.n = 1, .c = 40, .k = 90, .in = {1, 20, 20}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}),
         CONV2D(.n = 9, .c = 1, .k = 32, .in = {1, 28, 28}, .kernel = {1, 3, 3}),
+        CONV2D(.n = 1, .c = 80, .k = 300, .in = {1, 7, 8}, .kernel = {1, 1, 1}),
+        CONV2D(.n = 7, .c = 260, .k = 60, .in = {1, 7, 7}, .kernel = {1, 1, 1}),
         CONV2D(.n = 1, .c = 3, .k = 70, .in = {1, 60, 60}, .kernel = {1, 3, 3}, .stride = {1, 2, 2})};
     int before = fac_get_num_threads();
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -547,7 +558,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv_shapes),         cmocka_unit_test(conv_sparse),
-        cmocka_unit_test(conv_sparse_alone),   cmocka_unit_test(conv_sparse_infinite),
+        cmocka_unit_test(conv_alone),          cmocka_unit_test(conv_sparse_infinite),
         cmocka_unit_test(conv_without_memory), cmocka_unit_test(conv_empty),
         cmocka_unit_test(conv_threads),        cmocka_unit_test(pools),
     };

@@ -262,6 +262,7 @@ static bool weight_quickly(const fac__conv_args *a)
     /* With more output channels those fill vectors, and better than positions that begin anywhere. */
     if (a->c == a->groups && a->k < 16 * a->groups && has_one_slice(a)) return weight_by_dots(a);
     bool sparse = FAC__ISA_PICK(fac__conv_weight_sparse)(a);
+    if (!sparse && fac__conv_weight_points(a)) return true;
     if (!sparse && better_tiled(a, a->out) && FAC__ISA_PICK(fac__conv_weight_tiled)(a)) return true;
     return FAC__ISA_PICK(fac__conv_weight_sums)(a, sparse);
 }

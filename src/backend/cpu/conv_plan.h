@@ -35,6 +35,9 @@ static inline int64_t fac__conv_grain(int64_t items, double work)
     return (double)items * work < fac__worth_sharing() ? items : 1 + (int64_t)((1 << 19) / (work + 1));
 }
 
+/* conv_point_cpu.c. false: it is another convolution, or too small a product for several threads; nothing done. */
+bool fac__conv_weight_points(const fac__conv_args *a);
+
 /* false: no memory to work in, nothing done. */
 #define FAC__CORRELATE_PARAMETERS (const fac__correlation *c)
 #define FAC__CORRELATE_TILED_PARAMETERS (const fac__correlation *c, bool *odd)

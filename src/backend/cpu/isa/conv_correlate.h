@@ -64,6 +64,31 @@ INLINE int64_t NAME(panel_first)(const NAME(correlating) * s, int64_t p)
     return p * s->c->rows / s->panels;
 }
 
+/* n zeros, or a few more. Mostly one vector is enough, and a loop alone would be a call of memset. */
+INLINE T *NAME(put_zeros)(T *to, int64_t n)
+{
+    STORE(to, (V){0});
+    for (int64_t i = L; i < n; i += L)
+        STORE(to + i, (V){0});
+    return to + n;
+}
+
+INLINE T *NAME(put_row)(T *to, const T *from, int64_t n, int64_t step)
+{
+    if (step != 1) {
+        for (int64_t i = 0; i < n; i++)
+            to[i] = from[i * step];
+    } else if (n < L) {
+        UNROLL for (int half = L / 2, at = 0; half; at += n & half, half /= 2) if (n & half)
+            memcpy(to + at, from + at, (size_t)half * sizeof(T));
+    } else {
+        for (int64_t i = 0; i < n - L; i += L)
+            STORE(to + i, LOAD(from + i));
+        STORE(to + n - L, LOAD(from + n - L));
+    }
+    return to + n;
+}
+
 /* Weights as [k][rows of the panel], k running over (kernel d, depth, kernel h, kernel w). */
 static void NAME(pack_panels)(void *context, int64_t begin, int64_t end)
 {
@@ -88,35 +113,9 @@ static void NAME(pack_panels)(void *context, int64_t begin, int64_t end)
                     for (int64_t tw = 0; tw < w->taps; tw++, to += rows) {
                         int64_t at = (d->tap[td].kernel * c->kernel[1] + h->tap[th].kernel) * c->kernel[2];
                         const T *p = from + e * c->w_depth + at + w->tap[tw].kernel;
-                        for (int64_t i = 0; i < rows; i++)
-                            to[i] = p[i * c->w_row];
+                        NAME(put_row)(to, p, rows, c->w_row);
                     }
     }
-}
-
-/* n zeros, or a few more. Mostly one vector is enough, and a loop alone would be a call of memset. */
-INLINE T *NAME(put_zeros)(T *to, int64_t n)
-{
-    STORE(to, (V){0});
-    for (int64_t i = L; i < n; i += L)
-        STORE(to + i, (V){0});
-    return to + n;
-}
-
-INLINE T *NAME(put_row)(T *to, const T *from, int64_t n, int64_t step)
-{
-    if (step != 1) {
-        for (int64_t i = 0; i < n; i++)
-            to[i] = from[i * step];
-    } else if (n < L) {
-        UNROLL for (int half = L / 2, at = 0; half; at += n & half, half /= 2) if (n & half)
-            memcpy(to + at, from + at, (size_t)half * sizeof(T));
-    } else {
-        for (int64_t i = 0; i < n - L; i += L)
-            STORE(to + i, LOAD(from + i));
-        STORE(to + n - L, LOAD(from + n - L));
-    }
-    return to + n;
 }
 
 /* Rows of outputs as lines, with gaps of zeros between them and after the last. */

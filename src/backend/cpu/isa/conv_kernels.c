@@ -9,6 +9,7 @@ enum { TILED_BYTES = 640 << 10, TILED_SUMS = 512 << 10 };
 #define T float
 #include "backend/cpu/isa/conv_correlate.h"
 #include "backend/cpu/isa/conv_dots.h"
+#include "backend/cpu/isa/conv_point.h"
 #include "backend/cpu/isa/conv_sparse.h"
 #include "backend/cpu/isa/conv_spread.h"
 #include "backend/cpu/isa/conv_weight.h"
@@ -18,6 +19,7 @@ enum { TILED_BYTES = 640 << 10, TILED_SUMS = 512 << 10 };
 #define T double
 #include "backend/cpu/isa/conv_correlate.h"
 #include "backend/cpu/isa/conv_dots.h"
+#include "backend/cpu/isa/conv_point.h"
 #include "backend/cpu/isa/conv_sparse.h"
 #include "backend/cpu/isa/conv_spread.h"
 #include "backend/cpu/isa/conv_weight.h"
@@ -25,7 +27,8 @@ enum { TILED_BYTES = 640 << 10, TILED_SUMS = 512 << 10 };
 
 bool FAC__ISA(fac__correlate) FAC__CORRELATE_PARAMETERS
 {
-    return c->dtype == FAC_FLOAT64 ? correlation_double(c) : correlation_float(c);
+    if (c->dtype == FAC_FLOAT64) return correlate_points_double(c) || correlation_double(c);
+    return correlate_points_float(c) || correlation_float(c);
 }
 
 bool FAC__ISA(fac__spread) FAC__CORRELATE_PARAMETERS

@@ -177,24 +177,45 @@ static void NAME(weigh_items)(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* Adds up the groups of images and puts output channels [begin, end) where they belong. */
+/* Adds up what all groups of images have for n sums, and puts them step apart. */
+static void NAME(put_sums)(const NAME(weighing) * s, const T *from, int64_t n, T *to, int64_t step)
+{
+    int64_t all = s->sums * s->a->groups;
+    for (int64_t i = 0; i < n; i += L) {
+        V sum = LOAD(from + i);
+        for (int64_t g = 1; g < s->image_groups; g++)
+            sum += LOAD(from + g * all + i);
+        if (step == 1 && n - i >= L) {
+            STORE(to + i, sum);
+            continue;
+        }
+        T lanes[L];
+        STORE(lanes, sum);
+        for (int64_t l = 0; l < L && l < n - i; l++)
+            to[(i + l) * step] = lanes[l];
+    }
+}
+
+/* Puts output channels [begin, end) where they belong. */
 static void NAME(weigh_finish)(void *context, int64_t begin, int64_t end)
 {
     const NAME(weighing) *s = context;
     const fac__conv_args *a = s->a;
-    int64_t kernel_rows = a->kernel[0] * a->kernel[1], all = s->sums * a->groups;
-    for (int64_t k = begin; k < end; k++)
-        for (int64_t c = 0; c < s->cg; c++)
-            for (int64_t r = 0; r < kernel_rows; r++)
-                for (int64_t kw = 0; kw < a->kernel[2]; kw++) {
-                    int64_t run = s->runs == 1 ? 0 : kw, at = (s->runs == 1 ? kw * s->cg : 0) + c, kk = k % s->kg;
-                    const T *from = s->partial + k / s->kg * s->sums + (r * s->runs + run) * s->rows * s->columns +
-                                    (s->turned ? at * s->columns + kk : kk * s->columns + at);
-                    T sum = from[0];
-                    for (int64_t i = 1; i < s->image_groups; i++)
-                        sum += from[i * all];
-                    ((T *)a->dw)[((k * s->cg + c) * kernel_rows + r) * a->kernel[2] + kw] = sum;
-                }
+    int64_t taps = a->kernel[0] * a->kernel[1] * a->kernel[2];
+    for (int64_t k = begin, n; k < end; k += n) {
+        int64_t first = k % s->kg;
+        n = end - k < s->kg - first ? end - k : s->kg - first; /* of one group */
+        for (int64_t t = 0; t < taps; t++) {
+            int64_t row = t / a->kernel[2], w = t % a->kernel[2], run = s->runs == 1 ? 0 : w;
+            int64_t at = s->runs == 1 ? w * s->cg : 0;
+            const T *from = s->partial + k / s->kg * s->sums + (row * s->runs + run) * s->rows * s->columns;
+            T *to = (T *)a->dw + k * s->cg * taps + t;
+            for (int64_t c = 0; c < s->cg && s->turned; c++)
+                NAME(put_sums)(s, from + (at + c) * s->columns + first, n, to + c * taps, s->cg * taps);
+            for (int64_t i = 0; i < n && !s->turned; i++)
+                NAME(put_sums)(s, from + (first + i) * s->columns + at, s->cg, to + i * s->cg * taps, taps);
+        }
+    }
 }
 
 static int64_t NAME(round_up)(int64_t n, int64_t to)
