@@ -392,7 +392,8 @@ static int64_t side_by_side(const job *j)
 /* Float sums are cut as PyTorch cuts them: not at all, but for a sum of everything. */
 static void choose_segments(job *j, int64_t results, int64_t numel)
 {
-    bool twice = j->kind == FAC__MEAN_VAR || j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN;
+    bool two = j->kind == FAC__MEAN_VAR || j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN;
+    bool twice = j->kind == FAC__MEAN_VAR;
     int64_t apart = j->rows ? j->along.in : j->across.in;
     bool loaded_type = !j->direct;
     j->direct = j->direct && (apart == 1 || j->sum);
@@ -410,7 +411,7 @@ static void choose_segments(job *j, int64_t results, int64_t numel)
         if (numel > 4 * GRAIN) j->block = at_most(j->block, at_least((j->across.size / 8 + 31) & -32, 64));
         if (!j->direct) j->block = at_most(j->block, 128);
         if (!j->sum && numel > CACHED)
-            j->segment = at_most(j->segment, at_least((twice ? LONG / 2 : LONG) / j->block, 16));
+            j->segment = at_most(j->segment, at_least((two ? LONG / 2 : LONG) / j->block, 16));
         if (!j->direct) j->segment = at_most(j->segment, LOADED / j->block);
     }
     j->block = at_least(j->block, 1);

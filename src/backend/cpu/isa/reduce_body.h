@@ -120,9 +120,8 @@ INLINE T NAME(min)(T a, T b)
         x += n / lanes * lanes;                                                                                        \
         for (int64_t c = 0; c < n % lanes; c++)                                                                        \
             acc[c] = NAME(combine)(acc[c], map(x[c], p[c]));                                                           \
-        for (int w = lanes / 2; w; w /= 2)                                                                             \
-            for (int c = 0; c < w; c++)                                                                                \
-                acc[c] = NAME(combine)(acc[c], acc[c + w]);                                                            \
+        _Pragma("GCC unroll 6") for (int w = lanes / 2; w; w /= 2) _Pragma("omp simd") for (int c = 0; c < w; c++)     \
+            acc[c] = NAME(combine)(acc[c], acc[c + w]);                                                                \
         return acc[0];                                                                                                 \
     }                                                                                                                  \
     static __attribute__((unused)) ACC NAME(name##_row)(const T *x, int64_t n, ACC start, ACC p)                       \
@@ -190,16 +189,20 @@ SEGMENTS(all, 1, MERGE_MIN)
 /* Where v, which is there, comes first; any NaN for NaN. */
 static int64_t NAME(find)(const T *x, int64_t n, T v)
 {
+    enum { BLOCK = 64 };
     int64_t i = 0;
-    for (; i + 64 <= n; i += 64) {
-        int hit = 0;
-        for (int k = 0; k < 64; k++)
-            hit |= (x[i + k] == v) | (IS_NAN(v) & IS_NAN(x[i + k]));
+    for (; i + BLOCK < n; i += BLOCK) {
+        I hit = 0;
+        SIMD_REDUCE(| : hit) for (int k = 0; k < BLOCK; k++) hit |= (x[i + k] == v) | (IS_NAN(v) & IS_NAN(x[i + k]));
         if (hit) break;
     }
-    for (; i < n - 1; i++)
-        if ((x[i] == v) | (IS_NAN(v) & IS_NAN(x[i]))) break;
-    return i;
+    I first = BLOCK, left = (I)(n - i < BLOCK ? n - i : BLOCK);
+    SIMD_REDUCE(min : first) for (I k = 0; k < left; k++)
+    {
+        I here = (x[i + k] == v) | (IS_NAN(v) & IS_NAN(x[i + k])) ? k : BLOCK;
+        first = here < first ? here : first;
+    }
+    return i + first;
 }
 
 /* Of equal values the first counts; pieces may come in any order. */
@@ -215,17 +218,29 @@ static int64_t NAME(find)(const T *x, int64_t n, T v)
     } while (0)
 
 #define ARG_SEGMENTS(name, start, over)                                                                                \
+    /* It is looked for in the block that it was found in, as that is in the cache. */                                 \
+    static T NAME(arg##name##_row)(const T *x, int64_t n, int64_t *at)                                                 \
+    {                                                                                                                  \
+        enum { BLOCK = 1024 };                                                                                         \
+        T v = x[0];                                                                                                    \
+        int64_t from = 0;                                                                                              \
+        for (int64_t k = 0; k < n; k += BLOCK) {                                                                       \
+            T best = NAME(name##_row)(x + k, n - k < BLOCK ? n - k : BLOCK, start, 0);                                 \
+            if (k && !(best over v) && !(IS_NAN(best) && !IS_NAN(v))) continue;                                        \
+            v = best;                                                                                                  \
+            from = k;                                                                                                  \
+        }                                                                                                              \
+        *at = from + NAME(find)(x + from, n - from < BLOCK ? n - from : BLOCK, v);                                     \
+        return v;                                                                                                      \
+    }                                                                                                                  \
     static void NAME(arg##name##_rows)(const fac__segment *s)                                                          \
     {                                                                                                                  \
         for (int64_t i = 0; i < s->outputs; i++) {                                                                     \
             const T *x = (const T *)s->x + i * s->stride;                                                              \
             T v = x[0];                                                                                                \
             int64_t at = 0;                                                                                            \
-            if (s->n >= 64) {                                                                                          \
-                v = NAME(name##_row)(x, s->n, start, 0);                                                               \
-                at = NAME(find)(x, s->n, v);                                                                           \
-            }                                                                                                          \
-            for (int64_t k = 1; s->n < 64 && k < s->n; k++) {                                                          \
+            if (s->n >= 16) v = NAME(arg##name##_row)(x, s->n, &at);                                                   \
+            for (int64_t k = 1; s->n < 16 && k < s->n; k++) {                                                          \
                 bool better = (x[k] over v) | (IS_NAN(x[k]) & !IS_NAN(v));                                             \
                 v = better ? x[k] : v;                                                                                 \
                 at = better ? k : at;                                                                                  \

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define SIMD_TEXT(text) #text
+#define SIMD_REDUCE(how) _Pragma(SIMD_TEXT(omp simd reduction(how)))
 
 #define FLOATING 0
 #define T int64_t
