@@ -368,7 +368,8 @@ static void choose_types(job *j)
     if (a->out[1].data && a->kind == FAC__MAX) j->kind = FAC__ARGMAX;
     if (a->out[1].data && a->kind == FAC__MIN) j->kind = FAC__ARGMIN;
     bool as_input = j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN || j->kind == FAC__MAX || j->kind == FAC__MIN ||
-                    counts_nonzero(j->kind);
+                    counts_nonzero(j->kind) ||
+                    (j->kind == FAC__MEAN_VAR && fac_dtype_is_floating(a->in.dtype)); /* in double inside */
     fac_dtype dtype = as_input ? a->in.dtype : a->out[a->out[0].data ? 0 : 1].dtype, type = fac__compute_type(dtype);
     j->compute = computes[type];
     j->sum = (j->kind == FAC__SUM || j->kind == FAC__NANSUM) && j->compute != FAC__I64;
@@ -393,7 +394,7 @@ static int64_t side_by_side(const job *j)
 static void choose_segments(job *j, int64_t results, int64_t numel)
 {
     bool two = j->kind == FAC__MEAN_VAR || j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN;
-    bool twice = j->kind == FAC__MEAN_VAR;
+    bool twice = j->kind == FAC__MEAN_VAR && j->compute == FAC__F64;
     int64_t apart = j->rows ? j->along.in : j->across.in;
     bool loaded_type = !j->direct;
     j->direct = j->direct && (apart == 1 || j->sum);

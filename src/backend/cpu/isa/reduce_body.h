@@ -462,12 +462,46 @@ INLINE void NAME(merge_mean)(const fac__segment *s, int64_t i, double mean, doub
     }
 }
 
+/* Of floats in one pass, as differences from the first: that is at most n variances away from the mean, so what squares lose
+ * when the mean's is taken off them is n ulp of a double. */
+static void NAME(row_moments)(const T *x, int64_t n, double *mean, double *squares)
+{
+    enum { LANES = 32 };
+    double sum[LANES] = {0}, square[LANES] = {0}, start = isfinite(x[0]) ? (double)x[0] : 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            double d = (double)x[i + k] - start;
+            sum[k] += d;
+            square[k] += d * d;
+        }
+    for (int k = 0; i + k < n; k++) {
+        double d = (double)x[i + k] - start;
+        sum[k] += d;
+        square[k] += d * d;
+    }
+    for (int w = LANES / 2; w; w /= 2)
+        for (int k = 0; k < w; k++) {
+            sum[k] += sum[k + w];
+            square[k] += square[k + w];
+        }
+    double spread = square[0] - sum[0] * (sum[0] / (double)n);
+    *mean = start + sum[0] / (double)n;
+    *squares = spread < 0 ? 0 : spread;
+}
+
 static void NAME(mean_rows)(const fac__segment *s)
 {
     for (int64_t i = 0; i < s->outputs; i++) {
         const T *x = (const T *)s->x + i * s->stride;
-        double mean = NAME(total_row)(x, s->n, 0, 0) / (double)s->n;
-        NAME(merge_mean)(s, i, mean, NAME(spread_row)(x, s->n, 0, mean));
+        double mean, squares;
+        if (sizeof(T) < sizeof(double)) {
+            NAME(row_moments)(x, s->n, &mean, &squares);
+        } else {
+            mean = NAME(total_row)(x, s->n, 0, 0) / (double)s->n;
+            squares = NAME(spread_row)(x, s->n, 0, mean);
+        }
+        NAME(merge_mean)(s, i, mean, squares);
     }
 }
 static void NAME(mean_columns)(const fac__segment *s)
