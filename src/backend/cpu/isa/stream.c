@@ -8,6 +8,7 @@
 
 #include "backend/cpu/isa/transpose.h"
 
+/* Not by 64 bytes: what was stored a moment ago in smaller pieces could not be loaded before it has reached the cache. */
 #if defined(__AVX__)
 typedef __m256i vector;
 #define LOAD(p) _mm256_loadu_si256((const vector *)(const void *)(p))
@@ -18,22 +19,29 @@ typedef __m128i vector;
 #define STORE(p, v) _mm_stream_si128((vector *)(void *)(p), v)
 #endif
 
+#define LINE ((size_t)64)
+#if defined(__x86_64__)
+/* Whole lines, to where they begin. */
+static inline void stream_lines(char *to, const char *from, size_t bytes)
+{
+    for (; bytes >= LINE; bytes -= LINE, to += LINE, from += LINE)
+        for (size_t i = 0; i < LINE; i += sizeof(vector))
+            STORE(to + i, LOAD(from + i));
+}
+#else
+#define stream_lines memcpy
+#endif
+
 void FAC__ISA(fac__stream)(void *to_, const void *from_, size_t bytes)
 {
     char *to = to_;
     const char *from = from_;
-#if defined(__x86_64__)
-    enum { LINE = 64, V = sizeof(vector) };
     size_t head = -(uintptr_t)to % LINE; /* whole lines: parts of one would be read first after all */
-    if (head < bytes) {
-        memcpy(to, from, head);
-        to += head, from += head, bytes -= head;
-        for (; bytes >= LINE; bytes -= LINE, to += LINE, from += LINE)
-            for (int i = 0; i < LINE; i += V)
-                STORE(to + i, LOAD(from + i));
-    }
-#endif
-    memcpy(to, from, bytes);
+    if (head >= bytes) head = bytes;
+    size_t lines = (bytes - head) / LINE * LINE, tail = bytes - head - lines;
+    if (head) memcpy(to, from, head);
+    stream_lines(to + head, from + head, lines);
+    if (tail) memcpy(to + head + lines, from + head + lines, tail);
 }
 
 /* Tiles of 32 x 16 go through L1, so that whole lines are written. Along `from`'s rows, which are as many as the prefetcher
@@ -52,7 +60,7 @@ void FAC__ISA(fac__stream_transposed)(uint32_t *to, int64_t to_row, const uint32
             transpose_8x8(tile + c + 8 * COLS, COLS, from + r + 8 + c * from_col, from_col);
         }
         for (int64_t k = 0; k < ROWS; k++)
-            FAC__ISA(fac__stream)(to + (r + k) * to_row, tile + k * COLS, COLS * sizeof *tile);
+            stream_lines((char *)(to + (r + k) * to_row), (const char *)(tile + k * COLS), COLS * sizeof *tile);
     }
     for (; r < rows; r++)
         for (int64_t c = 0; c < cols; c++)
