@@ -18,6 +18,7 @@ enum {
     FAR_BOX = 512,       /* elements of a box of theirs, */
     FAR_CHUNK = 32,      /* and least boxes of a chunk, whose first ones nobody asked for ahead */
     STREAMED = 1024,     /* bytes computed at a time that then pass by the caches: reading goes on meanwhile */
+    ASKED_AHEAD = 4096,  /* bytes between them and what is asked for */
     SMALL = 256,         /* elements for which a plan is made only if they have three dims or more */
     GRAIN = 32 * 1024    /* cheap rows' elements that are worth another thread */
 };
@@ -110,6 +111,8 @@ static void run_cut(void *context, int64_t begin, int64_t end)
     }
     for (int64_t at = begin; at < end; at += block) {
         int64_t n = least(block, end - at);
+        for (int k = 0; k < s->arity && s->streamed; k++)
+            if (!one[k]) fac__ask_for(in[k] + ASKED_AHEAD, s->size * (size_t)block);
         s->loop(s->streamed ? result : out, in[0], in[1], in[2], in[3], n);
         if (s->streamed) FAC__ISA_PICK(fac__stream)(out, result, s->size * (size_t)n);
         for (int k = 0; k < s->arity; k++)
@@ -542,16 +545,13 @@ static char *address(const plan *p, int k, const int64_t *start)
 }
 
 /* Asks for instruction i's share of the box after the next. Only the instruction that reads an operand first waits for
- * memory: so that it need not, and memory is at work during all the others. (Always inlined: gcc leaves out calls of functions that have no
- * effect, and thinks that this one has none.) */
+ * memory: so that it need not, and memory is at work during all the others. */
 static inline __attribute__((always_inline)) void fetch_share(const plan *p, char *const *registers, int64_t n, int i)
 {
-    enum { LINE = 64, INTO_L2 = 2 };
     int64_t bytes = n * (int64_t)p->size, n_code = p->args->program.n_code;
-    int64_t from = bytes * i / n_code / LINE * LINE, to = bytes * (i + 1) / n_code;
+    int64_t from = bytes * i / n_code / 64 * 64, to = bytes * (i + 1) / n_code;
     for (int k = 0; k < p->args->program.n_in; k++)
-        for (int64_t b = from; b < to && p->reach[k] == DIRECT; b += LINE)
-            __builtin_prefetch(registers[k] + 2 * bytes + b, 0, INTO_L2);
+        if (p->reach[k] == DIRECT) fac__ask_for(registers[k] + 2 * bytes + from, (size_t)(to - from));
 }
 
 static void run_boxes(void *context, int64_t begin, int64_t end)

@@ -14,6 +14,14 @@ enum { FAC__STREAM_COLUMNS = 32 };
 FAC__ISA_DECLARE(void, fac__stream_transposed,
                  (uint32_t * to, int64_t to_row, const uint32_t *from, int64_t from_col, int64_t rows, int64_t cols));
 
+/* Asks for memory that is to be read soon. (Always inlined: gcc leaves out calls of functions that have no effect.) */
+static inline __attribute__((always_inline)) void fac__ask_for(const char *from, size_t bytes)
+{
+    enum { LINE = 64, INTO_L2 = 2 };
+    for (size_t i = 0; i < bytes; i += LINE)
+        __builtin_prefetch(from + i, 0, INTO_L2);
+}
+
 /* Is so large a result worth it? What is smaller may still be in the last cache when it is used next. */
 static inline bool fac__streams(int64_t bytes)
 {
