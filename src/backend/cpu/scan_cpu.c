@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/cpu/isa/rows.h"
+#include "backend/cpu/running_sums.h"
 #include "backend/cpu/stream.h"
 #include "backend/reduce.h"
 
@@ -157,61 +158,85 @@ static void run_unit(const job *j, int64_t unit)
 
 /* ---- running sums of float lines in a row ---------------------------------------------------------------------- */
 
-/* Each sum waits for the one before, so a few lines go on side by side; they go through L1 where results are large. */
-enum { ABREAST = 4, PIECE = 256 };
+/* One line of `in`, and where its sums go. */
+typedef struct line {
+    const float *in;
+    float *out;
+    int64_t n;
+    bool streamed;
+    double *sums; /* before each piece; first of all the pieces' own */
+} line;
 
-/* By itself, so that the sum stays in a register: through memory it takes three times as long. */
-static __attribute__((noinline)) double sum_line(double sum, const float *in, float *out, int64_t n)
+static line line_at(const job *j, int64_t unit)
 {
-    for (int64_t i = 0; i < n; i++) {
-        sum += (double)in[i];
-        out[i] = (float)sum;
-    }
-    return sum;
-}
-
-INLINE void sum_lines(const float *const *in, float *const *out, int lines, int64_t n, bool streamed)
-{
-    double sum[ABREAST] = {0};
-    float piece[ABREAST][PIECE] __attribute__((aligned(64)));
-    for (int64_t from = 0; from < n; from += PIECE) {
-        int64_t count = n - from < PIECE ? n - from : PIECE;
-        float *to[ABREAST];
-        for (int c = 0; c < lines; c++)
-            to[c] = streamed ? piece[c] : out[c] + from;
-        if (lines == 1) sum[0] = sum_line(sum[0], in[0] + from, to[0], count);
-        for (int64_t i = 0; i < count && lines > 1; i++)
-            for (int c = 0; c < lines; c++) {
-                sum[c] += (double)in[c][from + i];
-                to[c][i] = (float)sum[c];
-            }
-        for (int c = 0; c < lines && streamed; c++)
-            FAC__ISA_PICK(fac__stream)(out[c] + from, piece[c], (size_t)count * sizeof(float));
-    }
-    if (streamed) fac__stream_end();
-}
-
-static void sum_units(void *context, int64_t begin, int64_t end)
-{
-    const job *j = context;
     const fac__scan_args *a = j->args;
-    int64_t n = a->shape[a->dim];
-    bool streamed = fac__streams(n * j->outer * (int64_t)sizeof(float));
-    for (int64_t unit = begin; unit < end;) {
-        const float *in[ABREAST];
-        float *out[ABREAST];
-        int lines = end - unit < ABREAST ? 1 : ABREAST;
-        for (int c = 0; c < lines; c++, unit++) {
-            int64_t at[3];
-            locate(j, unit, at);
-            in[c] = (const float *)(const void *)a->in.data + at[0];
-            out[c] = (float *)(void *)a->out[0].data + at[1];
-        }
-        if (lines == 1)
-            sum_lines(in, out, 1, n, streamed);
-        else
-            sum_lines(in, out, ABREAST, n, streamed);
+    int64_t at[3], n = a->shape[a->dim];
+    locate(j, unit, at);
+    return (line){.in = (const float *)(const void *)a->in.data + at[0],
+                  .out = (float *)(void *)a->out[0].data + at[1],
+                  .n = n,
+                  .streamed = fac__streams(n * j->outer * (int64_t)sizeof(float))};
+}
+
+static void sum_whole_lines(void *context, int64_t begin, int64_t end)
+{
+    for (int64_t unit = begin; unit < end; unit++) {
+        line l = line_at(context, unit);
+        FAC__ISA_PICK(fac__running_sums)(0, l.in, l.out, l.n, l.streamed ? 1024 : 0);
     }
+    fac__stream_end();
+}
+
+/* Of long lines the threads take pieces, some of which lie in the second-level cache together: first the sums of pieces, then,
+ * with the sum of all that is before it, each piece's running sums. */
+enum { PIECE = 1 << 14, PIECES = 16 };
+
+static void sum_pieces(void *context, int64_t begin, int64_t end)
+{
+    const line *l = context;
+    for (int64_t p = begin; p < end; p++) {
+        int64_t left = l->n - p * PIECE;
+        l->sums[p] = FAC__ISA_PICK(fac__sum_in_double)(l->in + p * PIECE, left < PIECE ? left : PIECE);
+    }
+}
+
+static void run_pieces(void *context, int64_t begin, int64_t end)
+{
+    const line *l = context;
+    for (int64_t p = begin; p < end; p++) {
+        int64_t left = l->n - p * PIECE, at = p * PIECE;
+        FAC__ISA_PICK(fac__running_sums)
+        (l->sums[p], l->in + at, l->out + at, left < PIECE ? left : PIECE, l->streamed ? PIECE * PIECES : 0);
+    }
+    fac__stream_end();
+}
+
+static void sum_in_pieces(line l)
+{
+    double sums[PIECES], before = 0;
+    int64_t all = l.n;
+    l.sums = sums;
+    for (l.n = PIECE * PIECES; all > 0; all -= l.n, l.in += l.n, l.out += l.n) {
+        if (l.n > all) l.n = all;
+        int64_t pieces = (l.n + PIECE - 1) / PIECE;
+        fac__parallel(pieces, 1, sum_pieces, &l);
+        for (int64_t p = 0; p < pieces; p++) {
+            double own = sums[p];
+            sums[p] = before;
+            before += own;
+        }
+        fac__parallel(pieces, 1, run_pieces, &l);
+    }
+}
+
+static void sum_lines(const job *j)
+{
+    int64_t n = j->args->shape[j->args->dim];
+    if (n < 4 * PIECE || j->outer >= PIECES)
+        fac__parallel(j->outer, 1 + (GRAIN - 1) / n, sum_whole_lines, (void *)j);
+    else
+        for (int64_t unit = 0; unit < j->outer; unit++)
+            sum_in_pieces(line_at(j, unit));
 }
 
 static bool sums_in_a_row(const fac__scan_args *a)
@@ -240,7 +265,7 @@ static void scan(const void *args)
     }
     if (n == 0 || j.outer == 0) return;
     if (j.across < 0 && sums_in_a_row(a)) {
-        fac__parallel(j.outer, (1 + (GRAIN - 1) / n + ABREAST - 1) / ABREAST * ABREAST, sum_units, &j);
+        sum_lines(&j);
         return;
     }
     if (j.across >= 0) j.lines = a->shape[j.across];
