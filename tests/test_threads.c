@@ -169,6 +169,26 @@ static void test_chunks_are_done_once(void **state)
         assert_int_equal(counts[i], ROUNDS);
 }
 
+/* More than can be taken one by one. */
+enum { MANY = 200001 };
+
+static void count_one(void *context, int64_t begin, int64_t end)
+{
+    if (end - begin == 1) atomic_fetch_add(&((atomic_uchar *)context)[begin], 1);
+}
+
+static void test_many_chunks(void **state)
+{
+    (void)state;
+    static atomic_uchar counts[MANY];
+    for (int threads = 1; threads < 5; threads++) {
+        assert_true(fac_set_num_threads(threads));
+        fac__parallel(MANY, 1, count_one, counts);
+    }
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(counts[i], 4);
+}
+
 static atomic_bool stop;
 
 static void *change_number(void *unused)
@@ -233,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_many_have_work),
         cmocka_unit_test(test_chunks_are_done_once),
+        cmocka_unit_test(test_many_chunks),
         cmocka_unit_test(test_number_changes_during_work),
         cmocka_unit_test(test_default_generator_is_shared),
     };

@@ -1,9 +1,11 @@
 /* Floor 1. The one pool of threads (thread_pool.h).
  *
- * Work is a number of chunks, which threads take one by one. The thread that has the work takes chunks like the others, and
- * waits in the end for those chunks only that somebody has taken: a helper that is not running, because it sleeps or
- * because another program has its core, costs nothing. (OpenMP's threads meet at the end of all work, so that one which is
- * not running holds up all others until the system runs it, for milliseconds.)
+ * Work is a number of chunks (or of parts of several chunks, where there are very many), which threads take one by one: the
+ * caller and every other helper from the first on, the others from the last back, so that of two threads each finds in its
+ * cache what it left there in the work before. The caller waits in the end for those parts only that somebody has taken: a
+ * helper that is not running, because it sleeps or because another program has its core, costs nothing. (OpenMP's threads
+ * meet at the end of all work, so that one which is not running holds up all others until the system runs it, for
+ * milliseconds.)
  *
  * Helpers look out for work for a moment after they had some, then they sleep. Waking one costs the caller microseconds, and
  * it comes some 50 us later, so that is done for work that takes longer, or for the sum of much short work; what is
@@ -18,7 +20,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
-enum { MOST_HELPERS = 1023, LOOK_OUT_NS = 100000, WORTH_WAKING_NS = 50000, PATIENCE_NS = 20000, MANY_CHUNKS = 8 };
+enum { MOST_PARTS = 0xffff, FROM_THE_END = 1 << 16 };
+enum { MOST_HELPERS = 1023, LOOK_OUT_NS = 100000, WORTH_WAKING_NS = 50000, PATIENCE_NS = 20000, MANY_PARTS = 8 };
 
 typedef struct helper {
     pthread_t thread;
@@ -27,14 +30,15 @@ typedef struct helper {
 } helper;
 
 /* The work of the moment. A helper reads the members after it has seen the ticket, and what it read is this work's if the
- * ticket is then still the same but for the chunks left: the work cannot end before these are taken. */
+ * ticket is then still the same but for the parts left: the work cannot end before these are taken. */
 static struct {
-    _Alignas(64) _Atomic uint64_t ticket; /* number of the work << 32 | chunks that nobody has taken yet */
+    /* number of the work << 32 | parts taken from the end << 16 | parts that nobody has taken yet */
+    _Alignas(64) _Atomic uint64_t ticket;
     _Atomic(fac__pool_body) body;
     _Atomic(void *) context;
-    atomic_int threads, core; /* the caller's */
-    _Atomic int64_t n, grain;
-    _Alignas(64) _Atomic int64_t done; /* chunks that helpers have finished */
+    atomic_int threads, core;          /* the caller's */
+    _Atomic int64_t n, grain, part;    /* items, those of a chunk, those of a part */
+    _Alignas(64) _Atomic int64_t done; /* parts that helpers have finished */
     _Atomic int64_t wanted;            /* the caller sleeps until so many are done; 0: it does not */
 } work;
 
@@ -96,21 +100,34 @@ static bool step_aside(void)
 
 /* ---- working ------------------------------------------------------------------------------------------------ */
 
-/* Takes a chunk and does it; false when none is left. */
+static int64_t parts_of(int64_t n, int64_t part)
+{
+    return n / part + (n % part != 0);
+}
+
+static int64_t left_of(uint64_t ticket)
+{
+    return ticket & MOST_PARTS;
+}
+
+/* Takes a part and does it; false when none is left. */
 static bool do_one(int index)
 {
     uint64_t ticket = atomic_load_explicit(&work.ticket, memory_order_acquire);
-    while ((uint32_t)ticket) {
+    while (left_of(ticket)) {
         fac__pool_body body = GET(body);
         void *context = GET(context);
         int threads = GET(threads);
-        int64_t n = GET(n), grain = GET(grain);
+        int64_t n = GET(n), grain = GET(grain), part = GET(part);
         if (index >= threads) return false;
-        if (!atomic_compare_exchange_weak_explicit(&work.ticket, &ticket, ticket - 1, memory_order_acq_rel,
-                                                   memory_order_acquire))
+        int64_t parts = parts_of(n, part), at_end = ticket >> 16 & MOST_PARTS;
+        int64_t i = index % 2 ? parts - 1 - at_end : parts - at_end - left_of(ticket);
+        if (!atomic_compare_exchange_weak_explicit(&work.ticket, &ticket, ticket - 1 + (index % 2 ? FROM_THE_END : 0),
+                                                   memory_order_acq_rel, memory_order_acquire))
             continue;
-        int64_t chunks = n / grain + (n % grain != 0), i = chunks - (int64_t)(uint32_t)ticket;
-        body(context, index, i * grain, i == chunks - 1 ? n : (i + 1) * grain);
+        int64_t end = i == parts - 1 ? n : (i + 1) * part;
+        for (int64_t at = i * part; at < end; at += grain)
+            body(context, index, at, end - at < grain ? end : at + grain);
         return true;
     }
     return false;
@@ -138,12 +155,12 @@ static void *help(void *arg)
             if (done == atomic_load(&work.wanted) && atomic_exchange(&work.wanted, 0)) sem_post(&finished);
         }
         if (worked) until = now_ns() + LOOK_OUT_NS;
-        for (int i = 0; i < 16 && !(uint32_t)GET(ticket); i++)
+        for (int i = 0; i < 16 && !left_of(GET(ticket)); i++)
             breathe();
         if (now_ns() < until && step_aside()) continue;
         atomic_store(&self->asleep, true);
         atomic_fetch_add(&asleep, 1);
-        bool missed = (uint32_t)atomic_load(&work.ticket) && index < GET(threads); /* the caller thought it awake */
+        bool missed = left_of(atomic_load(&work.ticket)) && index < GET(threads); /* the caller thought it awake */
         if (!missed || !leave_bed(self))
             while (sem_wait(&self->wake))
                 ;
@@ -238,17 +255,17 @@ static bool some_sleep(int threads)
 
 /* A helper that takes much longer for a chunk than the caller is not running: the caller gives up its core, where the
  * system may let it run then. */
-static void wait_for(int64_t chunks, int64_t chunk_ns)
+static void wait_for(int64_t parts, int64_t part_ns)
 {
     int64_t until = 0;
-    for (int i = 0; atomic_load_explicit(&work.done, memory_order_acquire) != chunks; i++) {
+    for (int i = 0; atomic_load_explicit(&work.done, memory_order_acquire) != parts; i++) {
         breathe();
         if (i % 64 != 63) continue;
         int64_t now = now_ns();
-        if (!until) until = now + PATIENCE_NS + 2 * chunk_ns;
+        if (!until) until = now + PATIENCE_NS + 2 * part_ns;
         if (now < until) continue;
-        atomic_store(&work.wanted, chunks);
-        bool is_done = atomic_load(&work.done) == chunks;
+        atomic_store(&work.wanted, parts);
+        bool is_done = atomic_load(&work.done) == parts;
         if (is_done && atomic_exchange(&work.wanted, 0)) return;
         while (sem_wait(&finished))
             ;
@@ -258,8 +275,8 @@ static void wait_for(int64_t chunks, int64_t chunk_ns)
 
 bool fac__pool_run(int threads, int64_t n, int64_t grain, fac__pool_body body, void *context)
 {
-    int64_t chunks = n / grain + (n % grain != 0);
-    if (chunks > UINT32_MAX || atomic_load_explicit(&none_startable, memory_order_relaxed) ||
+    int64_t chunks = parts_of(n, grain), part = grain * (1 + (chunks - 1) / MOST_PARTS), parts = parts_of(n, part);
+    if (atomic_load_explicit(&none_startable, memory_order_relaxed) ||
         atomic_flag_test_and_set_explicit(&taken, memory_order_acquire))
         return false;
     if (threads > MOST_HELPERS + 1) threads = MOST_HELPERS + 1;
@@ -269,16 +286,17 @@ bool fac__pool_run(int threads, int64_t n, int64_t grain, fac__pool_body body, v
     SET(core, core());
     SET(n, n);
     SET(grain, grain);
+    SET(part, part);
     SET(done, 0);
-    atomic_store(&work.ticket, ((GET(ticket) >> 32) + 1) << 32 | (uint64_t)chunks);
+    atomic_store(&work.ticket, ((GET(ticket) >> 32) + 1) << 32 | (uint64_t)parts);
 
     bool hope = some_sleep(threads);
-    if (hope && (chunks >= MANY_CHUNKS || alone_ns > WORTH_WAKING_NS)) wake_all(threads), hope = false;
+    if (hope && (parts >= MANY_PARTS || alone_ns > WORTH_WAKING_NS)) wake_all(threads), hope = false;
     int64_t start = now_ns(), own = 0;
     while (do_one(0)) {
         own++;
         if (!hope) continue;
-        int64_t left = (int64_t)(uint32_t)GET(ticket);
+        int64_t left = left_of(GET(ticket));
         if (left * (now_ns() - start) > WORTH_WAKING_NS * own) wake_all(threads), hope = false;
     }
     int64_t took = now_ns() - start;
@@ -286,7 +304,7 @@ bool fac__pool_run(int threads, int64_t n, int64_t grain, fac__pool_body body, v
         alone_ns += took;
     else if (took > 4 * WORTH_WAKING_NS)
         alone_ns = took; /* the next may be as long, in few chunks */
-    wait_for(chunks - own, own ? took / own : took);
+    wait_for(parts - own, own ? took / own : took);
     atomic_flag_clear_explicit(&taken, memory_order_release);
     return true;
 }
