@@ -13,7 +13,7 @@
 enum {
     MOST_ARGS = 4096,    /* bytes of a step's arguments that are copied to the stack */
     WORTH = 64 * 1024,   /* bytes that a group touches; less is not worth a second thread */
-    CACHE = 256 * 1024,  /* bytes that a chunk should touch at most */
+    CACHE = 512 * 1024,  /* bytes that a chunk should touch at most */
     SHARED = 256 * 1024, /* of what all rows share */
     LEAST_UNITS = 8,     /* of a group */
     CHUNKS = 8,          /* at least, if there are so many units */
