@@ -225,6 +225,7 @@ static int64_t NAME(find)(const T *x, int64_t n, T v)
         T v = x[0];                                                                                                    \
         int64_t from = 0;                                                                                              \
         for (int64_t k = 0; k < n; k += BLOCK) {                                                                       \
+            fac__ask_for((const char *)(x + k) + AHEAD, BLOCK * sizeof *x);                                            \
             T best = NAME(name##_row)(x + k, n - k < BLOCK ? n - k : BLOCK, start, 0);                                 \
             if (k && !(best over v) && !(IS_NAN(best) && !IS_NAN(v))) continue;                                        \
             v = best;                                                                                                  \
@@ -469,12 +470,14 @@ static void NAME(row_moments)(const T *x, int64_t n, double *mean, double *squar
     enum { LANES = 32 };
     double sum[LANES] = {0}, square[LANES] = {0}, start = isfinite(x[0]) ? (double)x[0] : 0;
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
+    for (; i + LANES <= n; i += LANES) {
+        fac__ask_for((const char *)(x + i) + AHEAD, LANES * sizeof *x);
         for (int k = 0; k < LANES; k++) {
             double d = (double)x[i + k] - start;
             sum[k] += d;
             square[k] += d * d;
         }
+    }
     for (int k = 0; i + k < n; k++) {
         double d = (double)x[i + k] - start;
         sum[k] += d;

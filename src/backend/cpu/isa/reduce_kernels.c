@@ -2,8 +2,13 @@
  * instruction set. */
 #include "backend/cpu/isa/reduce_loops.h"
 
+#include "backend/cpu/stream.h"
+
 #include <math.h>
 #include <string.h>
+
+/* Bytes between what is computed and what is asked for, in loops that do more for an element than reading takes. */
+enum { AHEAD = 4096 };
 
 #define INLINE static inline __attribute__((always_inline))
 #define SIMD_TEXT(text) #text
