@@ -7,6 +7,7 @@
 #include "facula/base.h"
 #include "facula/capture.h"
 #include "facula/data.h"
+#include "facula/dlpack.h"
 #include "facula/error.h"
 #include "facula/init.h"
 #include "facula/io.h"
