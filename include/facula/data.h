@@ -1,4 +1,5 @@
-/* Floor 7: reading idx files (those of MNIST), datasets, and the loader that makes shuffled batches of them.
+/* Floor 7: reading idx files (those of MNIST) and pictures, datasets, and the loader that makes shuffled batches of them.
+ * Tables as CSV files are facula/csv.h's.
  *
  *     fac_dataset *train = fac_idx_dataset("/usr/share/datasets/fashion-mnist", true);
  *     fac_loader *loader = fac_data_loader(train, .batch_size = 64, .shuffle = true);
@@ -25,6 +26,29 @@ FAC_BEGIN
  * is asked for than the file can fill. Format: http://yann.lecun.com/exdb/mnist/ */
 FAC_API fac_tensor *fac_idx_read(const char *path);
 
+/* ---- pictures ----------------------------------------------------------------------------------------------- */
+
+typedef struct fac_image_read_options {
+    int channels; /* 1: gray, 3: RGB, 4: RGB and alpha; 0: as the file has them, palettes and inks as RGB */
+} fac_image_read_options;
+static inline fac_image_read_options fac_image_read_options_defaults(void)
+{
+    fac_image_read_options o;
+    o.channels = 0;
+    return o;
+}
+/* torchvision.io.read_image: a PNG or JPEG picture as uint8 [channels, height, width]; which of both it is the first bytes
+ * tell. Samples of 16 bits are scaled to 8, those of fewer bits too. What a camera says of its orientation is left out of
+ * account. Damaged and truncated files are an error, as are pictures of more than 2^30 bytes. They are read by libpng
+ * (https://www.w3.org/TR/png-3/) and libjpeg (https://www.w3.org/Graphics/JPEG/itu-t81.pdf), and are an error that says so
+ * where the library was built without. */
+FAC_API fac_tensor *fac_image_read_with(const char *path, fac_image_read_options options);
+#define fac_image_read(path, ...) fac_image_read_with(path, FAC_OPTIONS(fac_image_read_options, __VA_ARGS__))
+
+/* torchvision.io.write_png: uint8 [height, width] or [channels, height, width] with 1 to 4 channels, as above, or gray and
+ * alpha. The path ends in .png; the file appears whole or not at all. */
+FAC_API bool fac_image_write(fac_tensor *image, const char *path);
+
 /* ---- datasets ----------------------------------------------------------------------------------------------- */
 
 /* Numbered items, each a tuple of tensors ("fields") of fixed dtypes and shapes. Datasets are counted: a subset or a
@@ -50,6 +74,9 @@ typedef struct fac_dataset_spec {
     void (*soon)(void *context, int64_t index);
     void (*drop)(void *context); /* frees the context; may be NULL */
     void *context;
+    /* What the classes 0, 1, … of the items' labels are called: the context's, as long as it lives. NULL and 0: nothing. */
+    const char *const *classes;
+    int64_t n_classes;
 } fac_dataset_spec;
 /* The context is the dataset's from then on: when this fails it is dropped at once. */
 FAC_API fac_dataset *fac_dataset_new(const fac_dataset_spec *spec);
@@ -57,6 +84,9 @@ FAC_API void fac_dataset_free(fac_dataset *dataset);
 
 FAC_API int64_t fac_dataset_count(const fac_dataset *dataset);
 FAC_API int fac_dataset_fields(const fac_dataset *dataset);
+/* How many classes have names: 0 where none has; and the name of one, which is the dataset's: NULL where there is none. */
+FAC_API int64_t fac_dataset_classes(const fac_dataset *dataset);
+FAC_API const char *fac_dataset_class(const fac_dataset *dataset, int64_t i);
 /* One item, into out[fields]: tensors of the scope. Negative indices count from the end. */
 FAC_API bool fac_dataset_get(fac_dataset *dataset, int64_t index, fac_tensor **out);
 /* n items stacked along a new first dimension, into out[fields]: tensors of the scope. */
@@ -103,6 +133,45 @@ FAC_API fac_dataset *fac_image_dataset_with(fac_tensor *images, fac_tensor *labe
 FAC_API fac_dataset *fac_idx_dataset_with(const char *directory, bool train, fac_image_options options);
 #define fac_idx_dataset(directory, train, ...)                                                                         \
     fac_idx_dataset_with(directory, train, FAC_OPTIONS(fac_image_options, __VA_ARGS__))
+
+/* CIFAR-10 and CIFAR-100 in their binary form, https://www.cs.toronto.edu/~kriz/cifar.html: data_batch_1.bin to
+ * data_batch_5.bin or test_batch.bin, and the names in batches.meta.txt; or train.bin, test.bin (whose fine labels are
+ * taken) and fine_label_names.txt: in the directory or its folder "cifar-10-batches-bin" or "cifar-100-binary". Items as
+ * fac_image_dataset's, [3, 32, 32]. All are read into memory, as bytes. */
+FAC_API fac_dataset *fac_cifar_dataset_with(const char *directory, bool train, fac_image_options options);
+#define fac_cifar_dataset(directory, train, ...)                                                                       \
+    fac_cifar_dataset_with(directory, train, FAC_OPTIONS(fac_image_options, __VA_ARGS__))
+
+typedef struct fac_image_folder_options {
+    int64_t height, width;      /* that all pictures are resized to: 64 and 64 */
+    int channels;               /* 1: gray, 3: RGB, 4: RGB and alpha; 3 */
+    bool scale;                 /* as in fac_image_options, and so are the following */
+    double mean, std;           /* 0 and 1 */
+    const double *means, *stds; /* NULL */
+    /* The folders that are classes, in the order of their numbers; others are an error. NULL: all there are, sorted. */
+    const char *const *classes;
+    int64_t n_classes;
+} fac_image_folder_options;
+static inline fac_image_folder_options fac_image_folder_options_defaults(void)
+{
+    fac_image_folder_options o;
+    o.height = o.width = 64;
+    o.channels = 3;
+    o.scale = true;
+    o.mean = 0;
+    o.std = 1;
+    o.means = o.stds = NULL;
+    o.classes = NULL;
+    o.n_classes = 0;
+    return o;
+}
+/* torchvision.datasets.ImageFolder: each folder in the directory is a class, and the pictures in it and its folders, by
+ * their names .png, .jpg, .jpeg, are its items, in the order of its files' names. A picture is read when its item is
+ * asked for, and resized to the one size as torchvision's Resize does, bilinearly with antialias, whatever its own
+ * proportions. Items are an image [channels, height, width] and a label, int64. */
+FAC_API fac_dataset *fac_image_folder_with(const char *directory, fac_image_folder_options options);
+#define fac_image_folder(directory, ...)                                                                               \
+    fac_image_folder_with(directory, FAC_OPTIONS(fac_image_folder_options, __VA_ARGS__))
 
 /* ---- the loader --------------------------------------------------------------------------------------------- */
 

@@ -72,6 +72,16 @@ int fac_dataset_fields(const fac_dataset *d)
     return d ? d->spec.n_fields : 0;
 }
 
+int64_t fac_dataset_classes(const fac_dataset *d)
+{
+    return d ? d->spec.n_classes : 0;
+}
+
+const char *fac_dataset_class(const fac_dataset *d, int64_t i)
+{
+    return d && i >= 0 && i < d->spec.n_classes ? d->spec.classes[i] : NULL;
+}
+
 fac_tensor *fac__dataset_room(const fac_dataset *d, int field, int64_t n)
 {
     const fac_field *f = &d->spec.fields[field];
