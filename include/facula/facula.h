@@ -6,6 +6,7 @@
 #include "facula/autograd.h"
 #include "facula/base.h"
 #include "facula/capture.h"
+#include "facula/csv.h"
 #include "facula/data.h"
 #include "facula/dlpack.h"
 #include "facula/error.h"

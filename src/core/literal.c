@@ -3,15 +3,15 @@
 #include "facula/literal.h"
 
 #include <ctype.h>
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "number_text.h"
 #include "raise.h"
 #include "tensor_impl.h"
 
-enum { MAX_NUMBER = 400, MAX_OPEN = FAC_MAX_DIMS + 32 };
+enum { MAX_NUMBER = FAC__LONGEST_NUMBER, MAX_OPEN = FAC_MAX_DIMS + 32 };
 
 typedef struct number {
     fac_dtype kind; /* FAC_BOOL, FAC_INT64 or FAC_FLOAT64 */
@@ -55,23 +55,6 @@ static bool take_word(reader *r, const char *word)
     if (strncmp(r->p, word, n) || isalnum((unsigned char)r->p[n]) || r->p[n] == '_') return false;
     r->p += n;
     return true;
-}
-
-/* strtod expects the decimal point of the program's locale; the text has a point. */
-static double to_double(const char *digits, size_t n)
-{
-    char copy[MAX_NUMBER + 32];
-    const char *point = localeconv()->decimal_point;
-    size_t k = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (digits[i] != '.')
-            copy[k++] = digits[i];
-        else
-            for (const char *q = point; *q && k < MAX_NUMBER + 16; q++)
-                copy[k++] = *q;
-    }
-    copy[k] = 0;
-    return strtod(copy, NULL);
 }
 
 static bool read_number(reader *r, number *v)
@@ -123,7 +106,7 @@ static bool read_number(reader *r, number *v)
         return malformed(r, "a number of at most 400 characters");
     }
     if (v->kind == FAC_INT64 && !minus && !v->huge && __builtin_sub_overflow(0, v->i, &v->i)) v->huge = true;
-    v->f = v->kind == FAC_INT64 && !v->huge ? (double)v->i : to_double(start, (size_t)(r->p - start));
+    v->f = v->kind == FAC_INT64 && !v->huge ? (double)v->i : fac__text_to_double(start, (size_t)(r->p - start));
     return true;
 }
 

@@ -38,6 +38,7 @@ static void zlib_free(void *opaque, void *p)
  * was opened. */
 static int open_either(char *path)
 {
+    if (!strcmp(path, "-")) return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 || errno != ENOENT) return fd;
     size_t n = strlen(path);
@@ -170,4 +171,11 @@ static int64_t read_gzip(fac__source *s, char *out, int64_t n)
 int64_t fac__source_read(fac__source *s, void *out, int64_t n)
 {
     return s->gzip ? read_gzip(s, out, n) : read_plain(s, out, n);
+}
+
+int64_t fac__source_some(fac__source *s, void *out, int64_t n)
+{
+    if (s->gzip) return read_gzip(s, out, n);
+    if (!fill(s)) return -1;
+    return read_plain(s, out, n < s->z.avail_in ? n : s->z.avail_in);
 }
