@@ -1,8 +1,13 @@
 /* The file of a training: a safetensors file with the network's state under its own names, as Python reads it too, and
  * all else under "training.", see training.h. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "training.h"
 
@@ -158,4 +163,27 @@ bool checkpoint_unfinished(const char *path)
     fac_state_free(state);
     fac_clear_error();
     return unfinished;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------- */
+
+bool checkpoint_can_save(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = open(path, O_WRONLY);
+    bool can = fd >= 0 || (copy && errno == ENOENT && access(dirname(copy), W_OK) == 0);
+    if (!can) fac_raise(FAC_ERROR_IO, "%s cannot be written: %s", path, strerror(errno));
+    if (fd >= 0) close(fd);
+    free(copy);
+    return can;
+}
+
+char *checkpoint_best_name(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    size_t stem = dot && dot != path ? (size_t)(dot - path) : strlen(path);
+    char *name = NULL;
+    if (asprintf(&name, "%.*s.best%s", (int)stem, path, path + stem) < 0)
+        return fac_raise(FAC_ERROR_MEMORY, "there is not enough memory");
+    return name;
 }

@@ -1,129 +1,49 @@
-/* Data from folders of idx files and from .npz files, see data_source.h. */
+/* The kinds of data, and what all have in common. See data_source.h. */
+#define _GNU_SOURCE
 #include "data_source.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include "any_file.h"
+#include <unistd.h>
 
 enum { MOST_CLASSES = 10000 };
 
-/* ---- arrays ------------------------------------------------------------------------------------------------- */
+/* Whoever comes first is asked first. */
+static const data_kind *const kinds[] = {&kind_table, &kind_idx, &kind_cifar, &kind_pictures, &kind_arrays};
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static bool ends_with(const char *text, const char *end)
+void list_data_kinds(FILE *to)
+{
+    for (int i = 0; i < KINDS; i++)
+        fprintf(to, "  %s\n", kinds[i]->about);
+}
+
+/* ---- paths -------------------------------------------------------------------------------------------------- */
+
+bool ends_with(const char *text, const char *end)
 {
     size_t n = strlen(text), m = strlen(end);
     return n >= m && !strcmp(text + n - m, end);
 }
 
-/* Inputs as items have them: bytes are images if they have two or three dimensions each, from 0 to 1 then, with the
- * channels first. */
-static fac_tensor *as_inputs(fac_tensor *x, const char *path)
+char *path_in_folder(const char *folder, const char *name)
 {
-    int dims = fac_dim(x);
-    bool bytes = fac_dtype_of(x) == FAC_UINT8;
-    if (dims < 1 || dims > 4)
-        return fac_raise(FAC_ERROR_VALUE, "%s: inputs have 1 to 4 dimensions, the first of which counts them, not %d",
-                         path, dims);
-    if (dims == 4) {
-        int64_t first = fac_size(x, 1), last = fac_size(x, 3);
-        if ((last == 1 || last == 3 || last == 4) && first != 1 && first != 3) x = fac_permute(x, FAC_DIMS(0, 3, 1, 2));
-    }
-    if (dims == 3) x = fac_unsqueeze(x, 1);
-    if (dims == 1) x = fac_unsqueeze(x, 1);
-    x = fac_to(x, FAC_FLOAT32);
-    if (bytes && dims >= 3) x = fac_div_scalar(x, 255);
-    return fac_contiguous(x);
+    char *path = NULL;
+    if (asprintf(&path, "%s%s%s", folder, ends_with(folder, "/") ? "" : "/", name) < 0)
+        return fac_raise(FAC_ERROR_MEMORY, "there is not enough memory");
+    return path;
 }
 
-static bool is_floating(const fac_tensor *t)
+bool is_in_folder(const char *folder, const char *name)
 {
-    return fac_dtype_is_floating(fac_dtype_of(t));
+    char *path = path_in_folder(folder, name);
+    bool is = path && access(path, F_OK) == 0;
+    free(path);
+    return is;
 }
 
-/* Classes int64 [n], or numbers float32 [n, k]. */
-static fac_tensor *as_targets(fac_tensor *y, const char *path)
-{
-    if (fac_dim(y) == 2 && fac_size(y, 1) == 1) y = fac_squeeze_dim(y, 1);
-    if (is_floating(y) && fac_dim(y) == 1) y = fac_unsqueeze(y, 1);
-    if (fac_dim(y) != (is_floating(y) ? 2 : 1))
-        return fac_raise(FAC_ERROR_VALUE,
-                         "%s: targets are integers [n], which are classes, or floating-point numbers [n] or [n, k]",
-                         path);
-    return fac_contiguous(fac_to(y, is_floating(y) ? FAC_FLOAT32 : FAC_INT64));
-}
-
-static fac_dataset *rows(fac_tensor *x, fac_tensor *y, const char *path)
-{
-    x = as_inputs(x, path);
-    y = as_targets(y, path);
-    if (!x || !y) return NULL;
-    if (fac_size(x, 0) != fac_size(y, 0))
-        return fac_raise(FAC_ERROR_VALUE, "%s: there are %lld inputs and %lld targets", path, (long long)fac_size(x, 0),
-                         (long long)fac_size(y, 0));
-    return fac_tensor_dataset(x, y);
-}
-
-/* ---- .npz --------------------------------------------------------------------------------------------------- */
-
-static const char *const input_names[] = {"x", "X", "images", "inputs", "data", NULL};
-static const char *const target_names[] = {"y", "Y", "labels", "targets", NULL};
-
-/* The array of such a name with the part's, "x_train" or "train_x"; without any where the part is the whole. */
-static fac_tensor *find(const fac_state *state, const char *const *names, const char *part)
-{
-    char name[64];
-    fac_tensor *found = NULL;
-    for (int i = 0; names[i] && !found; i++) {
-        snprintf(name, sizeof name, *part ? "%s_%s" : "%s%s", names[i], part);
-        found = fac_state_get(state, name);
-        snprintf(name, sizeof name, *part ? "%s_%s" : "%s%s", part, names[i]);
-        if (!found) found = fac_state_get(state, name);
-    }
-    return found;
-}
-
-static fac_dataset *part_of(const fac_state *state, const char *part, const char *path)
-{
-    fac_tensor *x = find(state, input_names, part), *y = find(state, target_names, part);
-    return x && y ? rows(x, y, path) : NULL;
-}
-
-static bool open_npz(data_source *source, const char *path)
-{
-    fac_state *state = fac_load(path);
-    if (!state) return false;
-    source->train = part_of(state, "train", path);
-    if (!source->train && !fac_error()) source->train = part_of(state, "", path);
-    if (source->train) source->test = part_of(state, "test", path);
-    if (!source->train && !fac_error()) {
-        char names[400] = "";
-        for (int64_t i = 0; i < fac_state_count(state); i++)
-            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
-                     fac_state_name_at(state, i));
-        fac_raise(
-            FAC_ERROR_VALUE,
-            "%s: training data are arrays x and y (or images, inputs, data; labels, targets), by themselves or as "
-            "x_train, y_train, x_test, y_test; here are %s",
-            path, names);
-    }
-    fac_state_free(state);
-    return !fac_error();
-}
-
-/* ---- idx ---------------------------------------------------------------------------------------------------- */
-
-static bool open_idx(data_source *source, const char *path)
-{
-    source->train = fac_idx_dataset(path, true);
-    if (!source->train) return false;
-    source->test = fac_idx_dataset(path, false);
-    if (!source->test) fac_clear_error();
-    return true;
-}
-
-/* ---- any ---------------------------------------------------------------------------------------------------- */
+/* ---- data --------------------------------------------------------------------------------------------------- */
 
 fac_loader *in_order(fac_dataset *dataset, int64_t batch_size)
 {
@@ -151,6 +71,19 @@ static bool count_classes(data_source *source, const char *path)
     return true;
 }
 
+/* Where the dataset knows how they are called. */
+static bool name_classes(data_source *source)
+{
+    int64_t n = fac_dataset_classes(source->train);
+    if (!n) return false;
+    source->outputs = n;
+    source->named = true;
+    source->classes = json_array();
+    for (int64_t i = 0; i < n; i++)
+        json_array_append_new(source->classes, json_string(fac_dataset_class(source->train, i)));
+    return true;
+}
+
 static const char *const clothes[] = {"T-shirt", "trousers", "pullover", "dress", "coat",
                                       "sandal",  "shirt",    "sneaker",  "bag",   "ankle boot"};
 
@@ -164,10 +97,10 @@ static bool describe(data_source *source, const char *path)
             good = fac_dataset_get(source->train, 0, item);
             source->shape = fac_shape(item[0]);
             source->images = source->shape.n == 3;
-            source->classification = !is_floating(item[1]);
+            source->classification = fac_dtype_of(item[1]) == FAC_INT64;
             source->outputs = fac_numel(item[1]);
         }
-    if (good && source->classification) good = count_classes(source, path);
+    if (good && source->classification) good = name_classes(source) || count_classes(source, path);
     if (good && source->classification && !source->classes && source->outputs == 10 && strstr(path, "fashion")) {
         source->classes = json_array();
         for (int i = 0; i < 10; i++)
@@ -176,24 +109,50 @@ static bool describe(data_source *source, const char *path)
     return good;
 }
 
-bool data_source_open(data_source *source, const char *path)
+static bool kind_error(const char *path)
+{
+    char *list = NULL;
+    size_t size;
+    FILE *f = open_memstream(&list, &size);
+    if (!f) return fac_raise(FAC_ERROR_MEMORY, "there is not enough memory");
+    list_data_kinds(f);
+    fclose(f);
+    fac_raise(FAC_ERROR_VALUE, "%s: is none of the data that there are to learn from:\n%s", path, list);
+    free(list);
+    return false;
+}
+
+bool data_source_open(data_source *source, const char *path, const data_options *options)
 {
     *source = (data_source){0};
     struct stat info;
     if (stat(path, &info) != 0) return fac_raise(FAC_ERROR_IO, "%s: there is no such file or folder", path);
+    const data_kind *kind = NULL;
+    for (int i = 0; i < KINDS && !kind; i++)
+        if (kinds[i]->is_data(path, S_ISDIR(info.st_mode))) kind = kinds[i];
+    if (!kind) return kind_error(path);
     bool good = false;
-    fac_scope {
-        if (S_ISDIR(info.st_mode))
-            good = open_idx(source, path);
-        else if (ends_with(path, ".npz"))
-            good = open_npz(source, path);
-        else
-            fac_raise(FAC_ERROR_VALUE, "%s: data are a folder of idx files or a .npz file", path);
-    }
+    fac_scope
+        good = kind->open(source, path, options);
     return good && describe(source, path);
 }
 
-static bool same_shape(fac_dims a, fac_dims b)
+bool inputs_open(input_source *inputs, const char *path, const model_spec *spec)
+{
+    struct stat info = {.st_mode = S_IFREG};
+    if (strcmp(path, "-") && stat(path, &info) != 0)
+        return fac_raise(FAC_ERROR_IO, "%s: there is no such file or folder", path);
+    for (int i = 0; i < KINDS; i++) {
+        const data_kind *k = kinds[i];
+        if (!k->is_input || !k->is_input(path, S_ISDIR(info.st_mode), spec)) continue;
+        if (k->inputs(inputs, path, spec)) return true;
+        inputs->close(inputs->context);
+        return false;
+    }
+    return fac_raise(FAC_ERROR_VALUE, "%s: there are no inputs for this model in it", path);
+}
+
+bool same_shape(fac_dims a, fac_dims b)
 {
     return a.n == b.n && !memcmp(a.d, b.d, (size_t)a.n * sizeof *a.d);
 }
@@ -217,40 +176,6 @@ void data_source_drop(data_source *source)
     fac_dataset_free(source->train);
     fac_dataset_free(source->test);
     json_decref(source->classes);
+    fac_csv_free(source->csv);
     *source = (data_source){0};
-}
-
-/* ---- inputs alone ------------------------------------------------------------------------------------------- */
-
-/* The only array of a file, or the one whose name says that it is the inputs. */
-static fac_tensor *array_of(const char *path)
-{
-    fac_state *state = load_any(path, false);
-    if (!state) return NULL;
-    fac_tensor *x = find(state, input_names, "");
-    if (!x) x = find(state, input_names, "test");
-    if (!x && fac_state_count(state) == 1) x = fac_state_tensor_at(state, 0);
-    if (!x) fac_raise(FAC_ERROR_VALUE, "%s: there is no array x, images, inputs or data", path);
-    x = fac_clone(x); /* the state's own go with it */
-    fac_state_free(state);
-    return x;
-}
-
-static bool is_like(const fac_tensor *x, const model_spec *spec)
-{
-    fac_dims shape = fac_shape(x);
-    return same_shape(fac_dims_make(shape.n - 1, shape.d + 1), spec->shape);
-}
-
-fac_tensor *read_inputs(const char *path, const model_spec *spec)
-{
-    fac_tensor *x = array_of(path);
-    if (!x) return NULL;
-    fac_tensor *many = as_inputs(x, path);
-    /* one by itself, without the dimension that counts them */
-    if (!many || is_like(many, spec)) return many;
-    fac_tensor *one = as_inputs(fac_unsqueeze(x, 0), path);
-    if (one && is_like(one, spec)) return one;
-    fac_clear_error();
-    return fac_raise(FAC_ERROR_VALUE, "%s: inputs of another shape than those that the model was trained on", path);
 }

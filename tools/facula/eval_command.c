@@ -122,7 +122,8 @@ int eval_command(int argc, char **argv)
     model_spec spec;
     data_source data = {0};
     fac_module *model = model_open(a.model, &spec, NULL);
-    bool good = model && data_source_open(&data, a.data) && data_fits(&data, &spec, a.data);
+    bool good = model && data_source_open(&data, a.data, &(data_options){.spec = &spec}) &&
+                data_fits(&data, &spec, a.data);
     fac_dataset *part = data.test && (!a.part || !strcmp(a.part, "test")) ? data.test : data.train;
     if (good && a.part && !strcmp(a.part, "test") && !data.test)
         good = fac_raise(FAC_ERROR_VALUE, "%s: these data have no part to test with", a.data);

@@ -9,6 +9,7 @@
 
 #include "any_file.h"
 #include "commands.h"
+#include "data/image_file.h"
 #include "data_source.h"
 #include "json_line.h"
 #include "layer_table.h"
@@ -130,6 +131,30 @@ static void count_elements(const struct arguments *a, const fac_state *state)
     say(a, "bytes", json_integer(bytes));
 }
 
+/* What the columns of a table are taken for. */
+static void list_columns(const struct arguments *a, const fac_csv *csv)
+{
+    static const char *const kinds[] = {"empty", "numbers", "truths", "texts"};
+    json_t *list = json_array();
+    for (int64_t i = 0; i < fac_csv_columns(csv); i++) {
+        fac_csv_column c = fac_csv_column_at(csv, i);
+        json_t *json = json_pack("{ss ss sI}", "name", c.name, "kind", kinds[c.kind], "inputs", (json_int_t)c.inputs);
+        if (c.target) json_object_set_new(json, "target", json_true());
+        if (c.unused) json_object_set_new(json, "unused", json_string(c.unused));
+        json_array_append_new(list, json);
+        if (a->json) continue;
+        printf("  %-24s  %-8s", c.name, kinds[c.kind]);
+        if (c.unused)
+            printf("  not used: %s\n", c.unused);
+        else if (c.target)
+            printf("  to be predicted\n");
+        else
+            printf("  %lld %s\n", (long long)c.inputs, c.inputs == 1 ? "input" : "inputs");
+    }
+    if (a->json) json_object_set(a->json, "table", list);
+    json_decref(list);
+}
+
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 
 static void describe_model(const struct arguments *a, const model_spec *spec, const fac_state *state)
@@ -145,6 +170,7 @@ static void describe_model(const struct arguments *a, const model_spec *spec, co
             printf("%s%s", i ? ", " : ": ", class_name(spec, i));
         printf("%s\n", spec->classes && spec->outputs > 20 ? ", …" : "");
     }
+    if (spec->csv) list_columns(a, spec->csv);
     int64_t epoch, batch = 0, step = 0;
     if (!fac_state_get_int(state, TRAINING "epoch", &epoch)) return;
     fac_state_get_int(state, TRAINING "batch", &batch);
@@ -228,10 +254,24 @@ static void show_tensors(const struct arguments *a)
 
 /* ---- data --------------------------------------------------------------------------------------------------------- */
 
+static void list_classes(const struct arguments *a, const data_source *data)
+{
+    if (!data->classes) return;
+    if (a->json) {
+        json_object_set(a->json, "class_names", data->classes);
+        return;
+    }
+    size_t n = json_array_size(data->classes);
+    printf("%-12s ", "called");
+    for (size_t i = 0; i < n && i < 20; i++)
+        printf("%s%s", i ? ", " : "", json_string_value(json_array_get(data->classes, i)));
+    printf("%s\n", n > 20 ? ", …" : "");
+}
+
 static void show_data(const struct arguments *a)
 {
     data_source data;
-    if (data_source_open(&data, a->path)) {
+    if (data_source_open(&data, a->path, &(data_options){0})) {
         say(a, "train", json_integer(fac_dataset_count(data.train)));
         if (data.test) say(a, "test", json_integer(fac_dataset_count(data.test)));
         if (a->json)
@@ -239,6 +279,8 @@ static void show_data(const struct arguments *a)
         else
             printf("%-12s %s\n", data.images ? "images" : "columns", shape_text(data.shape));
         say(a, data.classification ? "classes" : "numbers", json_integer(data.outputs));
+        list_classes(a, &data);
+        if (data.csv) list_columns(a, data.csv);
     }
     data_source_drop(&data);
 }
@@ -295,6 +337,15 @@ static void show_run(const struct arguments *a)
     free(real);
 }
 
+static void show_picture(const struct arguments *a)
+{
+    fac__picture p;
+    if (!fac__image_size(a->path, &p)) return;
+    say(a, "height", json_integer(p.height));
+    say(a, "width", json_integer(p.width));
+    say(a, "channels", json_integer(p.channels));
+}
+
 static void show(const struct arguments *a)
 {
     struct stat info;
@@ -305,6 +356,10 @@ static void show(const struct arguments *a)
             show_run(a);
         else
             show_data(a);
+    } else if (fac__image_name(a->path)) {
+        show_picture(a);
+    } else if (kind_table.is_data(a->path, false)) {
+        show_data(a);
     } else {
         show_tensors(a);
     }
@@ -324,10 +379,11 @@ int info_command(int argc, char **argv)
                "idx file; of a model that "
                "facula train has saved its layers, with the shapes of what they give, their "
                "parameters and the multiply-adds "
-               "of one input; of a folder of idx files how many items there are; of the folder "
-               "of a run the last values of "
+               "of one input; of data as for facula train how many items there are, of a table "
+               "what its columns are taken for; of a picture its size; of the folder of a run the last values of "
                "its curves.\v"
-               "Examples:\n  facula info model.safetensors\n  facula info runs/lenet --json\n  facula info data.npz\n"};
+               "Examples:\n  facula info model.safetensors\n  facula info runs/lenet --json\n  facula info data.npz\n"
+               "  facula info houses.csv\n"};
     struct arguments a = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     fac_scope

@@ -47,6 +47,19 @@ static bool read_shape(model_spec *spec, const json_t *input)
     return true;
 }
 
+/* What the table's columns become is what the network takes, and what it gives are the table's classes, or its number. */
+static bool read_table(model_spec *spec, const json_t *table)
+{
+    char *text = json_dumps(table, 0);
+    spec->csv = text ? fac_csv_from_json(text) : NULL;
+    free(text);
+    if (!spec->csv) return false;
+    if (spec->images || fac_csv_inputs(spec->csv) != spec->shape.d[0] || fac_csv_outputs(spec->csv) != spec->outputs ||
+        fac_csv_classification(spec->csv) != spec->classification)
+        return bad("the table's columns");
+    return true;
+}
+
 bool model_spec_read(model_spec *spec, json_t *json)
 {
     *spec = (model_spec){.json = json};
@@ -71,7 +84,8 @@ bool model_spec_read(model_spec *spec, json_t *json)
     if (!spec->classification &&
         !(numbers_ok(spec->out_mean, spec->outputs, false) && numbers_ok(spec->out_std, spec->outputs, true)))
         return bad("the means and deviations of what it predicts");
-    return true;
+    const json_t *table = json_object_get(json, "table");
+    return !table || read_table(spec, table);
 }
 
 bool model_spec_store(const model_spec *spec, fac_state *state)
@@ -85,6 +99,7 @@ bool model_spec_store(const model_spec *spec, fac_state *state)
 void model_spec_drop(model_spec *spec)
 {
     json_decref(spec->json);
+    fac_csv_free(spec->csv);
     *spec = (model_spec){0};
 }
 

@@ -15,6 +15,7 @@ typedef struct model_spec {
     json_t *classes;            /* their names */
     json_t *mean, *std;         /* of the inputs' channels or columns, in the data that it was trained on */
     json_t *out_mean, *out_std; /* of the numbers to be predicted; NULL for classes */
+    fac_csv *csv;               /* what the columns of a table become its inputs by; NULL: it learnt from no table */
 } model_spec;
 
 /* Takes the reference to json. False, with an error, when something is missing or makes no sense; *spec can be dropped all

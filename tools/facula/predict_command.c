@@ -65,9 +65,9 @@ static void print_item_json(const model_spec *spec, const char *name, const floa
     print_json(line);
 }
 
-/* The outputs of some inputs, the first of which is number `first` of `count` in the file. */
-static void print_outputs(const struct arguments *a, const model_spec *spec, const char *path, fac_tensor *outputs,
-                          int64_t first, int64_t count)
+/* The outputs of some inputs, the first of which is number `first`. */
+static void print_outputs(const struct arguments *a, const model_spec *spec, const char *path,
+                          const input_source *inputs, fac_tensor *outputs, int64_t first)
 {
     fac_tensor *order = NULL;
     int64_t n = spec->outputs;
@@ -85,7 +85,10 @@ static void print_outputs(const struct arguments *a, const model_spec *spec, con
     const int64_t *classes = order ? fac_data(order) : NULL;
     for (int64_t i = 0; i < fac_size(outputs, 0); i++, values += n, classes += classes ? n : 0) {
         char name[4200];
-        snprintf(name, sizeof name, count > 1 ? "%.4000s[%lld]" : "%.4000s", path, (long long)(first + i));
+        if (inputs->name)
+            snprintf(name, sizeof name, "%.4100s", inputs->name(inputs->context, first + i));
+        else
+            snprintf(name, sizeof name, inputs->many ? "%.4000s[%lld]" : "%.4000s", path, (long long)(first + i));
         if (a->json)
             print_item_json(spec, name, values, classes, n);
         else
@@ -95,16 +98,18 @@ static void print_outputs(const struct arguments *a, const model_spec *spec, con
 
 static void predict(const struct arguments *a, fac_module *model, const model_spec *spec, const char *path)
 {
-    fac_scope
-        fac_no_grad {
-            fac_tensor *x = read_inputs(path, spec);
-            int64_t count = x ? fac_size(x, 0) : 0;
-            for (int64_t i = 0; i < count && !fac_error(); i += AT_ONCE)
-                fac_scope {
-                    int64_t end = i + AT_ONCE < count ? i + AT_ONCE : count;
-                    print_outputs(a, spec, path, fac_forward(model, fac_narrow(x, 0, i, end - i)), i, count);
-                }
-        }
+    input_source inputs;
+    if (!inputs_open(&inputs, path, spec)) return;
+    int64_t done = 0, n = 1, most = inputs.as_it_comes ? 1 : AT_ONCE;
+    while (n > 0 && !fac_error())
+        fac_scope
+            fac_no_grad {
+                fac_tensor *x = inputs.next(inputs.context, most);
+                n = x ? fac_size(x, 0) : 0;
+                if (x) print_outputs(a, spec, path, &inputs, fac_forward(model, x), done);
+                done += n;
+            }
+    inputs.close(inputs.context);
 }
 
 int predict_command(int argc, char **argv)
@@ -115,12 +120,16 @@ int predict_command(int argc, char **argv)
     const struct argp argp = {.options = options,
                               .parser = parse,
                               .args_doc = "MODEL INPUT...",
-                              .doc = "Prints what MODEL, a file that facula train has saved, makes of each INPUT: a "
-                                     "file of idx, .npy or .npz with one input or "
-                                     "many.\v"
-                                     "Examples:\n"
-                                     "  facula predict model.safetensors data.npz\n"
-                                     "  facula predict model.safetensors t10k-images-idx3-ubyte.gz -k 3 --json\n"};
+                              .doc =
+                                  "Prints what MODEL, a file that facula train has saved, makes of each INPUT: a "
+                                  "picture, .png or .jpg, or a folder with pictures; a .csv or .tsv file of rows, or - "
+                                  "for rows on standard input, each of which is answered at once; a file of idx, .npy "
+                                  "or .npz with one input or many.\v"
+                                  "Examples:\n"
+                                  "  facula predict model.safetensors photo.jpg photos/ -k 3\n"
+                                  "  facula predict model.safetensors data.npz\n"
+                                  "  facula predict model.safetensors t10k-images-idx3-ubyte.gz -k 3 --json\n"
+                                  "  tail -n 5 houses.csv | facula predict houses.safetensors -\n"};
     struct arguments a = {.top = 1, .inputs = calloc((size_t)argc, sizeof *a.inputs)};
     if (!a.inputs) return 1;
     argp_parse(&argp, argc, argv, 0, NULL, &a);

@@ -116,8 +116,12 @@ static bool measure(fac_dataset *learn, const data_source *data, json_t *spec)
     json_t *parts[4];
     for (int i = 0; i < 4; i++)
         parts[i] = json_array();
+    for (int64_t i = 0; i < data->shape.d[0] && data->csv; i++) { /* a table's rows are standardised already */
+        json_array_append_new(parts[0], json_real(0));
+        json_array_append_new(parts[1], json_real(1));
+    }
     if (good) {
-        finish(&in, parts[0], parts[1]);
+        if (!data->csv) finish(&in, parts[0], parts[1]);
         if (!data->classification) finish(&out, parts[2], parts[3]);
     }
     json_object_set_new(spec, "mean", parts[0]);
@@ -133,6 +137,16 @@ static bool measure(fac_dataset *learn, const data_source *data, json_t *spec)
     return good;
 }
 
+/* The table with what its columns of numbers are like in the rows to learn from. */
+static bool describe_table(fac_dataset *learn, const data_source *data, json_t *spec)
+{
+    if (!data->csv) return true;
+    char *text = fac_csv_standardise(data->csv, learn) ? fac_csv_to_json(data->csv) : NULL;
+    json_t *table = text ? json_loads(text, 0, NULL) : NULL;
+    free(text);
+    return table && json_object_set_new(spec, "table", table) == 0;
+}
+
 bool recipe_describe(training *t, const char *model, const data_source *data)
 {
     json_t *spec = json_pack("{si ss ss sI so}", "format", 1, "model", model, "task",
@@ -141,7 +155,7 @@ bool recipe_describe(training *t, const char *model, const data_source *data)
     for (int i = 0; i < data->shape.n; i++)
         json_array_append_new(json_object_get(spec, "input"), json_integer(data->shape.d[i]));
     if (data->classes) json_object_set(spec, "classes", data->classes);
-    if (measure(t->learn, data, spec)) return model_spec_read(&t->spec, spec);
+    if (describe_table(t->learn, data, spec) && measure(t->learn, data, spec)) return model_spec_read(&t->spec, spec);
     json_decref(spec);
     return false;
 }

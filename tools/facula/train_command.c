@@ -1,10 +1,7 @@
 /* facula train: trains a classifier, or a predictor of numbers, on data that are there as files. */
 #define _GNU_SOURCE
 #include <argp.h>
-#include <errno.h>
 #include <facula/facula.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,6 +25,10 @@ enum {
     SAVE,
     WATCH,
     PORT,
+    TARGET,
+    TASK,
+    IGNORE,
+    SIZE,
 
     CLASSES,
     NAME,
@@ -42,7 +43,12 @@ static const struct argp_option option_list[] = {
      "mlp:256,128 (layers of so many units), a network for images, such as lenet or resnet18 (all are listed below), "
      "or a file that was saved, to train on (mlp)",
      0},
-    {"classes", CLASSES, "A,B,...", 0, "what the classes 0, 1... are called", 0},
+    {"classes", CLASSES, "A,B,...", 0, "what the classes 0, 1... are called, where the data do not say it", 0},
+    {"target", TARGET, "COLUMN", 0, "of a table: the column to be predicted, by its name or number (the last)", 0},
+    {"task", TASK, "TASK", 0,
+     "of a table: classification or regression (texts, truths and few whole numbers are classes)", 0},
+    {"ignore", IGNORE, "A,B,...", 0, "of a table: columns that are not used", 0},
+    {"size", SIZE, "N|HxW", 0, "of pictures: height and width that all are resized to (64, if they have several)", 0},
     {0, 0, 0, 0, "How:", 2},
     {"epochs", 'e', "N", 0, "rounds through the data (10)", 0},
     {"batch", 'b', "N", 0, "items a step (64)", 0},
@@ -75,8 +81,9 @@ enum { INTERRUPTED_STATUS = 128 + SIGINT }; /* as shells say it */
 
 struct arguments {
     training *t;
+    data_options how;
     const char *data, *model, *classes, *resume, *runs, *name;
-    bool watch, no_run, recipe_given, epochs_given;
+    bool watch, no_run, recipe_given, epochs_given, how_given;
     int port;
 };
 
@@ -93,6 +100,34 @@ static void parse_augment(struct argp_state *state, const char *text, recipe *r)
     r->shift = !text || !strcmp(text, "shift") || !strcmp(text, "shift,flip");
     r->flip = !text || !strcmp(text, "flip") || !strcmp(text, "shift,flip");
     if (!r->shift && !r->flip) argp_error(state, "there is no augmentation '%s': shift, flip or shift,flip", text);
+}
+
+static void parse_size(struct argp_state *state, const char *text, data_options *how)
+{
+    char *end;
+    how->height = how->width = strtol(text, &end, 10);
+    if (*end == 'x') how->width = strtol(end + 1, &end, 10);
+    if (*end || how->height < 1 || how->width < 1 || how->height > 16384 || how->width > 16384)
+        argp_error(state, "'%s' is no size of pictures: a number of pixels, or two as in 48x64", text);
+}
+
+/* Of the options that a model which is there already has from its file. */
+static bool parse_how(int key, const char *text, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case TARGET: a->how.target = text; break;
+    case IGNORE: a->how.ignore = text; break;
+    case SIZE: parse_size(state, text, &a->how); break;
+    case TASK:
+        a->how.task = !strcmp(text, "classification") ? FAC_CSV_CLASSES : FAC_CSV_NUMBERS;
+        if (strcmp(text, "classification") && strcmp(text, "regression"))
+            argp_error(state, "there is no task '%s': classification, regression", text);
+        break;
+    default: return false;
+    }
+    a->how_given = true;
+    return true;
 }
 
 /* Of the options that a resumed training has from its file. */
@@ -125,7 +160,7 @@ static bool parse_recipe(int key, char *text, struct argp_state *state)
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct arguments *a = state->input;
-    if (parse_recipe(key, text, state)) return 0;
+    if (parse_recipe(key, text, state) || parse_how(key, text, state)) return 0;
     switch (key) {
     case 'e':
         a->t->recipe.epochs = whole(state, text, 1, 1000000000);
@@ -144,8 +179,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
         if (state->arg_num > 0) argp_error(state, "'%s' is not expected: there is one DATA", text);
         a->data = text;
         break;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "which data? A folder of idx files or a .npz file"); break;
+    case ARGP_KEY_NO_ARGS: argp_error(state, "which data? facula train --help says what there can be"); break;
     case ARGP_KEY_END:
+        if (a->how_given && (a->resume || !model_name_ok(a->model)))
+            argp_error(state, "--target, --task, --ignore and --size are for a new model; this one has its own");
         if (a->resume && a->recipe_given)
             argp_error(state,
                        "a training that is resumed goes on as it began: of what is trained and how only --epochs "
@@ -158,6 +195,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return 0;
 }
 
+/* The kinds of data in front, and the models behind. */
 static char *list_models(int key, const char *text, void *input)
 {
     if (key != ARGP_KEY_HELP_POST_DOC) return (char *)text;
@@ -165,7 +203,9 @@ static char *list_models(int key, const char *text, void *input)
     size_t size;
     FILE *f = open_memstream(&list, &size);
     if (!f) return NULL;
-    fprintf(f, "%s\nNetworks for images:\n", text);
+    fprintf(f, "DATA are:\n");
+    list_data_kinds(f);
+    fprintf(f, "\n%s\nNetworks for images:\n", text);
     for (const fac_image_model_row *row = fac_image_models(); row->name; row++)
         fprintf(f, "  %-14s %s\n", row->name, row->about);
     fclose(f);
@@ -174,32 +214,11 @@ static char *list_models(int key, const char *text, void *input)
 
 /* ---- before ---------------------------------------------------------------------------------------------------- */
 
-/* Better to know before the training than after it. */
-static bool can_save(const char *path)
-{
-    char *copy = strdup(path);
-    int fd = open(path, O_WRONLY);
-    bool can = fd >= 0 || (copy && errno == ENOENT && access(dirname(copy), W_OK) == 0);
-    if (!can) fac_raise(FAC_ERROR_IO, "%s cannot be written: %s", path, strerror(errno));
-    if (fd >= 0) close(fd);
-    free(copy);
-    return can;
-}
-
-/* "a/model.safetensors" is "a/model.best.safetensors" then. */
-static char *best_name(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-    size_t stem = dot && dot != path ? (size_t)(dot - path) : strlen(path);
-    char *name = NULL;
-    if (asprintf(&name, "%.*s.best%s", (int)stem, path, path + stem) < 0)
-        return fac_raise(FAC_ERROR_MEMORY, "there is not enough memory");
-    return name;
-}
-
 static bool name_classes(data_source *data, const char *names)
 {
     if (!names) return true;
+    if (data->named)
+        return fac_raise(FAC_ERROR_VALUE, "--classes: these data say themselves what their classes are called");
     json_decref(data->classes);
     data->classes = json_array();
     for (const char *p = names; p;) {
@@ -230,7 +249,9 @@ static bool prepare(training *t, const struct arguments *a, data_source *data)
         saved = fac_load(a->model);
         if (saved) model_spec_load(&t->spec, saved, a->model);
     }
-    bool good = !fac_error() && data_source_open(data, a->data) && name_classes(data, a->classes) &&
+    data_options how = a->how;
+    how.spec = saved ? &t->spec : NULL;
+    bool good = !fac_error() && data_source_open(data, a->data, &how) && name_classes(data, a->classes) &&
                 training_split(t, data);
     if (good && !saved) good = recipe_describe(t, a->model, data);
     good = good && (!saved || data_fits(data, &t->spec, from)) && training_begin(t);
@@ -333,8 +354,8 @@ static int train(training *t, const struct arguments *a)
                   t->save, t->save);
         return 1;
     }
-    t->best = best_name(t->save);
-    bool good = t->best && can_save(t->save) && prepare(t, a, &data);
+    t->best = checkpoint_best_name(t->save);
+    bool good = t->best && checkpoint_can_save(t->save) && prepare(t, a, &data);
     ending ending = FAILED;
     if (good) {
         t->run = open_run(t, a);
@@ -356,19 +377,18 @@ static int train(training *t, const struct arguments *a)
 
 int train_command(int argc, char **argv)
 {
-    const struct argp argp = {
-        .options = option_list,
-        .parser = parse,
-        .args_doc = "DATA",
-        .doc = "Trains a network on DATA: a folder of idx files (as MNIST's) or a .npz file of arrays x and y. "
-               "Integers as "
-               "targets are classes, other numbers are numbers to be predicted.\v"
-               "Examples:\n"
-               "  facula train /usr/share/datasets/fashion-mnist -m lenet -e 3 --watch\n"
-               "  facula train data.npz -m mlp:64,64 --schedule cosine --save a.safetensors\n"
-               "  facula train data.npz --resume a.safetensors --epochs 10\n"
-               "  facula train data.npz --model a.safetensors --lr 0.0001\n",
-        .help_filter = list_models};
+    const struct argp argp = {.options = option_list,
+                              .parser = parse,
+                              .args_doc = "DATA",
+                              .doc = "Trains a network on DATA, to tell classes or to predict numbers, and saves it.\v"
+                                     "Examples:\n"
+                                     "  facula train /usr/share/datasets/fashion-mnist -m lenet -e 3 --watch\n"
+                                     "  facula train houses.csv --target price --save houses.safetensors\n"
+                                     "  facula train photos/ -m resnet18 --size 96 --augment\n"
+                                     "  facula train data.npz -m mlp:64,64 --schedule cosine --save a.safetensors\n"
+                                     "  facula train data.npz --resume a.safetensors --epochs 10\n"
+                                     "  facula train data.npz --model a.safetensors --lr 0.0001\n",
+                              .help_filter = list_models};
     training t = {
         .recipe = {.epochs = 10, .batch = 64, .lr = NAN, .val_split = 0.1, .optimizer = "adam", .schedule = "none"},
         .at = {.best = NAN}};

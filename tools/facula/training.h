@@ -85,5 +85,9 @@ fac_state *checkpoint_open(training *t, const char *path);
 bool checkpoint_restore(training *t, const fac_state *state);
 /* The file holds a training that is not at its end. */
 bool checkpoint_unfinished(const char *path);
+/* A file can be written there: better to know before the training than after it. */
+bool checkpoint_can_save(const char *path);
+/* Where the best is kept: beside "a/model.safetensors" it is "a/model.best.safetensors". For free(). */
+char *checkpoint_best_name(const char *path);
 
 #endif
