@@ -27,7 +27,7 @@ _facula() {
         train:--model | train:-m)
             words="mlp $("${COMP_WORDS[0]}" train --help 2>/dev/null | sed '1,/^Networks/d' | awk '{print $1}')"
             ;;
-        train:--optimizer | train:--schedule) words=$(_facula_values train "$before") ;;
+        train:--optimizer | train:--schedule | train:--task) words=$(_facula_values train "$before") ;;
         train:--augment) words="shift flip shift,flip" ;;
         eval:--part) words="train test" ;;
         ops:ops) words=$("${COMP_WORDS[0]}" ops 2>/dev/null | awk '{print $1}') ;;
