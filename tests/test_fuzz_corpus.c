@@ -9,7 +9,18 @@
 #define FORMAT (*the_format)
 #include "io/format.h"
 static const fac__format *the_format;
+#define LLVMFuzzerTestOneInput fuzz_format
 #include "fuzz/fuzz_load.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_csv
+#include "fuzz/fuzz_csv.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_image
+#include "fuzz/fuzz_image.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_cifar
+#include "fuzz/fuzz_cifar.c"
+#undef LLVMFuzzerTestOneInput
 
 static const fac__format *const formats[] = {
     &fac__format_safetensors, &fac__format_safetensors_index, &fac__format_npy,
@@ -17,21 +28,30 @@ static const fac__format *const formats[] = {
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
+static const struct reader {
+    const char *name;
+    int (*try)(const uint8_t *data, size_t size);
+} readers[] = {{"csv", fuzz_csv}, {"image", fuzz_image}, {"cifar", fuzz_cifar}};
+enum { READERS = sizeof readers / sizeof *readers };
+
 /* Aborts where something is wrong. */
 static void try_all(const void *data, size_t n)
 {
     for (int k = 0; k < FORMATS; k++) {
         the_format = formats[k];
-        LLVMFuzzerTestOneInput(data, n);
+        fuzz_format(data, n);
     }
+    for (int k = 0; k < READERS; k++)
+        readers[k].try(data, n);
     fac_set_error_handler(NULL);
 }
 
 static void corpora(void **state)
 {
-    for (int k = 0; k < FORMATS; k++) {
+    for (int k = 0; k < FORMATS + READERS; k++) {
         char path[300];
-        snprintf(path, sizeof path, FAC_TEST_DATA "/fuzz/%s.zip", formats[k]->name);
+        const char *name = k < FORMATS ? formats[k]->name : readers[k - FORMATS].name;
+        snprintf(path, sizeof path, FAC_TEST_DATA "/fuzz/%s.zip", name);
         fac__input in;
         fac__zip z;
         if (!fac__input_open(&in, path, false) || !fac__zip_open(&z, &in)) fail_msg("%s", fac_error());
@@ -46,7 +66,7 @@ static void corpora(void **state)
             try_all(data, (size_t)z.entries[i].size);
             free(data);
         }
-        print_message("[          ] %s: %d files\n", formats[k]->name, (int)z.count);
+        print_message("[          ] %s: %d files\n", name, (int)z.count);
         fac__zip_close(&z);
         fac__input_close(&in);
     }

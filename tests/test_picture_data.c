@@ -130,6 +130,28 @@ static void resized(void **state)
     fac_state_free(recorded);
 }
 
+/* Room for one picture: the other is read again each time. */
+static void kept(void **state)
+{
+    for (int k = 0; k < 2; k++) {
+        mkdir("kept", 0700);
+        mkdir("kept/a", 0700);
+        paint("kept/a/1.png", 4, 4, 10);
+        paint("kept/a/2.png", 4, 4, 20);
+        fac_dataset *d = fac_image_folder("kept", .height = 2, .width = 2, .scale = false, .keep = k ? 0 : 12 + 11);
+        fac_scope {
+            fac_tensor *out[2], *again[2];
+            assert_true(fac_dataset_batch(d, (int64_t[]){0, 1}, 2, out));
+            assert_int_equal(system("rm kept/a/1.png kept/a/2.png"), 0);
+            assert_true(fac_dataset_get(d, 0, again) == (k == 0));
+            if (k == 0) check_close(again[0], fac_select(out[0], 0, 0), 0);
+            fac_clear_error();
+            expect_error(fac_dataset_get(d, 1, again), "kept/a/2.png: cannot be opened");
+        }
+        fac_dataset_free(d);
+    }
+}
+
 static void folder_memory(void **state)
 {
     bool good = false;
@@ -237,9 +259,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #ifdef FAC__HAVE_PNG
-        cmocka_unit_test(folders),  cmocka_unit_test(folder_errors),
-        cmocka_unit_test(resized),  cmocka_unit_test(folder_memory),
+        cmocka_unit_test(folders),       cmocka_unit_test(folder_errors), cmocka_unit_test(resized),
+        cmocka_unit_test(folder_memory), cmocka_unit_test(kept),
 #endif
-        cmocka_unit_test(cifar_10), cmocka_unit_test(cifar_100)};
+        cmocka_unit_test(cifar_10),      cmocka_unit_test(cifar_100)};
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }

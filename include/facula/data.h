@@ -148,6 +148,7 @@ typedef struct fac_image_folder_options {
     bool scale;                 /* as in fac_image_options, and so are the following */
     double mean, std;           /* 0 and 1 */
     const double *means, *stds; /* NULL */
+    int64_t keep;               /* bytes of memory for pictures as they were resized, which are not read again; 2^28 */
     /* The folders that are classes, in the order of their numbers; others are an error. NULL: all there are, sorted. */
     const char *const *classes;
     int64_t n_classes;
@@ -161,13 +162,14 @@ static inline fac_image_folder_options fac_image_folder_options_defaults(void)
     o.mean = 0;
     o.std = 1;
     o.means = o.stds = NULL;
+    o.keep = 1 << 28;
     o.classes = NULL;
     o.n_classes = 0;
     return o;
 }
 /* torchvision.datasets.ImageFolder: each folder in the directory is a class, and the pictures in it and its folders, by
  * their names .png, .jpg, .jpeg, are its items, in the order of its files' names. A picture is read when its item is
- * asked for, and resized to the one size as torchvision's Resize does, bilinearly with antialias, whatever its own
+ * asked for, and again when it is asked for again, but for those that there is memory to keep; and it is resized to the one size as torchvision's Resize does, bilinearly with antialias, whatever its own
  * proportions. Items are an image [channels, height, width] and a label, int64. */
 FAC_API fac_dataset *fac_image_folder_with(const char *directory, fac_image_folder_options options);
 #define fac_image_folder(directory, ...)                                                                               \

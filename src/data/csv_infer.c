@@ -183,7 +183,7 @@ static int by_value(const void *a, const void *b)
     double x, y;
     fac__csv_number(*(char *const *)a, &x);
     fac__csv_number(*(char *const *)b, &y);
-    return (x > y) - (x < y);
+    return isnan(x) || isnan(y) ? isnan(x) - isnan(y) : (x > y) - (x < y);
 }
 
 /* Numbers that are written in several ways are one class: the first of them in order, a whole one as such. */

@@ -8,7 +8,7 @@
 #include "core/raise.h"
 #include "core/utf8.h"
 
-enum { MOST_COLUMNS = 1 << 17 };
+enum { MOST_COLUMNS = 1 << 17, LONGEST_NAME = 900 };
 
 /* ---- lifetime ----------------------------------------------------------------------------------------------- */
 
@@ -103,8 +103,11 @@ bool fac__csv_names(const fac__csv_reader *r, fac__texts *names)
             break;
         }
         name.n = 0;
+        size_t some = f->n < LONGEST_NAME ? f->n : LONGEST_NAME;
+        while (some < f->n && ((unsigned char)f->text[some] & 0xc0) == 0x80)
+            some--; /* not within a character */
         if (f->n)
-            fac__text_format(&name, "%.1000s", f->text);
+            fac__text_add(&name, f->text, some);
         else
             fac__text_format(&name, "column %d", i + 1);
         size_t n = name.n;

@@ -92,6 +92,9 @@ typedef struct folder {
     fac__pixel_table *tables;
     int64_t height, width;
     int channels;
+    /* Pictures as they were resized, where there was room; any thread adds to them, and none takes any away. */
+    _Atomic(unsigned char *) *kept;
+    _Atomic int64_t room;
 } folder;
 
 static int64_t class_of(const folder *f, int64_t index)
@@ -107,25 +110,50 @@ static int64_t class_of(const folder *f, int64_t index)
     return low;
 }
 
+/* The planes of a picture, read and resized; for fac__free. */
+static unsigned char *read_planes(const folder *f, int64_t index)
+{
+    fac__picture p;
+    if (!fac__image_read(f->files.items[index], f->channels, &p)) return NULL;
+    unsigned char *planes = fac__alloc((size_t)(f->channels * f->height * f->width));
+    if (planes && !fac__picture_planes(&p, f->height, f->width, planes)) {
+        fac__free(planes);
+        planes = NULL;
+    }
+    fac__free(p.pixels);
+    return planes;
+}
+
+/* False when there is no room, or another thread was faster. */
+static bool keep(folder *f, int64_t index, unsigned char *planes)
+{
+    int64_t size = f->channels * f->height * f->width;
+    unsigned char *none = NULL;
+    if (atomic_fetch_sub(&f->room, size) >= size && atomic_compare_exchange_strong(&f->kept[index], &none, planes))
+        return true;
+    atomic_fetch_add(&f->room, size);
+    return false;
+}
+
 static bool get_picture(void *context, int64_t index, void *const *out)
 {
-    const folder *f = context;
-    int64_t label = class_of(f, index), size = f->height * f->width;
+    folder *f = context;
+    int64_t label = class_of(f, index);
+    unsigned char *kept = atomic_load(&f->kept[index]), *planes = kept ? kept : read_planes(f, index);
+    if (!planes) return false;
     memcpy(out[1], &label, sizeof label);
-    fac__picture p;
-    if (!fac__image_read(f->files.items[index], f->channels, &p)) return false;
-    unsigned char *planes = f->tables ? fac__alloc((size_t)(f->channels * size)) : out[0];
-    bool good = planes && fac__picture_planes(&p, f->height, f->width, planes);
-    if (good && f->tables) fac__pixels_scale(f->tables, planes, out[0], f->channels, size);
-    if (f->tables) fac__free(planes);
-    fac__free(p.pixels);
-    return good;
+    fac__pixels_scale(f->tables, planes, out[0], f->channels, f->height * f->width);
+    if (!kept && !keep(f, index, planes)) fac__free(planes);
+    return true;
 }
 
 static void drop_folder(void *context)
 {
     folder *f = context;
     if (!f) return;
+    for (int64_t i = 0; f->kept && i < f->files.count; i++)
+        fac__free(atomic_load(&f->kept[i]));
+    fac__free(f->kept);
     fac__texts_drop(&f->classes);
     fac__texts_drop(&f->files);
     fac__free(f->ends);
@@ -184,6 +212,7 @@ static bool options_ok(const fac_image_folder_options *o)
                false;
     if (o->channels != 1 && o->channels != 3 && o->channels != 4)
         return fac__value_error("channels are 1 (gray), 3 (RGB) or 4 (with alpha), not %d", o->channels), false;
+    if (o->keep < 0) return fac__value_error("keep is a number of bytes, not %lld", (long long)o->keep), false;
     if (o->classes && o->n_classes < 1) return fac__value_error("there are no classes"), false;
     for (int64_t i = 0; o->classes && i < o->n_classes; i++)
         FAC__NEED_OR(o->classes[i], false);
@@ -199,9 +228,11 @@ fac_dataset *fac_image_folder_with(const char *directory, fac_image_folder_optio
     f->height = o.height;
     f->width = o.width;
     f->channels = o.channels;
+    atomic_init(&f->room, o.keep);
     fac_image_options scaled = {.scale = o.scale, .mean = o.mean, .std = o.std, .means = o.means, .stds = o.stds};
     if (!find_classes(f, directory, &o) || !find_files(f, directory, !o.classes) ||
-        (o.scale && !(f->tables = fac__pixel_tables(o.channels, &scaled)))) {
+        (o.scale && !(f->tables = fac__pixel_tables(o.channels, &scaled))) ||
+        !(f->kept = fac__calloc((size_t)f->files.count * sizeof *f->kept))) {
         drop_folder(f);
         return NULL;
     }
