@@ -148,6 +148,25 @@ static void unused(void **state)
                  "t.csv: there is no column 'none'; there are id, spoilt, many, x, y");
 }
 
+/* So are a few that nearly each row has another of. */
+static void nearly_names(void **state)
+{
+    for (int different = 10; different <= 12; different++) {
+        FILE *f = fopen("t.csv", "w");
+        fprintf(f, "name,x,y\n");
+        for (int i = 0; i < 21; i++)
+            fprintf(f, "n%d,%d,%d\n", i % different, i, i % 2);
+        fclose(f);
+        fac_csv *csv = fac_csv_infer("t.csv", .target = NULL);
+        const char *unused = fac_csv_column_at(csv, 0).unused;
+        if (different == 10)
+            assert_null(unused);
+        else
+            assert_non_null(strstr(unused, different == 11 ? "11 different texts in 21 rows" : "12 different"));
+        fac_csv_free(csv);
+    }
+}
+
 /* ---- rows --------------------------------------------------------------------------------------------------- */
 
 static const char people[] = "age,sex,member,town,score\n"
@@ -360,7 +379,8 @@ static void numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(records), cmocka_unit_test(columns), cmocka_unit_test(unused),    cmocka_unit_test(rows),
-        cmocka_unit_test(classes), cmocka_unit_test(refused), cmocka_unit_test(no_memory), cmocka_unit_test(numbers)};
+        cmocka_unit_test(records),      cmocka_unit_test(columns),   cmocka_unit_test(unused),
+        cmocka_unit_test(nearly_names), cmocka_unit_test(rows),      cmocka_unit_test(classes),
+        cmocka_unit_test(refused),      cmocka_unit_test(no_memory), cmocka_unit_test(numbers)};
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }

@@ -193,6 +193,12 @@ static void damaged(void **state)
         }
         close(fd);
     }
+    if (HAVE_JPEG) { /* an end before the end */
+        bytes_of("jpeg-420", &b);
+        memcpy(b.p + b.n * 3 / 4, "\xff\xd9", 2);
+        write_bytes("short.jpg", b.p, b.n);
+        expect_error(fac_image_read("short.jpg"), "short.jpg: damaged JPEG picture: Corrupt JPEG data: premature end");
+    }
     write_bytes("other", "GIF89a......", 12);
     assert_null(fac_image_read("other"));
     assert_string_equal(fac_error(), "other: neither a PNG nor a JPEG picture");

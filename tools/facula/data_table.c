@@ -8,7 +8,7 @@
 
 static bool is_table(const char *path, bool folder)
 {
-    static const char *const ends[] = {".csv", ".tsv", ".csv.gz", ".tsv.gz"};
+    static const char *const ends[] = {".csv", ".tsv", ".txt", ".data", ".csv.gz", ".tsv.gz"};
     if (folder) return is_in_folder(path, "train.csv") || is_in_folder(path, "train.tsv");
     size_t n = strlen(path);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
