@@ -360,7 +360,10 @@ static void numbers(void **state)
                                         "0.000001",
                                         "1e300",
                                         "00012.50",
-                                        "9007199254740993"};
+                                        "9007199254740993",
+                                        "92.030920993190389",
+                                        "0.30000000000000004",
+                                        "9.87654321098765432"};
     static const char *const none[] = {"", "-", ".", "1e", "0x10", "1,5", "1 2", "--1", "1.2.3", "e5"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         double v = 7, w = strtod(texts[i], NULL);
