@@ -137,6 +137,22 @@ bool data_source_open(data_source *source, const char *path, const data_options 
     return good && describe(source, path);
 }
 
+bool data_source_name(data_source *data, const char *names)
+{
+    if (data->named)
+        return fac_raise(FAC_ERROR_VALUE, "--classes: these data say themselves what their classes are called");
+    json_decref(data->classes);
+    data->classes = json_array();
+    for (const char *p = names; p;) {
+        size_t n = strcspn(p, ",");
+        json_array_append_new(data->classes, json_stringn(p, n));
+        p = p[n] ? p + n + 1 : NULL;
+    }
+    if (data->classification && (int64_t)json_array_size(data->classes) == data->outputs) return true;
+    return fac_raise(FAC_ERROR_VALUE, "--classes has %d names, and the data have %lld classes",
+                     (int)json_array_size(data->classes), (long long)(data->classification ? data->outputs : 0));
+}
+
 bool inputs_open(input_source *inputs, const char *path, const model_spec *spec)
 {
     struct stat info = {.st_mode = S_IFREG};

@@ -27,6 +27,8 @@ typedef struct data_source {
 
 /* False, with an error, when there are no usable data; *source can be dropped all the same. */
 bool data_source_open(data_source *source, const char *path, const data_options *options);
+/* Calls the classes 0, 1... by these names, "a,b,c". An error where the data have names of their own, or other classes. */
+bool data_source_name(data_source *source, const char *names);
 /* The model can be trained on the data, or tried on them. An error that names `path`, where one of them is from, if not. */
 bool data_fits(const data_source *source, const model_spec *spec, const char *path);
 void data_source_drop(data_source *source);
@@ -63,6 +65,9 @@ typedef struct data_kind {
 extern const data_kind kind_idx, kind_arrays, kind_table, kind_pictures, kind_cifar;
 /* Writes a line about each kind. */
 void list_data_kinds(FILE *to);
+
+/* Prints what is predicted from how many columns, and which are not used, and why. */
+void say_table(const fac_csv *csv);
 
 /* Is there FOLDER/NAME? */
 bool is_in_folder(const char *folder, const char *name);

@@ -52,6 +52,21 @@ static bool open_table(data_source *source, const char *path, const data_options
     return good;
 }
 
+void say_table(const fac_csv *csv)
+{
+    int64_t n = fac_csv_columns(csv), used = 0;
+    for (int64_t i = 0; i < n; i++) {
+        fac_csv_column c = fac_csv_column_at(csv, i);
+        used += !c.target && !c.unused;
+        if (c.target) printf("%s, %s, is predicted", c.name, fac_csv_classification(csv) ? "a class" : "a number");
+    }
+    printf(" from %lld %s\n", (long long)used, used == 1 ? "column" : "columns");
+    for (int64_t i = 0; i < n; i++) {
+        fac_csv_column c = fac_csv_column_at(csv, i);
+        if (c.unused) printf("%s is not used: %s\n", c.name, c.unused);
+    }
+}
+
 /* ---- inputs ------------------------------------------------------------------------------------------------- */
 
 static bool is_rows(const char *path, bool folder, const model_spec *spec)

@@ -214,23 +214,6 @@ static char *list_models(int key, const char *text, void *input)
 
 /* ---- before ---------------------------------------------------------------------------------------------------- */
 
-static bool name_classes(data_source *data, const char *names)
-{
-    if (!names) return true;
-    if (data->named)
-        return fac_raise(FAC_ERROR_VALUE, "--classes: these data say themselves what their classes are called");
-    json_decref(data->classes);
-    data->classes = json_array();
-    for (const char *p = names; p;) {
-        size_t n = strcspn(p, ",");
-        json_array_append_new(data->classes, json_stringn(p, n));
-        p = p[n] ? p + n + 1 : NULL;
-    }
-    if (data->classification && (int64_t)json_array_size(data->classes) == data->outputs) return true;
-    return fac_raise(FAC_ERROR_VALUE, "--classes has %d names, and the data have %lld classes",
-                     (int)json_array_size(data->classes), (long long)(data->classification ? data->outputs : 0));
-}
-
 /* The training as it is to begin, or go on. */
 static bool prepare(training *t, const struct arguments *a, data_source *data)
 {
@@ -251,8 +234,9 @@ static bool prepare(training *t, const struct arguments *a, data_source *data)
     }
     data_options how = a->how;
     how.spec = saved ? &t->spec : NULL;
-    bool good = !fac_error() && data_source_open(data, a->data, &how) && name_classes(data, a->classes) &&
-                training_split(t, data);
+    bool good = !fac_error() && data_source_open(data, a->data, &how) &&
+                (!a->classes || data_source_name(data, a->classes)) && training_split(t, data);
+    if (good && data->csv && !t->json) say_table(data->csv);
     if (good && !saved) good = recipe_describe(t, a->model, data);
     good = good && (!saved || data_fits(data, &t->spec, from)) && training_begin(t);
     if (good && a->resume) {
