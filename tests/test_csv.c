@@ -45,7 +45,9 @@ static void records(void **state)
                   "a,b\n\n  \n1,\n,2\n",
                   "[a][b]\n[1][]\n[][2]\n");
     check_records("\"a\",\"b \"\"c\"\"\"\n\"1,\n2\" , 3 4 \n", "[a][b \"c\"]\n[1,\n2][3 4]\n");
-    check_records("a;b,c\n1;2,5\n", "[a][b,c]\n[1][2,5]\n");
+    check_records("a;b,c\n1;2,5\n-,5;\"+1,25\"\n", "[a][b,c]\n[1][2.5]\n[-.5][+1.25]\n");
+    check_records("a;b,\n1,2,3;x1,5\n5,;,\n", "[a][b,]\n[1,2,3][x1,5]\n[5,][,]\n");
+    check_records("a\tb\n1,5\t2\n", "[a][b]\n[1,5][2]\n");
     check_records("a\tb c\n1\t2 3\n", "[a][b c]\n[1][2 3]\n");
     check_records("a|b\n1|2\n", "[a][b]\n[1][2]\n");
     check_records("a\n1\n", "[a]\n[1]\n");

@@ -8,7 +8,7 @@
  * "-" is the standard input. The separator is the one of comma, semicolon, tab and bar that is in each of the first lines.
  * Blanks around fields, and blank lines, do not count. Whether the first record names the columns is found out: it does
  * when a field of it is a text where all others of its column are numbers, or when all its fields are texts. Numbers have a
- * decimal point; with a comma they are texts.
+ * decimal point, or, where semicolons separate, a decimal comma.
  *
  * A column is numbers if all its fields are; else true and false (or yes and no, t and f, y and n) if all are; else texts,
  * categories. A field that is empty, or NA, N/A, NaN, null, None or ?, in any case, is missing, and counts for neither.

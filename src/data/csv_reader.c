@@ -124,6 +124,19 @@ static int take_quoted(fac__csv_reader *r)
     }
 }
 
+/* Where semicolons separate, "2,5" is how a number is written: programs write semicolons for that reason. */
+static void decimal_point(char *text)
+{
+    char *comma = NULL;
+    for (char *p = text + (*text == '-' || *text == '+'); *p; p++) {
+        if (*p == ',' && !comma)
+            comma = p;
+        else if (*p < '0' || *p > '9')
+            return;
+    }
+    if (comma && comma[1]) *comma = '.';
+}
+
 /* A field that begins with c. What comes behind it. */
 static int take_field(fac__csv_reader *r, int c)
 {
@@ -143,7 +156,9 @@ static int take_field(fac__csv_reader *r, int c)
     if (c == FAILED) return c;
     f->n = r->text.n - f->at;
     fac__text_add(&r->text, "", 1); /* the zero */
-    return r->text.failed ? FAILED : c;
+    if (r->text.failed) return FAILED;
+    if (r->separator == ';') decimal_point(r->text.p + f->at);
+    return c;
 }
 
 /* A record; or END, FAILED. */

@@ -1,5 +1,5 @@
 /* Floor 7. Tables in text, record by record: RFC 4180, https://www.rfc-editor.org/rfc/rfc4180, and what is met besides: other
- * separators, blanks around fields, any end of line, blank lines. */
+ * separators, blanks around fields, any end of line, blank lines, numbers with a comma where semicolons separate. */
 #ifndef FACULA_CSV_READER_H
 #define FACULA_CSV_READER_H
 
