@@ -80,7 +80,9 @@ static bool name_classes(data_source *source)
     source->named = true;
     source->classes = json_array();
     for (int64_t i = 0; i < n; i++)
-        json_array_append_new(source->classes, json_string(fac_dataset_class(source->train, i)));
+        if (json_array_append_new(source->classes, json_string(fac_dataset_class(source->train, i))) != 0)
+            return fac_raise(FAC_ERROR_VALUE, "the name of class %lld, '%s', is no UTF-8", (long long)i,
+                             fac_dataset_class(source->train, i));
     return true;
 }
 
@@ -100,7 +102,7 @@ static bool describe(data_source *source, const char *path)
             source->classification = fac_dtype_of(item[1]) == FAC_INT64;
             source->outputs = fac_numel(item[1]);
         }
-    if (good && source->classification) good = name_classes(source) || count_classes(source, path);
+    if (good && source->classification) good = name_classes(source) || (!fac_error() && count_classes(source, path));
     if (good && source->classification && !source->classes && source->outputs == 10 && strstr(path, "fashion")) {
         source->classes = json_array();
         for (int i = 0; i < 10; i++)
