@@ -83,16 +83,16 @@ static void print_outputs(const struct arguments *a, const model_spec *spec, con
     if (fac_error()) return;
     const float *values = fac_data(outputs);
     const int64_t *classes = order ? fac_data(order) : NULL;
-    for (int64_t i = 0; i < fac_size(outputs, 0); i++, values += n, classes += classes ? n : 0) {
+    for (int64_t i = 0; i < fac_size(outputs, 0); i++) {
         char name[4200];
         if (inputs->name)
             snprintf(name, sizeof name, "%.4100s", inputs->name(inputs->context, first + i));
         else
             snprintf(name, sizeof name, inputs->many ? "%.4000s[%lld]" : "%.4000s", path, (long long)(first + i));
         if (a->json)
-            print_item_json(spec, name, values, classes, n);
+            print_item_json(spec, name, values + i * n, order ? classes + i * n : NULL, n);
         else
-            print_item(a, spec, name, values, classes, n);
+            print_item(a, spec, name, values + i * n, order ? classes + i * n : NULL, n);
     }
 }
 
