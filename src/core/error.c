@@ -24,17 +24,29 @@ fac_error_handler fac_set_error_handler(fac_error_handler h)
     return old;
 }
 
+/* Behind the message's end, so that the operation may have a name of any life. A long message is cut for it. */
+static const char *keep_op(fac__thread *self)
+{
+    if (!self->op) return NULL;
+    size_t n = strlen(self->message), op = strnlen(self->op, 200), room = sizeof self->message - 2;
+    if (n + op > room) n = room - op;
+    self->message[n] = 0;
+    memcpy(self->message + n + 1, self->op, op);
+    self->message[n + 1 + op] = 0;
+    return self->message + n + 1;
+}
+
 void *fac_raise(fac_error_code code, const char *format, ...)
 {
     fac__thread *self = fac__self();
     if (self->error) return NULL;
     self->error = code == FAC_OK ? FAC_ERROR_RUNTIME : code;
-    self->error_op = self->op;
     self->error_site = fac__where;
     va_list args;
     va_start(args, format);
     vsnprintf(self->message, sizeof self->message, format, args);
     va_end(args);
+    self->error_op = keep_op(self);
     if (handler) handler(self->error, self->error_op, self->message, self->error_site.file, self->error_site.line);
     return NULL;
 }

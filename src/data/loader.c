@@ -21,7 +21,7 @@ typedef struct fetcher {
     bool ok;
     /* What went wrong there, to be told here. */
     fac_error_code error;
-    const char *op;
+    int64_t op; /* where it stands in the message; -1: unknown */
     char message[sizeof((fac__thread *)0)->message];
 } fetcher;
 
@@ -65,7 +65,7 @@ static void *fetch(void *loader)
         f->ok = ok;
         if (!ok) {
             f->error = self->error;
-            f->op = self->error_op;
+            f->op = self->error_op ? self->error_op - self->message : -1;
             memcpy(f->message, self->message, sizeof f->message);
             self->error = FAC_OK;
         }
@@ -97,7 +97,7 @@ static bool collect(fac_loader *l)
     fac__thread *self = fac__self();
     if (!f->ok && !self->error) {
         self->error = f->error;
-        self->error_op = f->op;
+        self->error_op = f->op < 0 ? NULL : self->message + f->op;
         self->error_site = fac__where;
         memcpy(self->message, f->message, sizeof f->message);
     }
