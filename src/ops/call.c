@@ -97,7 +97,8 @@ const char *fac_op_doc(int i)
 
 /* ---- names -------------------------------------------------------------------------------------------------- */
 
-/* Without the namespace, which is only a way to write it; one that belongs to the name ("linalg_norm") is glued on. */
+/* Without the namespace, which is only a way to write it; one that belongs to the name ("linalg_norm") is glued on. The
+ * overload that has no name is written ".default" in PyTorch's graphs. */
 static void plain_name(const char *name, char *out, size_t room, bool glue)
 {
     static const char *const dropped[] = {"torch.", "aten.", "aten::", "nn.functional.", "Tensor.", "ops."};
@@ -107,14 +108,16 @@ static void plain_name(const char *name, char *out, size_t room, bool glue)
             name += strlen(dropped[i]);
             i = (size_t)-1;
         }
-    snprintf(out, room, "%s", name);
+    size_t length = strlen(name), ending = strlen(".default");
+    bool nameless = length > ending && !strcmp(name + length - ending, ".default");
+    snprintf(out, room, "%.*s", (int)(nameless ? length - ending : length), name);
     for (size_t i = 0; i < sizeof glued / sizeof *glued; i++) {
         size_t n = strlen(glued[i]);
         if (strncmp(name, glued[i], n)) continue;
         if (glue)
             out[n - 1] = '_';
         else
-            snprintf(out, room, "%s", name + n);
+            memmove(out, out + n, strlen(out + n) + 1);
     }
 }
 
