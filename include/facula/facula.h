@@ -10,6 +10,7 @@
 #include "facula/data.h"
 #include "facula/dlpack.h"
 #include "facula/error.h"
+#include "facula/graph_module.h"
 #include "facula/init.h"
 #include "facula/io.h"
 #include "facula/literal.h"
