@@ -83,13 +83,52 @@ static void test_aliases(void **state)
     }
 }
 
+/* What PyTorch's graphs write where people write something else. */
+static void test_graph_calls(void **state)
+{
+    fac_scope {
+        fac_value out[5],
+            x = fac_value_tensor(fac_literal("[[0, 0], [-inf, -inf], [-inf, 1.]]", .requires_grad = true));
+        fac_value args[] = {x, fac_value_scalar(fac_scalar_int(-1))};
+        assert_int_equal(fac_call("aten._safe_softmax.default", args, 2, NULL, 0, out, 1), 1);
+        check_values(out[0].v.tensor, "[[0.5, 0.5], [0, 0], [0, 1.]]");
+        fac_backward(fac_sum(fac_square(out[0].v.tensor)));
+        check_values(fac_grad(x.v.tensor), "[[0, 0], [0, 0], [0, 0.]]");
+
+        fac_tensor *mean = fac_zeros(FAC_SHAPE(2)), *var = fac_ones(FAC_SHAPE(2));
+        fac_value norm[] = {fac_value_tensor(fac_literal("[[1, 2], [3, 6.]]")),
+                            fac_value_none(),
+                            fac_value_none(),
+                            fac_value_tensor(mean),
+                            fac_value_tensor(var),
+                            fac_value_scalar(fac_scalar_bool(true)),
+                            fac_value_scalar(fac_scalar_float(0.5)),
+                            fac_value_scalar(fac_scalar_float(0))};
+        assert_int_equal(fac_call("aten._native_batch_norm_legit_functional", norm, 8, NULL, 0, out, 5), 5);
+        check_values(out[0].v.tensor, "[[-1, -1], [1, 1.]]");
+        check_values(out[3].v.tensor, "[1, 2.]");
+        check_values(out[4].v.tensor, "[1.5, 4.5]");
+        check_values(mean, "[0, 0.]"); /* unchanged */
+        check_values(var, "[1, 1.]");
+
+        fac_value types[] = {fac_value_tensor(mean), fac_value_tensor(fac_ones(FAC_SHAPE(1), .dtype = FAC_INT8))};
+        assert_int_equal(fac_call("aten.type_as.default", types, 2, NULL, 0, out, 1), 1);
+        assert_int_equal(fac_dtype_of(out[0].v.tensor), FAC_INT8);
+        fac_keyword copy = {"copy", fac_value_scalar(fac_scalar_bool(true))};
+        assert_int_equal(fac_call("aten.to.dtype_layout", types, 1, &copy, 1, out, 1), 1);
+        assert_false(fac_shares_storage(out[0].v.tensor, mean));
+        assert_int_equal(fac_call("aten.lift_fresh_copy", types, 1, NULL, 0, out, 1), 1);
+        assert_false(fac_shares_storage(out[0].v.tensor, mean));
+    }
+    assert_null(fac_error());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unsound_values),
-        cmocka_unit_test(test_missing_arguments),
-        cmocka_unit_test(test_errors_tell),
-        cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_unsound_values), cmocka_unit_test(test_missing_arguments),
+        cmocka_unit_test(test_errors_tell),    cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_graph_calls),
     };
     fac_set_error_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

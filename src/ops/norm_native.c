@@ -32,6 +32,13 @@ static int batch(fac_tensor *x, fac_tensor *running_mean, fac_tensor *running_va
     OPTIONS(.weight = T(1), .bias = T(2), .training = train, .momentum = F(at), .eps = F(at + 1))
 FAC__CALL(native_batch, return batch(T(0), T(3), T(4), BATCH_OPTIONS(B(5), 6), results))
 FAC__CALL(batch_no_stats, return batch(T(0), NULL, NULL, BATCH_OPTIONS(B(3), 4), results))
+/* The running statistics as further results, in place of changing them. */
+FAC__CALL(batch_functional, {
+    fac_tensor *running[2] = {fac_clone(fac_detach(T(3))), fac_clone(fac_detach(T(4)))};
+    batch(T(0), running[0], running[1], BATCH_OPTIONS(B(5), 6), results);
+    for (count = 3; count < 5; count++)
+        results[count] = fac__value_tensor(running[count - 3]);
+})
 FAC__CALL(batch_no_training, return batch(T(0), T(3), T(4), BATCH_OPTIONS(false, 5), results))
 
 FAC__CALL(native_layer, {
@@ -132,6 +139,9 @@ const fac__op fac__ops_norm_native[] = {
      "bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)", native_batch, "batch_norm with its statistics."},
     {"_native_batch_norm_legit.no_stats(Tensor input, Tensor? weight, Tensor? bias, bool training, float momentum, float eps) "
      "-> (Tensor, Tensor, Tensor)", batch_no_stats, "batch_norm with its statistics; there are no running ones."},
+    {"_native_batch_norm_legit_functional(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, "
+     "bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor, Tensor running_mean_out, Tensor running_var_out)",
+     batch_functional, "batch_norm with its statistics, and new running ones."},
     {"_native_batch_norm_legit_no_training(Tensor input, Tensor? weight, Tensor? bias, Tensor running_mean, Tensor running_var, "
      "float momentum, float eps) -> (Tensor, Tensor, Tensor)", batch_no_training, "batch_norm by the running statistics."},
     {"native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) "
