@@ -15,7 +15,8 @@ static fac__graph *begin_graph(void)
         fac__term linear[] = {fac__term_value(x), fac__term_value(w), fac__term_value(b)};
         fac__graph_call(g, &(fac__new_call){.name = "fc", .op = "aten.linear.default", .args = linear, .n_args = 3}, 1,
                         &y);
-        fac__term dropout[] = {fac__term_value(y), fac__term_float(0.999999), {.kind = FAC__TERM_TRAINING}};
+        fac__term dropout[] = {fac__term_value(y), fac__term_float(0.999999),
+                               fac__term_if_training(fac_scalar_bool(true))};
         fac__graph_call(g, &(fac__new_call){.name = "drop", .op = "aten.dropout", .args = dropout, .n_args = 3}, 1, &z);
         fac__term sizes[] = {fac__term_int(1), fac__term_int(1)};
         fac__term split[] = {fac__term_value(z), fac__term_list(sizes, 2)};
@@ -72,7 +73,7 @@ static void test_print(void **state)
     assert_string_equal(text, "GraphModule(\n"
                               "  forward(x: float32[?, 3]):\n"
                               "  fc = aten.linear.default(x, layers.0.weight, layers.0.bias)\n"
-                              "  drop = aten.dropout(fc, 0.999999, training)\n"
+                              "  drop = aten.dropout(fc, 0.999999, training and True)\n"
                               "  parts = aten.split_with_sizes.default(drop, [1, 1], dim=1)\n"
                               "  return parts[0], parts[1]\n"
                               "  (layers): Module(\n"

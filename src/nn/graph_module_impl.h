@@ -27,7 +27,7 @@ typedef enum fac__term_kind {
     FAC__TERM_CONSTANT,
     FAC__TERM_VALUE,
     FAC__TERM_LIST,    /* of terms: becomes Tensor[], int[] or a list, by what is in it */
-    FAC__TERM_TRAINING /* whether the module is in training mode: a bool */
+    FAC__TERM_TRAINING /* the constant, a number, in training mode; otherwise 0 of its kind */
 } fac__term_kind;
 
 typedef struct fac__term fac__term;
@@ -62,6 +62,10 @@ static inline fac__term fac__term_float(double f)
 static inline fac__term fac__term_bool(bool b)
 {
     return fac__term_constant(fac_value_scalar(fac_scalar_bool(b)));
+}
+static inline fac__term fac__term_if_training(fac_scalar s)
+{
+    return (fac__term){.kind = FAC__TERM_TRAINING, .constant = fac_value_scalar(s)};
 }
 static inline fac__term fac__term_list(const fac__term *items, int count)
 {

@@ -67,7 +67,10 @@ static void put_term(writer *w, const fac__graph_code *c, const fac__term *t)
 {
     switch (t->kind) {
     case FAC__TERM_VALUE: put_value(w, c, t->value); break;
-    case FAC__TERM_TRAINING: put(w, "training"); break;
+    case FAC__TERM_TRAINING:
+        put(w, "training and ");
+        put_constant(w, &t->constant);
+        break;
     case FAC__TERM_CONSTANT: put_constant(w, &t->constant); break;
     case FAC__TERM_LIST:
         put(w, "[");

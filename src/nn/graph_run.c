@@ -61,7 +61,11 @@ static fac_value value_of(run *r, const fac__term *t)
     switch (t->kind) {
     case FAC__TERM_VALUE: return r->values[t->value];
     case FAC__TERM_LIST: return list_of(r, t);
-    case FAC__TERM_TRAINING: return fac_value_scalar(fac_scalar_bool(r->g->base.training));
+    case FAC__TERM_TRAINING: {
+        fac_value v = t->constant;
+        if (!r->g->base.training) v.v.scalar.v.i = 0; /* of a double, too, it is all bits 0 */
+        return v;
+    }
     default: return t->constant;
     }
 }
