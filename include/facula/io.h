@@ -14,10 +14,12 @@
  *     npz                .npz                     both: a zip file of .npy files
  *     pytorch            .pt .pth                 both: what torch.save writes (zip files), and torch.load reads
  *     pytorch-legacy                              read: what torch.save wrote before PyTorch 1.6
+ *     pytorch-export     .pt2                     read: what torch.export.save writes; the state of its program
  */
 #ifndef FACULA_IO_H
 #define FACULA_IO_H
 
+#include "facula/module.h"
 #include "facula/state.h"
 
 FAC_BEGIN
@@ -76,6 +78,26 @@ FAC_API fac_state *fac_load_with(const char *path, fac_load_options options);
 FAC_API fac_tensor *fac_npy_read(const char *path);
 /* As numpy.save does. NumPy has no bfloat16: an error. */
 FAC_API bool fac_npy_write(fac_tensor *tensor, const char *path);
+
+/* ---- programs ----------------------------------------------------------------------------------------------- */
+
+/* torch.export.load: the program in an archive that torch.export.save of PyTorch 2.1 or later has written, as a graph module
+ * (facula/graph_module.h), the caller's to fac_module_free:
+ *
+ *     fac_module *model = fac_export_load("model.pt2");
+ *     fac_tensor *y = fac_forward(model, x);
+ *
+ * It calls operators by their names, as the program does, in training or inference IR, before or after run_decompositions().
+ * Parameters and buffers have their names in the original module, so that its state dicts fit. Sizes that were exported as
+ * dynamic may be any; others are checked. What the program was exported with as a fixed number, text or None is no
+ * input here. A network exported in training mode goes into evaluation by fac_eval; one exported in evaluation mode
+ * stays so. Everything is on the CPU, whatever device the program names.
+ *
+ * Nothing that is in the file runs but these operators. NULL, with an error that names what it is: a damaged file, an operator
+ * that facula does not have (all of them, with the nodes that call them), kinds of arguments and inputs
+ * that it does not know: graphs in graphs (torch.cond), classes of one's own, several programs in an archive of which none is
+ * called "model". */
+FAC_API fac_module *fac_export_load(const char *path);
 
 /* ---- asking ------------------------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@ static const fac__format *const formats[] = {
     &fac__format_safetensors_index,
     &fac__format_npy,
     &fac__format_npz, /* before other zip files */
+    &fac__format_export,
     &fac__format_pytorch,
     &fac__format_pytorch_legacy,
 };

@@ -58,9 +58,15 @@ void fac__input_close(fac__input *in)
     in->mapping = NULL;
 }
 
+fac__input fac__input_part(const fac__input *whole, int64_t at, int64_t n)
+{
+    return (fac__input){.path = whole->path, .fd = whole->fd, .base = whole->base + at, .size = n};
+}
+
 bool fac__input_read(const fac__input *in, int64_t at, void *out, int64_t n)
 {
     char *p = out;
+    at += in->base;
     while (n > 0) {
         ssize_t got = pread(in->fd, p, (size_t)(n < 1 << 30 ? n : 1 << 30), (off_t)at);
         if (got < 0 && errno == EINTR) continue;

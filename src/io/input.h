@@ -14,6 +14,7 @@
 typedef struct fac__input {
     const char *path; /* the caller's */
     int fd;
+    int64_t base; /* where it begins in the file; 0 but of a part of one */
     int64_t size;
     bool map; /* tensors are to be views of the file, where they can be */
     struct fac__mapping *mapping;
@@ -22,6 +23,9 @@ typedef struct fac__input {
 /* Regular files only. */
 bool fac__input_open(fac__input *in, const char *path, bool map);
 void fac__input_close(fac__input *in);
+/* n bytes of a file as if they were one: a file in an archive. Not to be closed, and read only as long as `whole` is open.
+ * Nothing in it is mapped. */
+fac__input fac__input_part(const fac__input *whole, int64_t at, int64_t n);
 /* Exactly n bytes from the byte `at`. */
 bool fac__input_read(const fac__input *in, int64_t at, void *out, int64_t n);
 
