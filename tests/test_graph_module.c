@@ -15,8 +15,7 @@ static fac__graph *begin_graph(void)
         fac__term linear[] = {fac__term_value(x), fac__term_value(w), fac__term_value(b)};
         fac__graph_call(g, &(fac__new_call){.name = "fc", .op = "aten.linear.default", .args = linear, .n_args = 3}, 1,
                         &y);
-        fac__term dropout[] = {fac__term_value(y), fac__term_float(0.999999),
-                               fac__term_if_training(fac_scalar_bool(true))};
+        fac__term dropout[] = {fac__term_value(y), fac__term_float(0.999999), {.kind = FAC__TERM_TRAINING}};
         fac__graph_call(g, &(fac__new_call){.name = "drop", .op = "aten.dropout", .args = dropout, .n_args = 3}, 1, &z);
         fac__term sizes[] = {fac__term_int(1), fac__term_int(1)};
         fac__term split[] = {fac__term_value(z), fac__term_list(sizes, 2)};
@@ -232,6 +231,15 @@ static void test_errors(void **state)
     g = begin_graph();
     fac_scope
         expect_error(fac__graph_buffer(g, "layers.0.bias.x", fac_ones(FAC_SHAPE(2))), "already exists");
+    assert_null(fac__graph_ready(g));
+
+    static char deep[200000];
+    for (size_t n = 0; n < sizeof deep - 3; n += 2)
+        memcpy(deep + n, "a.", 2);
+    strcat(deep, "b");
+    g = begin_graph();
+    fac_scope
+        expect_error(fac__graph_buffer(g, deep, fac_ones(FAC_SHAPE(2))), "more than 64 parts");
     assert_null(fac__graph_ready(g));
 
     fac_module *m = fac__graph_ready(begin_graph());

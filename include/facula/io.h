@@ -81,7 +81,7 @@ FAC_API bool fac_npy_write(fac_tensor *tensor, const char *path);
 
 /* ---- programs ----------------------------------------------------------------------------------------------- */
 
-/* torch.export.load: the program in an archive that torch.export.save of PyTorch 2.1 or later has written, as a graph module
+/* torch.export.load: the program in an archive that torch.export.save of PyTorch 2.4 or later has written, as a graph module
  * (facula/graph_module.h), the caller's to fac_module_free:
  *
  *     fac_module *model = fac_export_load("model.pt2");

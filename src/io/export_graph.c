@@ -35,17 +35,18 @@ static bool add_input(fac__export_reader *p, const json_t *arg)
     return fac__export_set_value(p, name, fac__graph_input(p->g, name, dtype, shape));
 }
 
-/* The parameter that there is already of the same memory; NULL where there is none. */
-static fac_tensor *tied(fac__export_reader *p, const fac_tensor *t)
+/* The parameter that there is already of the same memory, or else t itself; NULL after an error. */
+static fac_tensor *tied(fac__export_reader *p, fac_tensor *t)
 {
     fac_tensor_list all = fac_parameters(&p->g->base);
+    if (!all.items) return NULL;
     for (int64_t i = 0; i < all.count; i++) {
         const fac_tensor *u = all.items[i];
         if (u->storage == t->storage && u->offset == t->offset && fac__same_shape(u, t) &&
             !memcmp(u->strides, t->strides, (size_t)t->ndim * sizeof *t->strides))
             return all.items[i];
     }
-    return NULL;
+    return t;
 }
 
 static bool add_tensor(fac__export_reader *p, const char *name, const char *state_name, const fac_state *from,
@@ -55,14 +56,15 @@ static bool add_tensor(fac__export_reader *p, const char *name, const char *stat
     if (!name || !state_name) return fac__export_damaged(p, "an input");
     if (!t) return BAD("%s: the archive lacks the tensor '%.200s'", p->path, state_name);
     parameter &= fac_dtype_is_floating(fac_dtype_of(t));
-    if (parameter && tied(p, t)) t = tied(p, t);
+    if (parameter) t = tied(p, t);
     int value = parameter ? fac__graph_parameter(p->g, state_name, t)
                 : saved   ? fac__graph_buffer(p->g, state_name, t)
                           : fac__graph_constant(p->g, state_name, t);
     /* A frozen parameter. Older programs say that of all. */
     if (value >= 0 && parameter && !p->older && json_is_false(json_object_get(meta_of(p, name), "requires_grad")))
         fac_requires_grad_(fac_get_parameter(&p->g->base, state_name), false);
-    if (value >= 0 && saved) json_object_set_new(p->used, state_name, json_true());
+    if (value < 0) return false;
+    if (saved && json_object_set_new(p->used, state_name, json_true()) != 0) return fac__memory_error(0), false;
     return fac__export_set_value(p, name, value);
 }
 
@@ -150,8 +152,10 @@ static bool add_other_names(fac__export_reader *p)
 {
     for (int64_t i = 0; i < fac_state_count(p->weights); i++) {
         const char *name = fac_state_name_at(p->weights, i);
-        fac_tensor *same = json_object_get(p->used, name) ? NULL : tied(p, fac_state_tensor_at(p->weights, i));
-        if (same && fac__graph_parameter(p->g, name, same) < 0) return false;
+        fac_tensor *t = fac_state_tensor_at(p->weights, i);
+        if (json_object_get(p->used, name)) continue;
+        fac_tensor *same = tied(p, t);
+        if (!same || (same != t && fac__graph_parameter(p->g, name, same) < 0)) return false;
     }
     return true;
 }

@@ -93,13 +93,16 @@ int fac__graph_input(fac__graph *g, const char *name, fac_dtype dtype, fac_dims 
     return v;
 }
 
+enum { DEEPEST = 64 }; /* modules in each other, which are walked through by functions that call themselves */
+
 /* What holds the tensors of "layer1.0.weight", made if it is not there. */
 static fac_module *module_for(fac__graph *g, const char *name, const char **last)
 {
     static const fac_module_type holder = {.name = "Module", .size = sizeof(fac_module)};
     fac_module *m = &g->base;
     const char *dot;
-    for (; (dot = strchr(name, '.')); name = dot + 1) {
+    for (int depth = 0; (dot = strchr(name, '.')); name = dot + 1) {
+        if (++depth > DEEPEST) return fac__value_error("a name of a tensor has more than %d parts", DEEPEST);
         const fac__member *member = fac__find_member(m, name, (size_t)(dot - name));
         if (member && member->child) {
             m = member->child;
@@ -218,6 +221,8 @@ static bool copy_terms(fac__graph *g, const fac__term *from, int n, fac__term *t
         if (to[i].kind == FAC__TERM_VALUE && (to[i].value < 0 || to[i].value >= g->code->n_values)) {
             if (!fac_error()) fac__value_error("a value is used before there is one");
             g->base.failed = true;
+        } else if (to[i].kind == FAC__TERM_TRAINING && to[i].constant.kind == FAC_VALUE_NONE) {
+            to[i].constant = fac_value_scalar(fac_scalar_bool(true));
         } else if (to[i].kind == FAC__TERM_CONSTANT) {
             if (!copy_value(g, &to[i].constant)) g->base.failed = true;
         } else if (to[i].kind == FAC__TERM_LIST) {

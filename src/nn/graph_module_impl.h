@@ -27,7 +27,7 @@ typedef enum fac__term_kind {
     FAC__TERM_CONSTANT,
     FAC__TERM_VALUE,
     FAC__TERM_LIST,    /* of terms: becomes Tensor[], int[] or a list, by what is in it */
-    FAC__TERM_TRAINING /* the constant, a number, in training mode; otherwise 0 of its kind */
+    FAC__TERM_TRAINING /* the constant, a number (where there is none, True), in training mode; else 0 of its kind */
 } fac__term_kind;
 
 typedef struct fac__term fac__term;
