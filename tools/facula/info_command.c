@@ -13,6 +13,7 @@
 #include "data_source.h"
 #include "json_line.h"
 #include "layer_table.h"
+#include "program_model.h"
 #include "watch/run_folder.h"
 
 enum { TENSORS = 256, JSON };
@@ -242,10 +243,17 @@ static void show_tensors(const struct arguments *a)
     if (!state) return;
     bool is_model = fac_state_metadata(state, "facula") != NULL;
     say(a, "format", json_string(format_of(a->path)));
+    bool is_listed = is_model;
     if (is_model) show_model(a);
+    if (!strcmp(format_of(a->path), "pytorch-export")) {
+        fac_module *program = program_load(a->path);
+        if (program) program_info(program, a->json);
+        is_listed = program != NULL;
+        fac_module_free(program);
+    }
     if (!is_model) count_elements(a, state);
-    if (is_model && a->tensors) putchar('\n');
-    if (!is_model || a->tensors) {
+    if (is_listed && a->tensors) putchar('\n');
+    if (!is_listed || a->tensors) {
         list_tensors(a, state);
         list_metadata(a, state);
     }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program_model.h"
+
 enum { MOST_OUTPUTS = 100000, MOST_LAYERS = 32, MOST_ELEMENTS = 1 << 22 /* of an input */ };
 
 /* ---- the spec ----------------------------------------------------------------------------------------------- */
@@ -145,7 +147,7 @@ static int hidden_sizes(const char *name, int64_t *sizes)
 bool model_name_ok(const char *name)
 {
     int64_t sizes[MOST_LAYERS];
-    if (hidden_sizes(name, sizes) >= 0) return true;
+    if (hidden_sizes(name, sizes) >= 0 || is_program(name)) return true;
     for (const fac_image_model_row *row = fac_image_models(); row->name; row++)
         if (!strcmp(row->name, name)) return true;
     return false;
@@ -191,6 +193,7 @@ fac_module *model_spec_network(const model_spec *spec)
     int64_t sizes[MOST_LAYERS];
     int count = hidden_sizes(spec->model, sizes);
     if (count >= 0) return mlp(sizes, count, inputs_of(spec), spec->outputs);
+    if (is_program(spec->model)) return program_network(spec);
     if (!spec->images)
         return fac_raise(FAC_ERROR_VALUE, "%s is for images; for rows of numbers there is mlp: --model mlp:256,128",
                          spec->model);
@@ -266,6 +269,7 @@ static int64_t elements_needed(const model_spec *spec)
 {
     int64_t sizes[MOST_LAYERS + 1], in = inputs_of(spec), elements = 0;
     int count = hidden_sizes(spec->model, sizes);
+    if (is_program(spec->model)) return 0;
     if (count < 0) {
         int64_t left = strcmp(spec->model, "lenet") ? 0 : (spec->shape.d[1] / 2 - 4) / 2;
         return spec->outputs + spec->shape.d[0] + (left > 0 ? 120 * 16 * left * left : 0);
@@ -303,9 +307,22 @@ fac_state *network_state(const fac_state *all)
     return part;
 }
 
+/* A program by itself, which takes inputs as they are. */
+static fac_module *open_program(const char *path, model_spec *spec)
+{
+    fac_module *program = program_load(path), *model = NULL;
+    if (program && program_spec(spec, program, path))
+        model = normalised(spec, program);
+    else
+        fac_module_free(program);
+    fac_eval(model);
+    return model;
+}
+
 fac_module *model_open(const char *path, model_spec *spec, fac_state **state)
 {
     *spec = (model_spec){0};
+    if (is_program(path)) return open_program(path, spec);
     fac_module *model = NULL;
     fac_state *all = fac_load(path), *weights = NULL;
     if (all && model_spec_load(spec, all, path)) {

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "data_source.h"
 #include "json_line.h"
+#include "program_model.h"
 
 enum { JSON = 256, AT_ONCE = 1000 };
 
@@ -100,7 +101,7 @@ static void predict(const struct arguments *a, fac_module *model, const model_sp
 {
     input_source inputs;
     if (!inputs_open(&inputs, path, spec)) return;
-    int64_t done = 0, n = 1, most = inputs.as_it_comes ? 1 : AT_ONCE;
+    int64_t done = 0, n = 1, most = inputs.as_it_comes ? 1 : items_at_once(network_of(model), AT_ONCE);
     while (n > 0 && !fac_error())
         fac_scope
             fac_no_grad {

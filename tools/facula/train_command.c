@@ -41,7 +41,7 @@ static const struct argp_option option_list[] = {
     {0, 0, 0, 0, "What is trained:", 1},
     {"model", 'm', "MODEL", 0,
      "mlp:256,128 (layers of so many units), a network for images, such as lenet or resnet18 (all are listed below), "
-     "or a file that was saved, to train on (mlp)",
+     "a file that was saved, to train on, or a program of torch.export, FILE.pt2 (mlp)",
      0},
     {"classes", CLASSES, "A,B,...", 0, "what the classes 0, 1... are called, where the data do not say it", 0},
     {"target", TARGET, "COLUMN", 0, "of a table: the column to be predicted, by its name or number (the last)", 0},
@@ -256,7 +256,8 @@ static fac_run *open_run(training *t, const struct arguments *a)
 {
     if (a->no_run && !a->watch) return NULL;
     char name[101];
-    snprintf(name, sizeof name, "%.100s", a->name ? a->name : t->spec.model);
+    const char *slash = strrchr(t->spec.model, '/'); /* of a file */
+    snprintf(name, sizeof name, "%.100s", a->name ? a->name : slash ? slash + 1 : t->spec.model);
     for (char *p = name; !a->name && *p; p++)
         if (*p == ':' || *p == ',') *p = '-';
     fac_run *run = fac_run_open(name, .dir = a->runs, .steps = t->recipe.epochs * fac_loader_count(t->loader),
