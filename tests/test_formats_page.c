@@ -44,6 +44,35 @@ static void checkpoint(void **unused)
     fac_module_free(model);
 }
 
+static void programs(void **unused)
+{
+    static bytes b;
+    read_bytes(FAC_TEST_DATA "/export/cnn.pt2", &b);
+    write_bytes("network.pt2", b.p, b.n);
+    fac_tensor *x = fac_randn(FAC_SHAPE(4, 1, 12, 12)), *classes = fac_literal("[0, 1, 2, 0]");
+
+    fac_module *network = fac_export_load("network.pt2");
+    fac_optimizer *sgd = fac_sgd(fac_parameters(network), .lr = 0.01);
+    fac_scope {
+        fac_tensor *y = fac_forward(network, x);
+        fac_backward(fac_cross_entropy(y, classes));
+        fac_step(sgd);
+    }
+    fac_state *trained = fac_state_dict(network);
+    fac_save(trained, "network.safetensors");
+
+    fac_state *before = fac_load("network.pt2"), *after = fac_load("network.safetensors");
+    assert_int_equal(fac_state_count(before), fac_state_count(after));
+    fac_tensor *old = fac_state_get(before, "fc.weight"), *new = fac_state_get(after, "fc.weight");
+    fac_scope
+        assert_true(fac_item(fac_max(fac_abs(fac_sub(old, new)))) > 0);
+    fac_state_free(before);
+    fac_state_free(after);
+    fac_state_free(trained);
+    fac_optimizer_free(sgd);
+    fac_module_free(network);
+}
+
 static void arrays(void **unused)
 {
     fac_scope {
@@ -70,6 +99,6 @@ static void large(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(weights), cmocka_unit_test(checkpoint),
-                                       cmocka_unit_test(arrays), cmocka_unit_test(large)};
+                                       cmocka_unit_test(programs), cmocka_unit_test(arrays), cmocka_unit_test(large)};
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }

@@ -21,17 +21,20 @@ static const fac__format *the_format;
 #define LLVMFuzzerTestOneInput fuzz_cifar
 #include "fuzz/fuzz_cifar.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_export
+#include "fuzz/fuzz_export.c"
+#undef LLVMFuzzerTestOneInput
 
 static const fac__format *const formats[] = {
-    &fac__format_safetensors, &fac__format_safetensors_index, &fac__format_npy,
-    &fac__format_npz,         &fac__format_pytorch,           &fac__format_pytorch_legacy,
+    &fac__format_safetensors, &fac__format_safetensors_index, &fac__format_npy,    &fac__format_npz,
+    &fac__format_pytorch,     &fac__format_pytorch_legacy,    &fac__format_export,
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 static const struct reader {
-    const char *name;
+    const char *name; /* of its corpus; NULL: it is the one of the format's */
     int (*try)(const uint8_t *data, size_t size);
-} readers[] = {{"csv", fuzz_csv}, {"image", fuzz_image}, {"cifar", fuzz_cifar}};
+} readers[] = {{"csv", fuzz_csv}, {"image", fuzz_image}, {"cifar", fuzz_cifar}, {NULL, fuzz_export}};
 enum { READERS = sizeof readers / sizeof *readers };
 
 /* Aborts where something is wrong. */
@@ -51,6 +54,7 @@ static void corpora(void **state)
     for (int k = 0; k < FORMATS + READERS; k++) {
         char path[300];
         const char *name = k < FORMATS ? formats[k]->name : readers[k - FORMATS].name;
+        if (!name) continue;
         snprintf(path, sizeof path, FAC_TEST_DATA "/fuzz/%s.zip", name);
         fac__input in;
         fac__zip z;

@@ -1,6 +1,6 @@
 /* Floor 7. Archives of torch.export, .pt2: a zip file with a program in JSON and its tensors. There are two layouts:
  *
- *     until PyTorch 2.7                    since 2.8, in a folder of any name
+ *     PyTorch 2.4, say                     2.8 and later, in a folder of any name
  *     serialized_exported_program.json     models/model.json              the program
  *     serialized_state_dict.pt             data/weights/…                 parameters and buffers
  *     serialized_constants.pt              data/constants/…               other tensors that it uses

@@ -89,7 +89,7 @@ static const char *name_of_node(const json_t *node)
     return name ? name : "node";
 }
 
-/* Whether the argument, the i-th, may stand without its name. Programs before PyTorch 2.7 do not say. */
+/* Whether the argument, the i-th, may stand without its name. Older programs do not say. */
 static bool positional(const json_t *input, const char *op, const char *name, int i)
 {
     const json_t *kind = json_object_get(input, "kind");
