@@ -111,6 +111,15 @@ static void test_graph_calls(void **state)
         check_values(mean, "[0, 0.]"); /* unchanged */
         check_values(var, "[1, 1.]");
 
+        fac_value rms[] = {fac_value_tensor(fac_literal("[[1, 2], [3, 4.]]")),
+                           {.kind = FAC_VALUE_INTS, .v.ints = {(const int64_t[]){2}, 1}},
+                           fac_value_tensor(fac_literal("[1, 2.]"))};
+        assert_int_equal(fac_call("aten.rms_norm.default", rms, 3, NULL, 0, out, 1), 1);
+        check_values(out[0].v.tensor, "[[0.632455, 2.529822], [0.848528, 2.262742]]");
+        fac_value weight[] = {rms[0], fac_value_tensor(fac_literal("[[1], [2.]]"))};
+        assert_int_equal(fac_call("aten._weight_norm.default", weight, 2, NULL, 0, out, 1), 1);
+        check_values(out[0].v.tensor, "[[0.4472136, 0.8944272], [1.2, 1.6]]");
+
         fac_value types[] = {fac_value_tensor(mean), fac_value_tensor(fac_ones(FAC_SHAPE(1), .dtype = FAC_INT8))};
         assert_int_equal(fac_call("aten.type_as.default", types, 2, NULL, 0, out, 1), 1);
         assert_int_equal(fac_dtype_of(out[0].v.tensor), FAC_INT8);

@@ -262,6 +262,7 @@ static void test_hostile(void **state)
         {"\"path_name\": \"weight_0\"", "\"path_name\": \"../../etc/passwd\"", "the archive lacks 'data/weights/../.."},
         {"\"use_pickle\": false", "\"use_pickle\": true", "'weight_0' is a tensor of a class of its own"},
         {"\"dtype\": 7", "\"dtype\": 9", "has a dtype that facula does not know"},
+        {"\"relu\": {\"dtype\": 7", "\"relu\": {\"dtype\": 10", "'relu' has complex numbers"},
         {"\"sizes\": [{\"as_int\": 8}", "\"sizes\": [{\"as_int\": 8000000000000}", "storage"},
         {"\"strides\": [{\"as_int\": 4}", "\"strides\": [{\"as_int\": -4}", "the list of tensors is damaged"},
         {"\"storage_offset\": {\"as_int\": 0}", "\"storage_offset\": {\"as_int\": 9223372036854775807}", "storage"},

@@ -160,13 +160,27 @@ static bool add_other_names(fac__export_reader *p)
     return true;
 }
 
+/* facula's complex numbers are pairs, which is not what a program means. */
+static bool check_dtypes(const fac__export_reader *p)
+{
+    enum { COMPLEX_HALF = 9, COMPLEX_DOUBLE = 11 }; /* of schema.py's ScalarType */
+    json_t *metas = json_object_get(p->graph, "tensor_values"), *meta;
+    const char *name;
+    json_object_foreach(metas, name, meta) {
+        json_int_t dtype = json_integer_value(json_object_get(meta, "dtype"));
+        if (dtype >= COMPLEX_HALF && dtype <= COMPLEX_DOUBLE)
+            return BAD("%s: '%.200s' has complex numbers, which programs of facula cannot have", p->path, name);
+    }
+    return true;
+}
+
 static bool read_program(fac__export_reader *p, const json_t *json)
 {
     const json_t *module = json_object_get(json, "graph_module");
     p->graph = json_object_get(module, "graph");
     p->signature = json_object_get(module, "signature");
     const json_t *nodes = json_object_get(p->graph, "nodes");
-    return fac__export_check_targets(p, nodes) &&
+    return fac__export_check_targets(p, nodes) && check_dtypes(p) &&
            read_all(p, json_object_get(p->signature, "input_specs"), read_input) &&
            read_all(p, nodes, fac__export_node) &&
            read_all(p, json_object_get(p->signature, "output_specs"), read_output) && add_other_names(p);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/raise.h"
+#include "core/tensor_impl.h"
 #include "export_archive.h"
 
 #define NUMBER(i) (args[i].v.scalar)
@@ -141,11 +142,12 @@ static int if_then_else(const fac_value *args, int n_args, fac_value *results, i
     return are_numbers(args, n_args, 3) ? give(results, truth(NUMBER(0)) ? NUMBER(1) : NUMBER(2)) : -1;
 }
 
-/* (condition, what to say) */
+/* (condition, what to say). A tensor is looked at only where it can be: not in a step that is captured. */
 static int assertion(const fac_value *args, int n_args, fac_value *results, int max)
 {
-    if (n_args < 1 || args[0].kind != FAC_VALUE_SCALAR) return fac__type_error("takes a number"), -1;
-    if (truth(NUMBER(0))) return 0;
+    bool tensor = n_args && args[0].kind == FAC_VALUE_TENSOR;
+    if (n_args < 1 || (args[0].kind != FAC_VALUE_SCALAR && !tensor)) return fac__type_error("takes a number"), -1;
+    if (tensor ? fac__recording_now() || fac_item(args[0].v.tensor) != 0 : truth(NUMBER(0))) return 0;
     bool told = n_args > 1 && args[1].kind == FAC_VALUE_STRING;
     return fac__runtime_error("%.300s", told ? args[1].v.string : "an assertion of the program failed"), -1;
 }
@@ -189,6 +191,8 @@ fac__graph_function fac__export_function(const char *target)
         {"torch.sym_sqrt", square_root},
         {"torch._sym_sqrt", square_root},
         {"torch.ops.aten._assert_scalar.default", assertion},
+        {"torch.ops.aten._assert_async.msg", assertion},
+        {"torch.ops.aten._assert_async.default", assertion},
         {"torch.ops.aten._assert_tensor_metadata.default", nothing},
         {"torch.ops.aten.sym_constrain_range.default", nothing},
         {"torch.ops.aten.sym_constrain_range_for_size.default", nothing},
