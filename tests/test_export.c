@@ -149,6 +149,54 @@ static void test_programs(void **state)
     assert_true(count >= 15);
 }
 
+/* A captured step does what the step does. */
+static void test_captured(void **state)
+{
+    static const char *const names[] = {"cnn_eval", "transformer_core", "lstm", "cnn_2.8"};
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        char path[300];
+        snprintf(path, sizeof path, FOLDER "%s.pt2", names[k]);
+        fac_module *plain = fac_export_load(path), *captured = fac_copy_module(plain);
+        snprintf(path, sizeof path, FOLDER "%s.npz", names[k]);
+        fac_state *all = fac_load(path);
+        fac_optimizer *sgd = fac_sgd(fac_parameters(plain), .lr = 0.02),
+                      *same = fac_sgd(fac_parameters(captured), .lr = 0.02);
+        fac_plan *plan = NULL;
+        fac_scope {
+            fac_tensor *target = fac_state_get(all, "target");
+            fac_value outputs[8];
+            fac_manual_seed(3);
+            for (int step = 0; step < 3; step++) {
+                fac_zero_grad(sgd);
+                run(plain, all, "in", outputs);
+                fac_backward(fac_mse_loss(outputs[0].v.tensor, target));
+                fac_step(sgd);
+            }
+            fac_manual_seed(3);
+            for (int step = 0; step < 3; step++)
+                fac_capture(&plan) {
+                    fac_zero_grad(same);
+                    run(captured, all, "in", outputs);
+                    fac_backward(fac_mse_loss(outputs[0].v.tensor, target));
+                    fac_step(same);
+                }
+            assert_non_null(plan);
+            fac_state *a = fac_state_dict(plain), *b = fac_state_dict(captured);
+            for (int64_t i = 0; i < fac_state_count(a); i++)
+                check_close(fac_state_tensor_at(b, i), fac_state_tensor_at(a, i), 0);
+            fac_state_free(a);
+            fac_state_free(b);
+        }
+        fac_plan_free(plan);
+        fac_optimizer_free(sgd);
+        fac_optimizer_free(same);
+        fac_module_free(plain);
+        fac_module_free(captured);
+        fac_state_free(all);
+    }
+}
+
 /* ---- as files ------------------------------------------------------------------------------------------------- */
 
 static void test_state_of_file(void **state)
@@ -339,9 +387,9 @@ static void test_no_memory(void **state)
 int main(void)
 {
     fac_set_error_handler(NULL);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_programs), cmocka_unit_test(test_state_of_file),
-                                       cmocka_unit_test(test_inputs),   cmocka_unit_test(test_hostile),
-                                       cmocka_unit_test(test_refused),  cmocka_unit_test(test_damaged),
-                                       cmocka_unit_test(test_no_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_programs),      cmocka_unit_test(test_captured),
+                                       cmocka_unit_test(test_state_of_file), cmocka_unit_test(test_inputs),
+                                       cmocka_unit_test(test_hostile),       cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_damaged),       cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }
