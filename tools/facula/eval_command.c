@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "json_line.h"
+#include "program_model.h"
 #include "training.h"
 
 enum { PART = 256, JSON };
@@ -92,7 +93,7 @@ static bool evaluate(const struct arguments *a, fac_module *model, const model_s
     int64_t *counts = calloc(3 * n, sizeof *counts);
     if (!counts) return fac_raise(FAC_ERROR_MEMORY, "there is not enough memory");
     score s = {.right = counts, .of = counts + n, .said = counts + 2 * n};
-    fac_loader *loader = in_order(data, 1000);
+    fac_loader *loader = in_order(data, items_at_once(network_of(model), 1000));
     bool good = score_model(model, spec, loader, &s, NULL, 0);
     if (good && a->json)
         print_score_json(&s, spec);
@@ -122,8 +123,11 @@ int eval_command(int argc, char **argv)
     model_spec spec;
     data_source data = {0};
     fac_module *model = model_open(a.model, &spec, NULL);
-    bool good = model && data_source_open(&data, a.data, &(data_options){.spec = &spec}) &&
-                data_fits(&data, &spec, a.data);
+    /* A program by itself does not say what its numbers are: what the data have. */
+    bool program = is_program(a.model);
+    bool good = model && data_source_open(&data, a.data, &(data_options){.spec = program ? NULL : &spec});
+    if (good && program) spec.classification = data.classification;
+    good = good && data_fits(&data, &spec, a.data);
     fac_dataset *part = data.test && (!a.part || !strcmp(a.part, "test")) ? data.test : data.train;
     if (good && a.part && !strcmp(a.part, "test") && !data.test)
         good = fac_raise(FAC_ERROR_VALUE, "%s: these data have no part to test with", a.data);
