@@ -12,7 +12,7 @@
 #define OLD_PROGRAM "serialized_exported_program.json"
 #define BAD(...) (fac__io_error(__VA_ARGS__), false)
 
-enum { LARGEST_JSON = 1 << 30 };
+enum { LARGEST_JSON = 1 << 28 };
 
 static const char *path_of(const fac__export *e)
 {

@@ -161,6 +161,39 @@ static const char *operator_of(const char *target)
     return strncmp(target, NAMESPACES, strlen(NAMESPACES)) ? NULL : target + strlen(NAMESPACES);
 }
 
+/* Whether the program's tensor lies row by row in memory, as far as its sizes are numbers. */
+static bool lies_in_rows(const fac__export_reader *p, const json_t *arg)
+{
+    const char *name = fac__export_text(json_object_get(arg, "as_tensor"), "name");
+    const json_t *meta = name ? json_object_get(json_object_get(p->graph, "tensor_values"), name) : NULL;
+    const json_t *sizes = json_object_get(meta, "sizes"), *strides = json_object_get(meta, "strides");
+    json_int_t step = 1;
+    for (size_t i = json_array_size(sizes); i-- > 0;) {
+        const json_t *size = json_object_get(json_array_get(sizes, i), "as_int"),
+                     *stride = json_object_get(json_array_get(strides, i), "as_int");
+        if (!size || !stride) return true;
+        if (json_integer_value(size) != 1 && json_integer_value(stride) != step) return false;
+        if (__builtin_mul_overflow(step, json_integer_value(size), &step)) return false;
+    }
+    return true;
+}
+
+/* as_strided reads memory as it lies, so the tensor is to lie here as it lies in PyTorch: row by row. */
+static bool strided_of_rows(fac__export_reader *p, const json_t *inputs, fac__new_call *call)
+{
+    if (!call->n_args || strncmp(call->op, "aten.as_strided", strlen("aten.as_strided"))) return true;
+    if (!lies_in_rows(p, json_object_get(json_array_get(inputs, 0), "arg")))
+        return BAD("%s: '%.200s' takes elements of a tensor that does not lie row by row in memory, which facula "
+                   "cannot do as PyTorch does",
+                   p->path, p->where);
+    int rows;
+    fac__new_call contiguous = {.name = p->where, .op = "aten.contiguous", .args = call->args, .n_args = 1};
+    fac__term *args = (fac__term *)call->args;
+    if (!fac__graph_call(p->g, &contiguous, 1, &rows)) return false;
+    args[0] = fac__term_value(rows);
+    return true;
+}
+
 bool fac__export_node(fac__export_reader *p, const json_t *node)
 {
     const char *target = fac__export_text(node, "target");
@@ -173,8 +206,8 @@ bool fac__export_node(fac__export_reader *p, const json_t *node)
     if (!call.op) call.op = target;
     if (json_array_size(inputs) > FAC__MAX_PARAMS) return fac__export_damaged(p, "the number of arguments");
     int *values = fac__export_room(p, (size_t)n, sizeof *values);
-    return values && read_arguments(p, target, inputs, &call) && fac__graph_call(p->g, &call, n, values) &&
-           set_outputs(p, outputs, values, n);
+    return values && read_arguments(p, target, inputs, &call) && strided_of_rows(p, inputs, &call) &&
+           fac__graph_call(p->g, &call, n, values) && set_outputs(p, outputs, values, n);
 }
 
 /* All that is missing at once, since who has to do without wants to know how much it is. */

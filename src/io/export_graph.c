@@ -35,18 +35,32 @@ static bool add_input(fac__export_reader *p, const json_t *arg)
     return fac__export_set_value(p, name, fac__graph_input(p->g, name, dtype, shape));
 }
 
-/* The parameter that there is already of the same memory, or else t itself; NULL after an error. */
-static fac_tensor *tied(fac__export_reader *p, fac_tensor *t)
+/* What tells one piece of memory from others. */
+static void key_of(const fac_tensor *t, char key[64])
 {
-    fac_tensor_list all = fac_parameters(&p->g->base);
-    if (!all.items) return NULL;
-    for (int64_t i = 0; i < all.count; i++) {
-        const fac_tensor *u = all.items[i];
-        if (u->storage == t->storage && u->offset == t->offset && fac__same_shape(u, t) &&
-            !memcmp(u->strides, t->strides, (size_t)t->ndim * sizeof *t->strides))
-            return all.items[i];
-    }
-    return t;
+    snprintf(key, 64, "%p %lld", (void *)t->storage, (long long)t->offset);
+}
+
+/* The parameter that there is already of the same memory, or else t itself. */
+static fac_tensor *tied(const fac__export_reader *p, fac_tensor *t)
+{
+    char key[64];
+    key_of(t, key);
+    const char *name = fac__export_text(p->memory, key);
+    fac_tensor *u = name ? fac_get_parameter(&p->g->base, name) : NULL;
+    bool same = u && fac__same_shape(u, t) && !memcmp(u->strides, t->strides, (size_t)t->ndim * sizeof *t->strides);
+    return same ? u : t;
+}
+
+/* Notes that the tensor of the state dict is there. */
+static bool note(const fac__export_reader *p, const char *state_name, const fac_tensor *t, bool parameter)
+{
+    char key[64];
+    key_of(t, key);
+    if (json_object_set_new(p->used, state_name, json_true()) == 0 &&
+        (!parameter || json_object_set_new(p->memory, key, json_string(state_name)) == 0))
+        return true;
+    return fac__memory_error(0), false;
 }
 
 static bool add_tensor(fac__export_reader *p, const char *name, const char *state_name, const fac_state *from,
@@ -64,8 +78,7 @@ static bool add_tensor(fac__export_reader *p, const char *name, const char *stat
     if (value >= 0 && parameter && !p->older && json_is_false(json_object_get(meta_of(p, name), "requires_grad")))
         fac_requires_grad_(fac_get_parameter(&p->g->base, state_name), false);
     if (value < 0) return false;
-    if (saved && json_object_set_new(p->used, state_name, json_true()) != 0) return fac__memory_error(0), false;
-    return fac__export_set_value(p, name, value);
+    return (!saved || note(p, state_name, t, parameter)) && fac__export_set_value(p, name, value);
 }
 
 /* {"parameter": {"arg": {"name": "p_weight"}, "parameter_name": "weight"}} and the like */
@@ -155,7 +168,7 @@ static bool add_other_names(fac__export_reader *p)
         fac_tensor *t = fac_state_tensor_at(p->weights, i);
         if (json_object_get(p->used, name)) continue;
         fac_tensor *same = tied(p, t);
-        if (!same || (same != t && fac__graph_parameter(p->g, name, same) < 0)) return false;
+        if (same != t && fac__graph_parameter(p->g, name, same) < 0) return false;
     }
     return true;
 }
@@ -194,14 +207,16 @@ static fac_module *load_program(const fac__export *e)
                             .constants = fac_state_new(),
                             .g = fac__graph_new(),
                             .values = json_object(),
-                            .used = json_object()};
+                            .used = json_object(),
+                            .memory = json_object()};
     json_t *json = fac__export_program(e);
-    bool good = json && p.weights && p.constants && p.g && p.values && p.used &&
+    bool good = json && p.weights && p.constants && p.g && p.values && p.used && p.memory &&
                 fac__export_tensors(e, false, p.weights) && fac__export_tensors(e, true, p.constants) &&
                 read_program(&p, json);
     json_decref(json);
     json_decref(p.values);
     json_decref(p.used);
+    json_decref(p.memory);
     fac_state_free(p.weights);
     fac_state_free(p.constants);
     if (good) return fac__graph_ready(p.g);

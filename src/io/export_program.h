@@ -19,6 +19,7 @@ typedef struct fac__export_reader {
     fac__graph *g;
     json_t *values;                 /* name: number of a value */
     json_t *used;                   /* name of a tensor in the state dict: true */
+    json_t *memory;                 /* of a parameter: its name in the state dict */
     struct fac__export_piece *room; /* for the terms of one call */
 } fac__export_reader;
 
