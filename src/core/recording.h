@@ -24,6 +24,7 @@ typedef struct fac__recording {
     int64_t *table; /* open addressing: storage -> its place in held + 1 */
     int64_t table_size;
     int paused;  /* what happens now belongs to no step */
+    const char *subject; /* of error messages; NULL: "a step that is captured" */
     bool failed; /* there is an error pending, or was */
 } fac__recording;
 
@@ -51,7 +52,8 @@ void fac__recording_use(fac__storage *s);
 void fac__recording_host(fac__storage *s);
 /* 1 if what is recorded holds s, else 0. */
 int fac__recording_holds(const fac__storage *s);
-/* What cannot be captured, by whatever means: "what" completes the sentence "a step that is captured cannot…". NULL. */
+/* What cannot be captured, by whatever means: "what" completes the sentence "a step that is captured cannot…", or that of another
+ * subject. NULL. */
 void *fac__recording_refuse(const char *what);
 
 #endif

@@ -30,6 +30,8 @@ typedef struct fac__thread {
     bool no_grad;
     /* recording.c: of the step that is captured now */
     struct fac__recording *recording;
+    /* ops/tracing.h (floor 4): who is told which operations run */
+    struct fac__tracer *tracer;
     /* module.c (floor 5): who watches the forward passes */
     struct fac__forward_observer *observer;
 } fac__thread;

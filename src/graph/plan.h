@@ -30,6 +30,8 @@ typedef struct fac__planned {
     int64_t group, units, chunk;
     void *ready;  /* what the kernel made of the arguments; NULL: nothing */
     bool dropped; /* by planning: not run in a replay */
+    bool outside; /* while operations are traced: of one that is not, by that name */
+    const char *op;
     int64_t ns;   /* measured in the first replays */
 } fac__planned;
 

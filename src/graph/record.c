@@ -159,6 +159,8 @@ static bool record(fac_plan *plan, const fac__kernel *kernel, const void *args, 
     step->kernel = kernel;
     step->size = size;
     step->refresh = refresh;
+    step->outside = fac__self()->tracer != NULL;
+    step->op = fac__self()->op;
     step->args = fac__alloc(size);
     step->context = context_size ? fac__alloc(context_size) : NULL;
     if (!step->args || (context_size && !step->context)) return false;

@@ -5,6 +5,7 @@
 #include "backend/check.h"
 #include "op.h"
 #include "shaping.h"
+#include "tracing.h"
 
 static fac__arg tensor(fac_tensor *t)
 {
@@ -14,6 +15,12 @@ static fac__arg tensor(fac_tensor *t)
 static fac__arg number(fac_scalar s)
 {
     return fac__scalar_arg(s);
+}
+
+/* What a trace is told. */
+static fac_value value_of(fac__arg a)
+{
+    return a.t ? fac_value_tensor(a.t) : fac__value_of_number(a.s);
 }
 
 static bool missing(const fac__arg *a)
@@ -28,6 +35,9 @@ static fac_tensor *add_or_sub(bool subtract, fac__arg a, fac__arg b, fac_scalar 
     FAC__OP(subtract ? "sub" : "add");
     if (missing(&a)) return fac__null_error("self");
     if (missing(&b)) return fac__null_error("other");
+    FAC__TRACE_IF(!inplace && a.t, subtract ? "sub" : "add", {NULL, value_of(a)}, {NULL, value_of(b)},
+                  FAC__KEYWORD("alpha", alpha));
+    FAC__TRACE_IF(!inplace && subtract, "rsub", {NULL, value_of(b)}, {NULL, value_of(a)}, FAC__KEYWORD("alpha", alpha));
     fac__arg args[] = {a, b, number(alpha)};
     fac_dtype common = fac__result_type(2, args);
     const char *name = subtract ? "SubBackward0" : "AddBackward0";
@@ -102,6 +112,7 @@ static fac_tensor *divide(fac__arg a, fac__arg b, fac_rounding mode)
     FAC__OP(mode == FAC_ROUND_FLOOR ? "floor_divide" : "div");
     if (missing(&a)) return fac__null_error("self");
     if (missing(&b)) return fac__null_error("other");
+    FAC__TRACE_IF(mode == FAC_ROUND_NONE, "div", {NULL, value_of(a)}, {NULL, value_of(b)});
     fac__arg args[] = {a, b};
     if (mode == FAC_ROUND_NONE) return fac__pointwise(FAC__ROW_div, args, false);
     fac_dtype common = fac__result_type(2, args);
@@ -137,6 +148,7 @@ static fac_tensor *power(fac__arg base, fac__arg exponent, bool inplace)
     FAC__OP(inplace ? "pow_" : "pow");
     if (missing(&base)) return fac__null_error("self");
     if (missing(&exponent)) return fac__null_error("exponent");
+    FAC__TRACE_IF(!inplace, "pow", {NULL, value_of(base)}, {NULL, value_of(exponent)});
     fac__arg args[] = {base, exponent};
     fac_dtype common = fac__result_type(2, args);
     double e = exponent.t ? 0 : fac_scalar_to_double(exponent.s);
@@ -176,6 +188,7 @@ static fac_tensor *choose(fac_tensor *condition, fac__arg a, fac__arg b)
     if (condition->dtype != FAC_BOOL && condition->dtype != FAC_UINT8)
         return fac__runtime_error("where expected condition to be a boolean tensor, but got a tensor with dtype %s",
                                   fac__dtype_word((fac_dtype)condition->dtype));
+    FAC__TRACE("where", FAC__ARG(condition), {NULL, value_of(a)}, {NULL, value_of(b)});
     fac__arg args[] = {tensor(condition), a, b};
     fac_dtype common = fac__result_type(2, args + 1);
     return fac__pointwise_as(FAC__ROW_where, args, common, common, false, NULL);
@@ -197,6 +210,7 @@ static fac_tensor *clamp(fac_tensor *x, fac__arg min, fac__arg max, bool inplace
     FAC__NEED(x);
     bool low = !missing(&min), high = !missing(&max);
     if (!low && !high) return fac__runtime_error("torch.clamp: At least one of 'min' or 'max' must not be None");
+    FAC__TRACE_IF(!inplace, "clamp", FAC__ARG(x), {NULL, value_of(min)}, {NULL, value_of(max)});
     fac__arg args[] = {tensor(x), low ? min : max, max};
     fac_dtype common = fac__result_type(low && high ? 3 : 2, args);
     fac__row row = low && high ? FAC__ROW_clamp : low ? FAC__ROW_clamp_min : FAC__ROW_clamp_max;

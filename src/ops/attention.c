@@ -14,6 +14,7 @@
 #include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
 #include "plain.h"
+#include "tracing.h"
 
 /* ---- made of plain operations ------------------------------------------------------------------------------- */
 
@@ -258,6 +259,10 @@ fac_tensor *fac_scaled_dot_product_attention_with(fac_tensor *query, fac_tensor 
     FAC__NEED(query);
     FAC__NEED(key);
     FAC__NEED(value);
+    FAC__TRACE_IF(!options.weights && options.dropout_p == 0, "scaled_dot_product_attention", FAC__ARG(query),
+                  FAC__ARG(key), FAC__ARG(value), FAC__ARG(options.attn_mask), FAC__ARG(options.dropout_p),
+                  FAC__ARG(options.is_causal),
+                  {"scale", isnan(options.scale) ? fac_value_none() : FAC__VALUE(options.scale)});
     if (options.weights) *options.weights = NULL;
     if (!check(query, key, value, &options)) return NULL;
     if (!fits(query, key, value, &options)) return composed(query, key, value, &options);

@@ -13,6 +13,7 @@
 #include "facula/ops_view.h"
 #include "op.h"
 #include "plain.h"
+#include "tracing.h"
 #include "window.h"
 
 typedef enum role { FORWARD, INPUT, WEIGHT } role;
@@ -320,6 +321,25 @@ static fac_tensor *convolution(fac_tensor *x, fac_tensor *w, fac_tensor *bias, i
     return run("ConvolutionBackward0", geo, transposed ? INPUT : FORWARD, x, w, bias);
 }
 
+/* What a trace is told where one number may stand for a list. */
+static fac_dims list_of(fac_dims list, int64_t single)
+{
+    return list.n < 0 ? fac_dims_one(single) : list;
+}
+
+static fac_tensor *traced(fac__tracer *tracer, const char *op, fac_tensor *x, fac_tensor *w, fac_tensor *bias,
+                          bool transposed, const fac_conv_options *o)
+{
+    fac_dims stride = list_of(o->strides, o->stride), padding = list_of(o->paddings, o->padding);
+    fac_dims dilation = list_of(o->dilations, o->dilation), more = list_of(o->output_paddings, o->output_padding);
+    fac_value pads = o->padding_name ? fac_value_string(o->padding_name) : FAC__VALUE(&padding);
+    const fac_keyword forward[] = {FAC__ARG(x),  FAC__ARG(w),         FAC__ARG(bias),     FAC__ARG(&stride),
+                                   {NULL, pads}, FAC__ARG(&dilation), FAC__ARG(o->groups)};
+    const fac_keyword back[] = {FAC__ARG(x),        FAC__ARG(w),     FAC__ARG(bias),      FAC__ARG(&stride),
+                                FAC__ARG(&padding), FAC__ARG(&more), FAC__ARG(o->groups), FAC__ARG(&dilation)};
+    return fac__traced(tracer, op, transposed ? back : forward, transposed ? 8 : 7);
+}
+
 /* With a batch of one where there is none. */
 static fac_tensor *batched(fac_tensor *x, fac_tensor *w, fac_tensor *bias, int spatial, bool transposed, const char *op,
                            fac_conv_options o)
@@ -327,6 +347,7 @@ static fac_tensor *batched(fac_tensor *x, fac_tensor *w, fac_tensor *bias, int s
     FAC__OP(op);
     FAC__NEED(x);
     FAC__NEED(w);
+    if (x->ndim == spatial + 2 && fac__tracing()) return traced(fac__tracing(), op, x, w, bias, transposed, &o);
     if (x->ndim == spatial + 2) return convolution(x, w, bias, spatial, transposed, &o);
     if (x->ndim != spatial + 1)
         return fac__runtime_error("Expected %dD (unbatched) or %dD (batched) input to %s, but got input of size: %s",
@@ -380,7 +401,10 @@ FAC__CALL(transpose3d, R(fac_conv_transpose3d_with(T(0), T(1), T(2), TRANSPOSED)
 static fac_tensor *any_convolution(fac_tensor *x, fac_tensor *w, fac_tensor *bias, bool transposed, fac_conv_options o)
 {
     if (w && (w->ndim < 3 || w->ndim > 5)) return fac__runtime_error("weight should have at least three dimensions");
-    return batched(x, w, bias, w ? w->ndim - 2 : 2, transposed, "convolution", o);
+    static const char *const names[2][3] = {{"conv1d", "conv2d", "conv3d"},
+                                            {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}};
+    int spatial = w ? w->ndim - 2 : 2;
+    return batched(x, w, bias, spatial, transposed, fac__tracing() ? names[transposed][spatial - 1] : "convolution", o);
 }
 FAC__CALL(any, R(any_convolution(T(0), T(1), T(2), B(6), keywords(L(3), L(4), NULL, L(5), L(7), I(8)))))
 

@@ -3,6 +3,7 @@
 
 #include "op.h"
 #include "shaping.h"
+#include "tracing.h"
 
 /* ---- unrecorded --------------------------------------------------------------------------------------------- */
 
@@ -64,6 +65,7 @@ fac_tensor *fac_clone(fac_tensor *self)
 {
     FAC__OP("clone");
     FAC__NEED(self);
+    FAC__TRACE("clone", FAC__ARG(self));
     return copied("CloneBackward0", self, (fac_dtype)self->dtype);
 }
 
@@ -71,6 +73,7 @@ fac_tensor *fac_contiguous(fac_tensor *self)
 {
     FAC__OP("contiguous");
     FAC__NEED(self);
+    FAC__TRACE("contiguous", FAC__ARG(self));
     return self->contiguous ? self : copied("CloneBackward0", self, (fac_dtype)self->dtype);
 }
 
@@ -78,6 +81,8 @@ fac_tensor *fac_to(fac_tensor *self, fac_dtype dtype)
 {
     FAC__OP("to");
     FAC__NEED(self);
+    FAC__TRACE_IF(dtype != FAC_DTYPE_NONE && dtype != (fac_dtype)self->dtype, "to.dtype", FAC__ARG(self),
+                  {NULL, fac__value_of_dtype(dtype)});
     return dtype == FAC_DTYPE_NONE || dtype == (fac_dtype)self->dtype ? self : copied("ToCopyBackward0", self, dtype);
 }
 

@@ -9,6 +9,7 @@
 #include "facula/ops_view.h"
 #include "index_check.h"
 #include "plain.h"
+#include "tracing.h"
 
 /* ---- embedding ---------------------------------------------------------------------------------------------- */
 
@@ -94,6 +95,7 @@ fac_tensor *fac_embedding_with(fac_tensor *indices, fac_tensor *weight, fac_embe
     FAC__OP("embedding");
     FAC__NEED(indices);
     FAC__NEED(weight);
+    FAC__TRACE_IF(isnan(options.max_norm), "embedding.functional", FAC__ARG(indices), FAC__ARG(weight));
     if (weight->ndim != 2) return fac__runtime_error("'weight' must be 2-D");
     if (!check_index_dtype(indices)) return NULL;
     fac__embedding_args a = {

@@ -6,6 +6,7 @@
 #include "facula/ops_view.h"
 #include "facula/random.h"
 #include "plain.h"
+#include "tracing.h"
 
 /* y, which was just made by a recorded operation, with the grad_fn's name that PyTorch gives to the whole. */
 static fac_tensor *named(fac_tensor *y, const char *name)
@@ -35,6 +36,7 @@ fac_tensor *fac_prelu(fac_tensor *self, fac_tensor *weight)
     FAC__OP("prelu");
     FAC__NEED(self);
     FAC__NEED(weight);
+    FAC__TRACE("prelu", FAC__ARG(self), FAC__ARG(weight));
     if (weight->ndim > 1)
         return fac__runtime_error("prelu: Expected `weight` to be a scalar or 1D tensor, but got ndim = %d",
                                   weight->ndim);

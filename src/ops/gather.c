@@ -4,6 +4,7 @@
 #include "facula/ops_create.h"
 #include "facula/ops_join.h"
 #include "index_along.h"
+#include "tracing.h"
 
 /* ---- launching ----------------------------------------------------------------------------------------------- */
 
@@ -207,6 +208,7 @@ fac_tensor *fac_index_select(fac_tensor *self, int dim, fac_tensor *index)
     FAC__OP("index_select");
     FAC__NEED(self);
     FAC__NEED(index);
+    FAC__TRACE("index_select", FAC__ARG(self), FAC__ARG(dim), FAC__ARG(index));
     if ((dim = fac__wrap_dim(dim, self->ndim)) < 0) return NULL;
     if (index->ndim > 1) return fac__index_error("index_select(): Index is supposed to be a vector");
     if (index->dtype != FAC_INT64 && index->dtype != FAC_INT32)

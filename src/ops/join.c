@@ -7,6 +7,7 @@
 #include "facula/ops_index.h"
 #include "facula/ops_view.h"
 #include "shaping.h"
+#include "tracing.h"
 
 /* ---- arguments ----------------------------------------------------------------------------------------------- */
 
@@ -116,6 +117,7 @@ fac_tensor *fac_cat(fac_tensor_list tensors, int dim)
     int ndim;
     int64_t shape[FAC_MAX_DIMS];
     if (!cat_shape(tensors, &dim, &ndim, shape)) return NULL;
+    FAC__TRACE("cat", FAC__ARG(tensors), FAC__ARG(dim));
     fac_tensor *y = fac__new(common_dtype(tensors), ndim, shape);
     if (!y || !fill_side_by_side(y, tensors, dim)) return fac_release(y), NULL;
     fac__node *n = fac__record_n("CatBackward0", cat_backward, 1, 0,
@@ -154,6 +156,7 @@ fac_tensor *fac_stack(fac_tensor_list tensors, int dim)
                 fac__shape_text(tensors.items[i]->ndim, tensors.items[i]->shape), (long long)i);
     fac_dims shape = {.n = first->ndim + 1};
     if (!fac__dims_fit(shape)) return NULL;
+    FAC__TRACE("stack", FAC__ARG(tensors), FAC__ARG(dim));
     for (int i = 0; i < shape.n; i++)
         shape.d[i] = i == dim ? tensors.count : first->shape[i - (i > dim)];
     fac_tensor *y = fac__new(common_dtype(tensors), shape.n, shape.d);

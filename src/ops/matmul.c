@@ -8,6 +8,7 @@
 #include "backend/gemm.h"
 #include "facula/ops_reduce.h"
 #include "facula/ops_view.h"
+#include "tracing.h"
 
 typedef struct factors {
     bool ta, tb; /* the factor stands transposed */
@@ -141,6 +142,7 @@ fac_tensor *fac_mm(fac_tensor *self, fac_tensor *mat2)
     FAC__OP("mm");
     FAC__NEED(self);
     FAC__NEED(mat2);
+    FAC__TRACE("mm", FAC__ARG(self), FAC__ARG(mat2));
     if (self->ndim != 2) return fac__runtime_error("self must be a matrix");
     if (mat2->ndim != 2) return fac__runtime_error("mat2 must be a matrix");
     if (!fit(self, mat2, false) || !fac__same_dtype(self, mat2)) return NULL;
@@ -163,6 +165,7 @@ fac_tensor *fac_bmm(fac_tensor *self, fac_tensor *mat2)
     FAC__OP("bmm");
     FAC__NEED(self);
     FAC__NEED(mat2);
+    FAC__TRACE("bmm", FAC__ARG(self), FAC__ARG(mat2));
     return batches_fit(self, mat2) ? plain(self, false, mat2, false, 1) : NULL;
 }
 
@@ -179,6 +182,8 @@ fac_tensor *fac_addmm_with(fac_tensor *self, fac_tensor *mat1, fac_tensor *mat2,
     FAC__NEED(self);
     FAC__NEED(mat1);
     FAC__NEED(mat2);
+    FAC__TRACE("addmm", FAC__ARG(self), FAC__ARG(mat1), FAC__ARG(mat2), FAC__KEYWORD("beta", options.beta),
+               FAC__KEYWORD("alpha", options.alpha));
     if (mat1->ndim != 2) return fac__runtime_error("mat1 must be a matrix, got %d-D tensor", mat1->ndim);
     if (mat2->ndim != 2) return fac__runtime_error("mat2 must be a matrix, got %d-D tensor", mat2->ndim);
     if (!fit(mat1, mat2, false) || !addmm_dtypes(self, mat1, mat2)) return NULL;
@@ -297,6 +302,7 @@ fac_tensor *fac_matmul(fac_tensor *self, fac_tensor *other)
     FAC__OP("matmul");
     FAC__NEED(self);
     FAC__NEED(other);
+    FAC__TRACE("matmul", FAC__ARG(self), FAC__ARG(other));
     if (!self->ndim || !other->ndim)
         return fac__runtime_error("both arguments to matmul need to be at least 1D, but they are %dD and %dD",
                                   self->ndim, other->ndim);
@@ -312,6 +318,7 @@ fac_tensor *fac_linear(fac_tensor *input, fac_tensor *weight, fac_tensor *bias)
     FAC__OP("linear");
     FAC__NEED(input);
     FAC__NEED(weight);
+    FAC__TRACE("linear", FAC__ARG(input), FAC__ARG(weight), FAC__ARG(bias));
     fac_tensor *y = NULL;
     if (weight->ndim != 2 || !input->ndim) {
         fac_scope {

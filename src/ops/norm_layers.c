@@ -8,6 +8,7 @@
 #include "facula/ops_view.h"
 #include "norm_parts.h"
 #include "plain.h"
+#include "tracing.h"
 
 /* ---- made of plain operations ------------------------------------------------------------------------------- */
 
@@ -253,6 +254,9 @@ fac_tensor *fac_batch_norm_with(fac_tensor *input, fac_tensor *running_mean, fac
                                 fac_norm_options options)
 {
     FAC__OP("batch_norm");
+    FAC__TRACE_IF(input && !options.training, "batch_norm.functional", FAC__ARG(input), FAC__ARG(running_mean),
+                  FAC__ARG(running_var), FAC__ARG(options.weight), FAC__ARG(options.bias), FAC__ARG(options.training),
+                  FAC__ARG(options.momentum), FAC__ARG(options.eps));
     if (options.training && input && input->ndim && input->shape[0] * product(input, 2) == 1)
         return fac__value_error("Expected more than 1 value per channel when training, got input size torch.Size(%s)",
                                 fac__shape_text(input->ndim, input->shape));
@@ -303,6 +307,8 @@ fac_tensor *fac__layer_norm(fac_tensor *input, fac_dims normalized_shape, const 
 fac_tensor *fac_layer_norm_with(fac_tensor *input, fac_dims normalized_shape, fac_norm_options options)
 {
     FAC__OP("layer_norm");
+    FAC__TRACE_IF(input && normalized_shape.n > 0, "layer_norm", FAC__ARG(input), FAC__ARG(&normalized_shape),
+                  FAC__ARG(options.weight), FAC__ARG(options.bias), FAC__ARG(options.eps));
     return fac__layer_norm(input, normalized_shape, &options, NULL);
 }
 
@@ -347,6 +353,8 @@ fac_tensor *fac__group_norm(fac_tensor *input, int64_t num_groups, const fac_nor
 fac_tensor *fac_group_norm_with(fac_tensor *input, int64_t num_groups, fac_norm_options options)
 {
     FAC__OP("group_norm");
+    FAC__TRACE_IF(input, "group_norm", FAC__ARG(input), FAC__ARG(num_groups), FAC__ARG(options.weight),
+                  FAC__ARG(options.bias), FAC__ARG(options.eps));
     return fac__group_norm(input, num_groups, &options, NULL);
 }
 

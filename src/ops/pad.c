@@ -6,6 +6,7 @@
 #include "facula/ops_join.h"
 #include "facula/ops_view.h"
 #include "shaping.h"
+#include "tracing.h"
 
 /* ---- with a number ------------------------------------------------------------------------------------------- */
 
@@ -52,6 +53,7 @@ fac_tensor *(fac_constant_pad_nd)(fac_tensor *self, fac_dims pad, fac_scalar val
     FAC__OP("constant_pad_nd");
     FAC__NEED(self);
     int64_t before[FAC_MAX_DIMS], shape[FAC_MAX_DIMS], part[FAC_MAX_DIMS], from = self->offset, to = 0;
+    FAC__TRACE_IF(fac__dims_fit(pad), "constant_pad_nd", FAC__ARG(self), FAC__ARG(&pad), FAC__ARG(value));
     if (!pad_length(self, pad) || !pads_by_dim(self, pad, before, shape) ||
         !fac__scalar_fits(value, (fac_dtype)self->dtype))
         return NULL;

@@ -12,6 +12,7 @@
 #include "facula/ops_view.h"
 #include "op.h"
 #include "plain.h"
+#include "tracing.h"
 #include "window.h"
 
 /* What a node remembers. The pointers in args stay empty. */
@@ -260,11 +261,31 @@ static bool pooling_of(pooling *p, const fac_tensor *x, fac__pool_kind kind, int
 
 /* ---- the operations ------------------------------------------------------------------------------------------- */
 
+static fac_tensor *traced(fac__tracer *tracer, fac__pool_kind kind, const char *op, fac_tensor *x, fac_dims kernel,
+                          const fac_pool_options *o)
+{
+    fac_dims stride = o->strides.n > 0 ? o->strides : o->stride ? fac_dims_one(o->stride) : kernel;
+    fac_dims padding = o->paddings.n < 0 ? fac_dims_one(o->padding) : o->paddings;
+    fac_dims dilation = o->dilations.n < 0 ? fac_dims_one(o->dilation) : o->dilations;
+    bool max = kind == FAC__POOL_MAX, divides = !max && o->divisor_override;
+    const fac_keyword given[] = {
+        FAC__ARG(x),
+        FAC__ARG(&kernel),
+        FAC__ARG(&stride),
+        FAC__ARG(&padding),
+        {NULL, max ? FAC__VALUE(&dilation) : FAC__VALUE(o->ceil_mode)},
+        {NULL, max ? FAC__VALUE(o->ceil_mode) : FAC__VALUE(o->count_include_pad)},
+        FAC__ARG(o->divisor_override),
+    };
+    return fac__traced(tracer, op, given, divides ? 7 : 6);
+}
+
 static fac_tensor *max_pool(fac_tensor *x, int spatial, const char *op, const char *node, fac_dims kernel,
                             const fac_pool_options *o)
 {
     FAC__OP(op);
     FAC__NEED(x);
+    if (fac__tracing() && !o->indices) return traced(fac__tracing(), FAC__POOL_MAX, op, x, kernel, o);
     pooling p;
     if (!pooling_of(&p, x, FAC__POOL_MAX, spatial, op, kernel, o)) return NULL;
     if (!fac_dtype_is_floating((fac_dtype)x->dtype))
@@ -277,6 +298,7 @@ static fac_tensor *avg_pool(fac_tensor *x, int spatial, const char *op, const ch
 {
     FAC__OP(op);
     FAC__NEED(x);
+    if (fac__tracing()) return traced(fac__tracing(), FAC__POOL_AVG, op, x, kernel, o);
     pooling p;
     if (!pooling_of(&p, x, FAC__POOL_AVG, spatial, op, kernel, o)) return NULL;
     if (!fac_dtype_is_floating((fac_dtype)x->dtype) && x->dtype != FAC_INT64)
@@ -330,6 +352,7 @@ static fac_tensor *adaptive_avg(fac_tensor *x, int spatial, const char *op, cons
 {
     FAC__OP(op);
     FAC__NEED(x);
+    FAC__TRACE(op, FAC__ARG(x), FAC__ARG(&size));
     pooling p;
     if (!adaptive_of(&p, x, FAC__POOL_ADAPTIVE_AVG, spatial, op, size)) return NULL;
     if (!fac_dtype_is_floating((fac_dtype)x->dtype))

@@ -8,6 +8,7 @@
 #include "facula/ops_view.h"
 #include "rnn_parts.h"
 #include "shaping.h"
+#include "tracing.h"
 
 /* ---- stacks ------------------------------------------------------------------------------------------------- */
 
@@ -110,11 +111,42 @@ static void forget(const fac_rnn_options *o)
     if (o->cn) *o->cn = NULL;
 }
 
+/* What a trace is told. States that are not given are zeros, there. */
+static fac_tensor *traced(fac__tracer *tracer, const char *op, bool two, fac_tensor *x, fac_tensor *h0, fac_tensor *c0,
+                          fac_tensor_list params, const fac_rnn_options *o)
+{
+    FAC__NEED(x);
+    FAC__NEED(params.items);
+    if (x->ndim != 3 || params.count < 2 || params.items[1]->ndim != 2)
+        return fac__runtime_error("%s: only sequences [T, N, I] can be traced", op);
+    fac_dims shape = FAC_DIMS(o->num_layers * (o->bidirectional ? 2 : 1), x->shape[o->batch_first ? 0 : 1],
+                              params.items[1]->shape[1]);
+    if (!h0) h0 = fac_zeros(shape, .dtype = (fac_dtype)x->dtype);
+    if (!c0 && two) c0 = fac_zeros(shape, .dtype = (fac_dtype)x->dtype);
+    fac_tensor *states[] = {h0, c0};
+    fac_value state = two ? FAC__VALUE(((fac_tensor_list){states, 2})) : FAC__VALUE(h0);
+    const fac_keyword given[] = {FAC__ARG(x),
+                                 {NULL, state},
+                                 FAC__ARG(params),
+                                 FAC__ARG(o->has_biases),
+                                 FAC__ARG(o->num_layers),
+                                 FAC__ARG(o->dropout),
+                                 FAC__ARG(o->train),
+                                 FAC__ARG(o->bidirectional),
+                                 FAC__ARG(o->batch_first)};
+    fac_value results[FAC__TRACED_RESULTS];
+    if (tracer->call(tracer, op, given, 9, results) < 2 + two) return NULL;
+    if (o->hn) *o->hn = results[1].v.tensor;
+    if (o->cn && two) *o->cn = results[2].v.tensor;
+    return results[0].v.tensor;
+}
+
 fac_tensor *fac_lstm_with(fac_tensor *input, fac_tensor *h0, fac_tensor *c0, fac_tensor_list params,
                           fac_rnn_options options)
 {
     FAC__OP("lstm");
     forget(&options);
+    if (fac__tracing()) return traced(fac__tracing(), "lstm.input", true, input, h0, c0, params, &options);
     return network(FAC__LSTM, input, h0, c0, params, options);
 }
 
@@ -123,6 +155,7 @@ fac_tensor *fac_lstm_with(fac_tensor *input, fac_tensor *h0, fac_tensor *c0, fac
     {                                                                                                                  \
         FAC__OP(#name);                                                                                                \
         forget(&options);                                                                                              \
+        if (fac__tracing()) return traced(fac__tracing(), #name ".input", false, input, h0, NULL, params, &options);   \
         return network(kind, input, h0, NULL, params, options);                                                        \
     }
 NETWORK(gru, FAC__GRU)

@@ -4,6 +4,7 @@
 #include "facula/ops_reduce.h"
 #include "op.h"
 #include "plain.h"
+#include "tracing.h"
 
 typedef struct softmax {
     int dim;
@@ -100,6 +101,7 @@ fac_tensor *fac_softmax(fac_tensor *self, int64_t dim, fac_dtype dtype)
 {
     FAC__OP("softmax");
     FAC__NEED(self);
+    FAC__TRACE("softmax.int", FAC__ARG(self), FAC__ARG(dim), {NULL, fac__value_of_dtype(dtype)});
     fac_tensor *x = fac_to(self, dtype);
     return x ? forward(x, dim, false) : NULL;
 }
@@ -108,6 +110,7 @@ fac_tensor *fac_log_softmax(fac_tensor *self, int64_t dim, fac_dtype dtype)
 {
     FAC__OP("log_softmax");
     FAC__NEED(self);
+    FAC__TRACE("log_softmax.int", FAC__ARG(self), FAC__ARG(dim), {NULL, fac__value_of_dtype(dtype)});
     fac_tensor *x = fac_to(self, dtype);
     return x ? forward(x, dim, true) : NULL;
 }

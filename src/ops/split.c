@@ -4,6 +4,7 @@
 #include "facula/ops_join.h"
 #include "facula/ops_view.h"
 #include "shaping.h"
+#include "tracing.h"
 
 /* ---- split --------------------------------------------------------------------------------------------------- */
 
@@ -63,8 +64,14 @@ static fac_tensor_list cut(const char *name, fac_tensor *x, int dim, int64_t cou
 {
     fac_tensor_list list = fac__list_new(count);
     if (!list.items) return list;
-    fac__node *n = record_pieces(name, split_backward, x, count, dim);
     int64_t shape[FAC_MAX_DIMS], start = 0;
+    for (int64_t i = 0; i < count && fac__tracing(); i++) { /* which knows them as parts */
+        int64_t left = x->shape[dim] - start, length = sizes ? sizes[i] : size < left ? size : left;
+        if (!(list.items[i] = fac_narrow(x, dim, start, length))) return fac__no_list;
+        start += length;
+        if (i == count - 1) return list;
+    }
+    fac__node *n = record_pieces(name, split_backward, x, count, dim);
     memcpy(shape, x->shape, sizeof shape);
     for (int64_t i = 0; i < count; i++) {
         int64_t left = x->shape[dim] - start;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shaping.h"
+#include "tracing.h"
 
 /* ---- arguments ----------------------------------------------------------------------------------------------- */
 
@@ -142,6 +143,7 @@ fac_tensor *fac_view(fac_tensor *self, fac_dims shape)
 {
     FAC__OP("view");
     FAC__NEED(self);
+    FAC__TRACE("view", FAC__ARG(self), FAC__ARG(&shape));
     if (!fac__infer_shape(&shape, self->numel)) return NULL;
     fac_tensor *y = as_view("ViewBackward0", self, shape);
     if (y || fac_get_error_code()) return y;
@@ -170,6 +172,7 @@ static fac_tensor *reshape_copy(fac_tensor *x, fac_dims shape)
 
 static fac_tensor *reshape(const char *name, fac_tensor *x, fac_dims shape)
 {
+    FAC__TRACE("reshape", FAC__ARG(x), FAC__ARG(&shape));
     fac_tensor *y = as_view(name, x, shape);
     return y || fac_get_error_code() ? y : reshape_copy(x, shape);
 }
@@ -254,6 +257,10 @@ static fac_tensor *squeeze(const char *name, fac_tensor *x, uint32_t dims)
 {
     int64_t shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS];
     int n = 0;
+    fac_dims gone = FAC_DIMS();
+    for (int i = 0; i < x->ndim; i++)
+        if (x->shape[i] == 1 && (dims & 1u << i)) gone.d[gone.n++] = i;
+    FAC__TRACE("squeeze.dims", FAC__ARG(x), FAC__ARG(&gone));
     for (int i = 0; i < x->ndim; i++) {
         if (x->shape[i] == 1 && (dims & 1u << i)) continue;
         shape[n] = x->shape[i];
@@ -292,6 +299,7 @@ fac_tensor *fac_unsqueeze(fac_tensor *self, int dim)
 {
     FAC__OP("unsqueeze");
     FAC__NEED(self);
+    FAC__TRACE("unsqueeze", FAC__ARG(self), FAC__ARG(dim));
     int n = self->ndim + 1;
     dim = fac__wrap_dim(dim, n);
     if (dim < 0 || !fac__dims_fit((fac_dims){.n = n})) return NULL;
@@ -338,6 +346,7 @@ fac_tensor *fac_expand(fac_tensor *self, fac_dims shape)
     FAC__OP("expand");
     FAC__NEED(self);
     if (!fac__dims_fit(shape)) return NULL;
+    FAC__TRACE("expand", FAC__ARG(self), FAC__ARG(&shape));
     int lead = shape.n - self->ndim;
     if (lead < 0)
         return fac__runtime_error(

@@ -4,6 +4,7 @@
 
 #include "facula/ops_view.h"
 #include "shaping.h"
+#include "tracing.h"
 
 static fac_tensor *permute(const char *name, fac_tensor *x, const int8_t *dims);
 
@@ -21,6 +22,12 @@ static void permute_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **g
 static fac_tensor *permute(const char *name, fac_tensor *x, const int8_t *dims)
 {
     int64_t shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS];
+    if (fac__tracing()) {
+        fac_dims order = {.n = x->ndim};
+        for (int i = 0; i < x->ndim; i++)
+            order.d[i] = dims[i];
+        FAC__TRACE("permute", FAC__ARG(x), FAC__ARG(&order));
+    }
     for (int i = 0; i < x->ndim; i++) {
         shape[i] = x->shape[dims[i]];
         strides[i] = x->strides[dims[i]];

@@ -4,6 +4,7 @@
 #include "facula/ops_create.h"
 #include "facula/ops_view.h"
 #include "shaping.h"
+#include "tracing.h"
 
 /* ---- parts and their gradient -------------------------------------------------------------------------------- */
 
@@ -130,6 +131,8 @@ fac_tensor *fac_slice(fac_tensor *self, int dim, int64_t start, int64_t end, int
 {
     FAC__OP("slice");
     FAC__NEED(self);
+    FAC__TRACE("slice.Tensor", FAC__ARG(self), FAC__ARG(dim), FAC__ARG(start == FAC_OPEN ? 0 : start),
+               FAC__ARG(end == FAC_OPEN ? INT64_MAX : end), FAC__ARG(step));
     int64_t a[4];
     return slice_numbers(self, dim, start, end, step, a) ? fac__part_view("SliceBackward0", self, fac__slice_part, a)
                                                          : NULL;
@@ -159,6 +162,7 @@ fac_tensor *fac_narrow(fac_tensor *self, int dim, int64_t start, int64_t length)
     if (length < 0 || length > size - from)
         return fac__runtime_error("start (%lld) + length (%lld) exceeds dimension size (%lld).", (long long)from,
                                   (long long)length, (long long)size);
+    FAC__TRACE("narrow", FAC__ARG(self), FAC__ARG(dim), FAC__ARG(from), FAC__ARG(length));
     return fac__part_view("SliceBackward0", self, fac__slice_part, (int64_t[]){dim, from, 1, length});
 }
 
@@ -199,6 +203,7 @@ fac_tensor *fac_select(fac_tensor *self, int dim, int64_t index)
 {
     FAC__OP("select");
     FAC__NEED(self);
+    FAC__TRACE("select.int", FAC__ARG(self), FAC__ARG(dim), FAC__ARG(index));
     int64_t a[2];
     return select_numbers(self, dim, index, a) ? fac__part_view("SelectBackward0", self, fac__select_part, a) : NULL;
 }
