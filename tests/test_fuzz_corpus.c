@@ -22,12 +22,12 @@ static const fac__format *the_format;
 #include "fuzz/fuzz_cifar.c"
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_export
-#include "fuzz/fuzz_export.c"
+#include "fuzz/fuzz_export_program.c"
 #undef LLVMFuzzerTestOneInput
 
 static const fac__format *const formats[] = {
     &fac__format_safetensors, &fac__format_safetensors_index, &fac__format_npy,    &fac__format_npz,
-    &fac__format_pytorch,     &fac__format_pytorch_legacy,    &fac__format_export,
+    &fac__format_pytorch,     &fac__format_pytorch_legacy,    &fac__format_export, &fac__format_onnx,
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 

@@ -17,6 +17,7 @@
 #include "facula/models.h"
 #include "facula/module.h"
 #include "facula/nn.h"
+#include "facula/onnx.h"
 #include "facula/ops_attention.h"
 #include "facula/ops_calculus.h"
 #include "facula/ops_call.h"

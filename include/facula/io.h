@@ -15,6 +15,7 @@
  *     pytorch            .pt .pth                 both: what torch.save writes (zip files), and torch.load reads
  *     pytorch-legacy                              read: what torch.save wrote before PyTorch 1.6
  *     pytorch-export     .pt2                     read: what torch.export.save writes; the state of its program
+ *     onnx               .onnx                    read: the tensors of a model (https://onnx.ai); facula/onnx.h has the rest
  */
 #ifndef FACULA_IO_H
 #define FACULA_IO_H

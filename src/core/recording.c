@@ -121,8 +121,7 @@ void *fac__recording_refuse(const char *what)
 {
     fac__recording *r = fac__recording_now();
     if (!r) return NULL;
-    if (!r->failed)
-        fac__runtime_error("%s cannot %s", r->subject ? r->subject : "a step that is captured", what);
+    if (!r->failed) fac__runtime_error("%s cannot %s", r->subject ? r->subject : "a step that is captured", what);
     r->failed = true;
     return NULL;
 }

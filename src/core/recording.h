@@ -23,9 +23,9 @@ typedef struct fac__recording {
     int64_t count, room;
     int64_t *table; /* open addressing: storage -> its place in held + 1 */
     int64_t table_size;
-    int paused;  /* what happens now belongs to no step */
+    int paused;          /* what happens now belongs to no step */
     const char *subject; /* of error messages; NULL: "a step that is captured" */
-    bool failed; /* there is an error pending, or was */
+    bool failed;         /* there is an error pending, or was */
 } fac__recording;
 
 extern atomic_int fac__recordings; /* threads that record */

@@ -32,7 +32,7 @@ typedef struct fac__planned {
     bool dropped; /* by planning: not run in a replay */
     bool outside; /* while operations are traced: of one that is not, by that name */
     const char *op;
-    int64_t ns;   /* measured in the first replays */
+    int64_t ns; /* measured in the first replays */
 } fac__planned;
 
 /* A leaf whose .grad the step used. */

@@ -20,7 +20,7 @@ typedef struct fac__format {
 } fac__format;
 
 extern const fac__format fac__format_safetensors, fac__format_safetensors_index, fac__format_npy, fac__format_npz,
-    fac__format_export, fac__format_pytorch, fac__format_pytorch_legacy;
+    fac__format_export, fac__format_pytorch, fac__format_pytorch_legacy, fac__format_onnx;
 
 /* What a tensor is called in the state of a file that has one, without a name. */
 #define FAC__NAMELESS "tensor"

@@ -17,6 +17,7 @@ static const fac__format *const formats[] = {
     &fac__format_export,
     &fac__format_pytorch,
     &fac__format_pytorch_legacy,
+    &fac__format_onnx, /* has no sign but how it begins */
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 

@@ -1,0 +1,474 @@
+/* Floor 7. ONNX's operators that work element by element. */
+#include <math.h>
+
+#include "core/raise.h"
+#include "onnx_operators.h"
+#include "ops/op.h"
+
+typedef fac__onnx_operator row;
+typedef fac__onnx_loader loader;
+typedef fac__onnx_saver saver;
+
+static fac_dtype result_dtype(const saver *s)
+{
+    return fac_dtype_of(s->a->values[fac__onnx_saved(s)->first].t);
+}
+
+/* What a number is in the tensor's dtype: ONNX has no numbers beside tensors, and no promotion. */
+static const char *number(saver *s, double n)
+{
+    return fac__onnx_put_number(s, n, result_dtype(s));
+}
+
+/* ---- one tensor, one number ----------------------------------------------------------------------------------- */
+
+/* LeakyRelu(alpha) and its kin: one attribute, one number. */
+static bool load_alpha(loader *l, const row *r)
+{
+    double otherwise = !strcmp(r->onnx, "LeakyRelu") ? 0.01 : 1;
+    fac__term alpha = fac__term_float(fac__onnx_float(l, "alpha", otherwise));
+    return fac__onnx_result(l, 0, fac__onnx_call(l, r->aten, fac__onnx_arg(l, 0), alpha));
+}
+
+static bool save_alpha(saver *s, const row *r)
+{
+    bool elu = !strcmp(r->aten, "elu");
+    if (elu && (fac__onnx_float_at(s, 2, 1) != 1 || fac__onnx_float_at(s, 3, 1) != 1))
+        return fac__onnx_cannot(s, "Elu has no scale");
+    const char *y = fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0));
+    fac__onnx_give_float(s, "alpha", fac__onnx_float_at(s, 1, !strcmp(r->onnx, "LeakyRelu") ? 0.01 : 1));
+    return fac__onnx_is(s, 0, y);
+}
+
+static bool load_hard_sigmoid(loader *l, const row *r)
+{
+    double alpha = fac__onnx_float(l, "alpha", 0.2), beta = fac__onnx_float(l, "beta", 0.5);
+    fac__term x = fac__onnx_arg(l, 0);
+    if (fabs(alpha - 1.0 / 6) < 1e-6 && beta == 0.5) return fac__onnx_result(l, 0, fac__onnx_call(l, r->aten, x));
+    int y = fac__onnx_call(l, "mul", x, fac__term_float(alpha));
+    y = fac__onnx_call(l, "add", fac__term_value(y), fac__term_float(beta));
+    return fac__onnx_result(l, 0,
+                            fac__onnx_call(l, "clamp", fac__term_value(y), fac__term_float(0), fac__term_float(1)));
+}
+
+static bool save_hard_sigmoid(saver *s, const row *r)
+{
+    const char *y = fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0));
+    fac__onnx_give_float(s, "alpha", 1.0 / 6);
+    fac__onnx_give_float(s, "beta", 0.5);
+    return fac__onnx_is(s, 0, y);
+}
+
+static bool load_selu(loader *l, const row *r)
+{
+    double alpha = fac__onnx_float(l, "alpha", 1.67326319217681884765625);
+    double gamma = fac__onnx_float(l, "gamma", 1.05070102214813232421875);
+    if (fabs(alpha - 1.67326319) > 1e-6 || fabs(gamma - 1.05070102) > 1e-6)
+        return fac__onnx_error(l, "only the usual alpha and gamma can be read");
+    return fac__onnx_result(l, 0, fac__onnx_call(l, r->aten, fac__onnx_arg(l, 0)));
+}
+
+static bool load_shrink(loader *l, const row *r)
+{
+    double bias = fac__onnx_float(l, "bias", 0), lambd = fac__onnx_float(l, "lambd", 0.5);
+    if (bias != 0 && bias != lambd) return fac__onnx_error(l, "its bias is neither 0 nor lambd");
+    (void)r;
+    return fac__onnx_result(
+        l, 0, fac__onnx_call(l, bias != 0 ? "softshrink" : "hardshrink", fac__onnx_arg(l, 0), fac__term_float(lambd)));
+}
+
+static bool save_shrink(saver *s, const row *r)
+{
+    double lambd = fac__onnx_float_at(s, 1, 0.5);
+    const char *y = fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0));
+    fac__onnx_give_float(s, "lambd", lambd);
+    fac__onnx_give_float(s, "bias", !strcmp(r->aten, "softshrink") ? lambd : 0);
+    return fac__onnx_is(s, 0, y);
+}
+
+static bool load_gelu(loader *l, const row *r)
+{
+    bool tanh = !strcmp(fac__onnx_word(l, "approximate", "none"), "tanh");
+    return fac__onnx_result(l, 0, fac__onnx_call(l, tanh ? "gelu_tanh" : r->aten, fac__onnx_arg(l, 0)));
+}
+
+static bool load_thresholded(loader *l, const row *r)
+{
+    return fac__onnx_result(l, 0,
+                            fac__onnx_call(l, r->aten, fac__onnx_arg(l, 0),
+                                           fac__term_float(fac__onnx_float(l, "alpha", 1)), fac__term_float(0)));
+}
+
+/* ---- compositions --------------------------------------------------------------------------------------------- */
+
+static bool save_silu(saver *s, const row *r)
+{
+    (void)r;
+    const char *x = fac__onnx_name_at(s, 0), *gate = fac__onnx_node(s, "Sigmoid", x);
+    return fac__onnx_is(s, 0, gate ? fac__onnx_node(s, "Mul", x, gate) : NULL);
+}
+
+static bool save_mish(saver *s, const row *r)
+{
+    (void)r;
+    const char *x = fac__onnx_name_at(s, 0), *gate = fac__onnx_node(s, "Softplus", x);
+    gate = gate ? fac__onnx_node(s, "Tanh", gate) : NULL;
+    return fac__onnx_is(s, 0, gate ? fac__onnx_node(s, "Mul", x, gate) : NULL);
+}
+
+/* x (1 + inner) / 2 */
+static bool half_of(saver *s, const char *x, const char *inner)
+{
+    const char *one = number(s, 1), *half = number(s, 0.5);
+    const char *sum = inner && one ? fac__onnx_node(s, "Add", inner, one) : NULL;
+    const char *y = sum ? fac__onnx_node(s, "Mul", x, sum) : NULL;
+    return fac__onnx_is(s, 0, y && half ? fac__onnx_node(s, "Mul", y, half) : NULL);
+}
+
+static bool save_gelu(saver *s, const row *r)
+{
+    (void)r;
+    const char *x = fac__onnx_name_at(s, 0), *root = number(s, sqrt(2));
+    const char *inner = root ? fac__onnx_node(s, "Div", x, root) : NULL;
+    return half_of(s, x, inner ? fac__onnx_node(s, "Erf", inner) : NULL);
+}
+
+/* tanh(sqrt(2 / pi) (x + 0.044715 x^3)) */
+static bool save_gelu_tanh(saver *s, const row *r)
+{
+    (void)r;
+    const char *x = fac__onnx_name_at(s, 0), *square = fac__onnx_node(s, "Mul", x, x);
+    const char *cube = square ? fac__onnx_node(s, "Mul", square, x) : NULL, *small = number(s, 0.044715);
+    cube = cube && small ? fac__onnx_node(s, "Mul", cube, small) : NULL;
+    const char *sum = cube ? fac__onnx_node(s, "Add", x, cube) : NULL, *scale = number(s, sqrt(2 / M_PI));
+    sum = sum && scale ? fac__onnx_node(s, "Mul", sum, scale) : NULL;
+    return half_of(s, x, sum ? fac__onnx_node(s, "Tanh", sum) : NULL);
+}
+
+/* Linear from `threshold` on, where the difference is not to be seen in float for PyTorch's 20. */
+static bool save_softplus(saver *s, const row *r)
+{
+    double beta = fac__onnx_float_at(s, 1, 1), threshold = fac__onnx_float_at(s, 2, 20);
+    if (threshold < 15) return fac__onnx_cannot(s, "ONNX's Softplus has no threshold");
+    const char *x = fac__onnx_name_at(s, 0), *b = beta != 1 ? number(s, beta) : NULL;
+    if (b) x = fac__onnx_node(s, "Mul", x, b);
+    const char *y = x ? fac__onnx_node(s, r->onnx, x) : NULL;
+    return fac__onnx_is(s, 0, y && b ? fac__onnx_node(s, "Div", y, b) : y);
+}
+
+static bool save_log_sigmoid(saver *s, const row *r)
+{
+    (void)r;
+    const char *y = fac__onnx_node(s, "Neg", fac__onnx_name_at(s, 0));
+    y = y ? fac__onnx_node(s, "Softplus", y) : NULL;
+    return fac__onnx_is(s, 0, y ? fac__onnx_node(s, "Neg", y) : NULL);
+}
+
+static bool save_tanhshrink(saver *s, const row *r)
+{
+    (void)r;
+    const char *x = fac__onnx_name_at(s, 0), *y = fac__onnx_node(s, "Tanh", x);
+    return fac__onnx_is(s, 0, y ? fac__onnx_node(s, "Sub", x, y) : NULL);
+}
+
+static bool save_square(saver *s, const row *r)
+{
+    (void)r;
+    const char *x = fac__onnx_name_at(s, 0);
+    return fac__onnx_is(s, 0, fac__onnx_node(s, "Mul", x, x));
+}
+
+static bool save_rsqrt(saver *s, const row *r)
+{
+    (void)r;
+    const char *y = fac__onnx_node(s, "Sqrt", fac__onnx_name_at(s, 0));
+    return fac__onnx_is(s, 0, y ? fac__onnx_node(s, "Reciprocal", y) : NULL);
+}
+
+static bool save_threshold(saver *s, const row *r)
+{
+    (void)r;
+    const char *x = fac__onnx_name_at(s, 0), *at = number(s, fac__onnx_float_at(s, 1, 0));
+    const char *other = number(s, fac__onnx_float_at(s, 2, 0)), *keep = at ? fac__onnx_node(s, "Greater", x, at) : NULL;
+    return fac__onnx_is(s, 0, keep && other ? fac__onnx_node(s, "Where", keep, x, other) : NULL);
+}
+
+/* ---- clipping -------------------------------------------------------------------------------------------------- */
+
+/* An end: an attribute in old files, else an input, which may be left out. A number where it is known. */
+static fac__term end_of(loader *l, const char *attribute, int input)
+{
+    if (fac__onnx_attribute_of(l->node, attribute)) return fac__term_float(fac__onnx_float(l, attribute, 0));
+    fac_tensor *t = fac__onnx_known(l, input);
+    if (!t || t->numel != 1) return fac__onnx_arg(l, input);
+    double n;
+    fac_to_array(t, FAC_FLOAT64, &n, 1);
+    return fac_dtype_is_floating((fac_dtype)t->dtype) ? fac__term_float(n) : fac__term_int((int64_t)n);
+}
+
+static bool load_clip(loader *l, const row *r)
+{
+    fac__term x = fac__onnx_arg(l, 0), min = end_of(l, "min", 1), max = end_of(l, "max", 2);
+    bool low = min.kind == FAC__TERM_CONSTANT && min.constant.kind == FAC_VALUE_NONE;
+    bool high = max.kind == FAC__TERM_CONSTANT && max.constant.kind == FAC_VALUE_NONE;
+    if (low && high) return fac__onnx_result(l, 0, fac__onnx_call(l, "clone", x));
+    bool numbers = min.kind == FAC__TERM_CONSTANT && max.kind == FAC__TERM_CONSTANT;
+    if (!numbers && min.kind == FAC__TERM_CONSTANT && !low)
+        return fac__onnx_error(l, "one end is known, the other is not");
+    return fac__onnx_result(l, 0, fac__onnx_call(l, r->aten, x, min, max));
+}
+
+static bool clip(saver *s, const char *min, const char *max)
+{
+    const char *x = fac__onnx_operand(s, 0, result_dtype(s));
+    return fac__onnx_is(s, 0, x && min && max ? fac__onnx_node(s, "Clip", x, min, max) : NULL);
+}
+
+static bool save_clamp(saver *s, const row *r)
+{
+    (void)r;
+    const char *ends[2] = {"", ""};
+    for (int i = 0; i < 2; i++) {
+        const fac__trace_arg *a = fac__trace_arg_at(fac__onnx_saved(s), i + 1);
+        if (a->value.kind == FAC_VALUE_TENSOR && a->value.v.tensor->ndim)
+            return fac__onnx_cannot(s, "its ends are tensors");
+        if (a->value.kind != FAC_VALUE_NONE) ends[i] = fac__onnx_operand(s, i + 1, result_dtype(s));
+    }
+    return clip(s, ends[0], ends[1]);
+}
+
+static bool save_hardtanh(saver *s, const row *r)
+{
+    bool six = !strcmp(r->aten, "relu6");
+    return clip(s, number(s, six ? 0 : fac__onnx_float_at(s, 1, -1)), number(s, six ? 6 : fac__onnx_float_at(s, 2, 1)));
+}
+
+/* ---- two tensors ----------------------------------------------------------------------------------------------- */
+
+static bool put_two(saver *s, const char *op, const char *a, const char *b, fac_dtype dtype)
+{
+    const char *y = a && b ? fac__onnx_node(s, op, a, b) : NULL;
+    return fac__onnx_is(s, 0, fac__onnx_cast(s, y, dtype, result_dtype(s)));
+}
+
+/* In the dtype of the result; alpha times the second. */
+static bool save_arithmetic(saver *s, const row *r)
+{
+    fac_dtype dtype = result_dtype(s);
+    if (dtype == FAC_BOOL) return fac__onnx_cannot(s, "ONNX has no arithmetic of bools");
+    bool swapped = !strcmp(r->aten, "rsub");
+    const char *a = fac__onnx_operand(s, swapped ? 1 : 0, dtype), *b = fac__onnx_operand(s, swapped ? 0 : 1, dtype);
+    const fac__trace_arg *alpha = fac__trace_arg_named(fac__onnx_saved(s), "alpha");
+    double times = alpha->value.kind == FAC_VALUE_SCALAR ? fac_scalar_to_double(alpha->value.v.scalar) : 1;
+    if (times != 1) {
+        const char *n = fac__onnx_put_number(s, times, dtype), **what = swapped ? &a : &b;
+        *what = n && *what ? fac__onnx_node(s, "Mul", *what, n) : NULL;
+    }
+    return put_two(s, r->onnx, a, b, dtype);
+}
+
+static fac__arg as_arg(const fac__trace_arg *a)
+{
+    return a->value.kind == FAC_VALUE_TENSOR ? fac__tensor_arg(a->value.v.tensor) : fac__scalar_arg(a->value.v.scalar);
+}
+
+/* In the dtype that both have together. */
+static bool save_comparison(saver *s, const row *r)
+{
+    const fac__trace_call *c = fac__onnx_saved(s);
+    fac__arg args[] = {as_arg(fac__trace_arg_at(c, 0)), as_arg(fac__trace_arg_at(c, 1))};
+    fac_dtype dtype = fac__result_type(2, args);
+    if (dtype == FAC_BOOL && strcmp(r->onnx, "Equal")) return fac__onnx_cannot(s, "ONNX does not order bools");
+    return put_two(s, r->onnx, fac__onnx_operand(s, 0, dtype), fac__onnx_operand(s, 1, dtype), FAC_BOOL);
+}
+
+static bool save_not_equal(saver *s, const row *r)
+{
+    (void)r;
+    static const row equal = {"Equal", "eq", NULL, NULL};
+    if (!save_comparison(s, &equal)) return false;
+    return fac__onnx_is(s, 0, fac__onnx_node(s, "Not", s->names[fac__onnx_saved(s)->first]));
+}
+
+static bool save_logical(saver *s, const row *r)
+{
+    const char *a = fac__onnx_operand(s, 0, FAC_BOOL), *b = fac__onnx_operand(s, 1, FAC_BOOL);
+    return fac__onnx_is(s, 0, a && b ? fac__onnx_node(s, r->onnx, a, b) : NULL);
+}
+
+static bool save_not(saver *s, const row *r)
+{
+    const char *a = fac__onnx_operand(s, 0, FAC_BOOL);
+    return fac__onnx_is(s, 0, a ? fac__onnx_node(s, r->onnx, a) : NULL);
+}
+
+/* pow, whose exponent is known, is a call with a number: faster, and as PyTorch writes it. */
+static bool load_pow(loader *l, const row *r)
+{
+    fac_tensor *t = fac__onnx_known(l, 1);
+    if (!t || t->numel != 1 || t->ndim) return fac__onnx_load_plain(l, r);
+    double n;
+    fac_to_array(t, FAC_FLOAT64, &n, 1);
+    fac__term e = fac_dtype_is_floating((fac_dtype)t->dtype) ? fac__term_float(n) : fac__term_int((int64_t)n);
+    return fac__onnx_result(l, 0, fac__onnx_call(l, r->aten, fac__onnx_arg(l, 0), e));
+}
+
+/* Integers are divided without a rest, cut off towards 0. */
+static int divide(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    bool floating = false;
+    for (int i = 0; i < n_args; i++)
+        floating |= args[i].kind == FAC_VALUE_TENSOR && fac_dtype_is_floating(fac_dtype_of(args[i].v.tensor));
+    fac_keyword mode = {"rounding_mode", fac_value_string("trunc")};
+    return fac_call("div", args, n_args, &mode, !floating, results, max);
+}
+
+static bool load_div(loader *l, const row *r)
+{
+    return fac__onnx_result(l, 0, fac__onnx_function(l, r->onnx, divide, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1)));
+}
+
+/* Several of them are taken two by two. */
+static bool load_many(loader *l, const row *r)
+{
+    if (!fac__onnx_given(l, 0)) return fac__onnx_error(l, "it has no input");
+    fac__term y = fac__onnx_arg(l, 0);
+    if (l->node->n_inputs == 1) return fac__onnx_result(l, 0, fac__onnx_call(l, "clone", y));
+    for (int i = 1; i < l->node->n_inputs; i++)
+        y = fac__term_value(fac__onnx_call(l, r->aten, y, fac__onnx_arg(l, i)));
+    return fac__onnx_result(l, 0, y.value);
+}
+
+static bool load_mod(loader *l, const row *r)
+{
+    (void)r;
+    const char *op = fac__onnx_int(l, "fmod", 0) ? "fmod" : "remainder";
+    return fac__onnx_result(l, 0, fac__onnx_call(l, op, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1)));
+}
+
+static bool save_where(saver *s, const row *r)
+{
+    fac_dtype dtype = result_dtype(s);
+    const char *c = fac__onnx_operand(s, 0, FAC_BOOL), *a = fac__onnx_operand(s, 1, dtype);
+    const char *b = a ? fac__onnx_operand(s, 2, dtype) : NULL;
+    return fac__onnx_is(s, 0, c && b ? fac__onnx_node(s, r->onnx, c, a, b) : NULL);
+}
+
+static bool save_cast(saver *s, const row *r)
+{
+    (void)r;
+    return fac__onnx_is(s, 0, fac__onnx_operand(s, 0, result_dtype(s)));
+}
+
+/* The slope is broadcast as in ONNX: from the last dimension; PyTorch's is for dimension 1. */
+static int prelu(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_tensor *x = args[0].v.tensor, *zero = fac_mul_scalar(x, 0);
+    fac_tensor *y = fac_where(fac_gt(x, zero), x, fac_mul(x, args[1].v.tensor));
+    results[0] = fac_value_tensor(y);
+    return y ? 1 : -1;
+}
+
+static bool load_prelu(loader *l, const row *r)
+{
+    fac_tensor *slope = fac__onnx_known(l, 1);
+    if (slope && slope->numel == 1 && slope->ndim == 1) return fac__onnx_load_plain(l, r);
+    return fac__onnx_result(l, 0, fac__onnx_function(l, r->onnx, prelu, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1)));
+}
+
+static bool save_prelu(saver *s, const row *r)
+{
+    fac_tensor *x = fac__onnx_tensor_at(s, 0), *w = fac__onnx_tensor_at(s, 1);
+    const char *slope = fac__onnx_name_at(s, 1);
+    if (w->numel > 1 && x->ndim > 2) {
+        int64_t shape[FAC_MAX_DIMS] = {w->numel};
+        for (int i = 1; i < x->ndim - 1; i++)
+            shape[i] = 1;
+        const char *dims = fac__onnx_put_ints(s, shape, x->ndim - 1);
+        slope = dims ? fac__onnx_node(s, "Reshape", slope, dims) : NULL;
+    }
+    return fac__onnx_is(s, 0, slope ? fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), slope) : NULL);
+}
+
+/* ---- the rows -------------------------------------------------------------------------------------------------- */
+
+#define PLAIN(onnx, aten)                                                                                              \
+    {                                                                                                                  \
+        onnx, aten, fac__onnx_load_plain, fac__onnx_save_plain                                                         \
+    }
+const fac__onnx_operator fac__onnx_math[] = {
+    PLAIN("Relu", "relu"),
+    PLAIN("Sigmoid", "sigmoid"),
+    PLAIN("Tanh", "tanh"),
+    PLAIN("Exp", "exp"),
+    PLAIN("Log", "log"),
+    PLAIN("Sqrt", "sqrt"),
+    PLAIN("Abs", "abs"),
+    PLAIN("Neg", "neg"),
+    PLAIN("Floor", "floor"),
+    PLAIN("Ceil", "ceil"),
+    PLAIN("Round", "round"),
+    PLAIN("Sign", "sign"),
+    PLAIN("Reciprocal", "reciprocal"),
+    PLAIN("Sin", "sin"),
+    PLAIN("Cos", "cos"),
+    PLAIN("Tan", "tan"),
+    PLAIN("Asin", "asin"),
+    PLAIN("Acos", "acos"),
+    PLAIN("Atan", "atan"),
+    PLAIN("Sinh", "sinh"),
+    PLAIN("Cosh", "cosh"),
+    PLAIN("Asinh", "asinh"),
+    PLAIN("Acosh", "acosh"),
+    PLAIN("Atanh", "atanh"),
+    PLAIN("Erf", "erf"),
+    PLAIN("IsNaN", "isnan"),
+    PLAIN("Softsign", "softsign"),
+    PLAIN("HardSwish", "hardswish"),
+    {"Softplus", "softplus", fac__onnx_load_plain, save_softplus},
+    {"Mish", "mish", fac__onnx_load_plain, save_mish},
+    {"Gelu", "gelu", load_gelu, save_gelu},
+    {"", "gelu_tanh", NULL, save_gelu_tanh},
+    {"", "silu", NULL, save_silu},
+    {"", "log_sigmoid", NULL, save_log_sigmoid},
+    {"", "tanhshrink", NULL, save_tanhshrink},
+    {"", "square", NULL, save_square},
+    {"", "rsqrt", NULL, save_rsqrt},
+    {"LeakyRelu", "leaky_relu", load_alpha, save_alpha},
+    {"Elu", "elu", load_alpha, save_alpha},
+    {"Celu", "celu", load_alpha, save_alpha},
+    {"Selu", "selu", load_selu, fac__onnx_save_plain},
+    {"HardSigmoid", "hardsigmoid", load_hard_sigmoid, save_hard_sigmoid},
+    {"Shrink", "softshrink", load_shrink, save_shrink},
+    {"Shrink", "hardshrink", load_shrink, save_shrink},
+    {"ThresholdedRelu", "threshold", load_thresholded, NULL},
+    {"", "threshold", NULL, save_threshold},
+    {"PRelu", "prelu", load_prelu, save_prelu},
+    {"Clip", "clamp", load_clip, save_clamp},
+    {"", "hardtanh", NULL, save_hardtanh},
+    {"", "relu6", NULL, save_hardtanh},
+    {"Add", "add", fac__onnx_load_plain, save_arithmetic},
+    {"Sub", "sub", fac__onnx_load_plain, save_arithmetic},
+    {"Sub", "rsub", fac__onnx_load_plain, save_arithmetic},
+    {"Mul", "mul", fac__onnx_load_plain, save_arithmetic},
+    {"Div", "div", load_div, save_arithmetic},
+    {"Pow", "pow", load_pow, save_arithmetic},
+    {"Mod", "remainder", load_mod, NULL},
+    {"Max", "maximum", load_many, save_arithmetic},
+    {"Min", "minimum", load_many, save_arithmetic},
+    {"Sum", "add", load_many, NULL},
+    {"Equal", "eq", fac__onnx_load_plain, save_comparison},
+    {"", "ne", NULL, save_not_equal},
+    {"Less", "lt", fac__onnx_load_plain, save_comparison},
+    {"LessOrEqual", "le", fac__onnx_load_plain, save_comparison},
+    {"Greater", "gt", fac__onnx_load_plain, save_comparison},
+    {"GreaterOrEqual", "ge", fac__onnx_load_plain, save_comparison},
+    {"And", "logical_and", fac__onnx_load_plain, save_logical},
+    {"Or", "logical_or", fac__onnx_load_plain, save_logical},
+    {"Xor", "logical_xor", fac__onnx_load_plain, save_logical},
+    {"Not", "logical_not", fac__onnx_load_plain, save_not},
+    {"Where", "where", fac__onnx_load_plain, save_where},
+    {"", "to", NULL, save_cast},
+    {NULL, NULL, NULL, NULL},
+};
