@@ -130,12 +130,32 @@ static bool take_results(fac__trace *t, fac__trace_call *call, const fac_value *
     return true;
 }
 
+/* An operation in place is one whose result takes the tensor's name over. That is the same if nobody else looks at the memory: no
+ * view of it, no input, no parameter. */
+static bool may_change(fac__trace *t, const fac_tensor *x, const char *op)
+{
+    bool ok = true;
+    for (int i = 0; i < t->n_values && ok; i++) {
+        const fac__trace_value *v = &t->values[i];
+        ok = v->t->storage != x->storage || (v->source == FAC__TRACE_RESULT && same(v->t, x));
+    }
+    if (!ok) fac__value_error("cannot be traced: %s changes what an input, a parameter or a view shares", op);
+    return ok;
+}
+
+static bool is_in_place(const char *op)
+{
+    size_t n = strcspn(op, ".");
+    return n > 1 && op[n - 1] == '_';
+}
+
 static int trace_call(fac__tracer *tracer, const char *op, const fac_keyword *args, int n_args, fac_value *results)
 {
     fac__trace *t = (fac__trace *)(void *)tracer;
     fac__trace_call call;
     if (t->failed || !look(t)) return -1;
     if (!write_down(t, op, args, n_args, &call)) return t->failed = true, -1;
+    if (is_in_place(op) && n_args && !may_change(t, args[0].value.v.tensor, op)) return t->failed = true, -1;
     fac_value positional[FAC__TRACED_RESULTS];
     int n = 0;
     while (n < n_args && !args[n].name)
@@ -179,12 +199,15 @@ bool fac__trace_run(fac__trace *t, fac__traced_pass pass, void *context, fac_ten
     t->plan->memory.subject = "a forward pass that is traced";
     bool ok = false, clean = fac_get_error_code() == FAC_OK;
     fac_scope {
+        const char *op = fac__self()->op; /* what runs inside is to go by its own name */
+        fac__self()->op = NULL;
         fac__recording_begin(&t->plan->memory);
         fac__self()->tracer = &t->tracer;
         fac_no_grad
             ok = run(t, pass, context, inputs, n_inputs);
         fac__self()->tracer = NULL;
         fac__recording_end(&t->plan->memory);
+        fac__self()->op = op;
     }
     ok = ok && !t->failed && !t->plan->memory.failed && !(clean && fac_get_error_code());
     if (!ok && clean && !fac_get_error_code()) fac__value_error("cannot be traced: the forward pass gave nothing");

@@ -441,6 +441,17 @@ static bool load_instance_norm(loader *l, const row *r)
         fac__onnx_call_n(l, "instance_norm.functional", 1, (const fac__term[]){fac__onnx_arg(l, 0)}, 1, keywords, 3));
 }
 
+static bool save_instance_norm(saver *s, const row *r)
+{
+    fac_tensor *x = fac__onnx_tensor_at(s, 0);
+    const char *w, *b;
+    if (!fac__onnx_bool_at(s, 5)) return fac__onnx_cannot(s, "ONNX's has no running statistics");
+    if (!affine(s, 3, x->shape[1], fac_dtype_of(x), &w, &b)) return false;
+    const char *y = fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), w, b);
+    fac__onnx_give_float(s, "epsilon", fac__onnx_float_at(s, 7, 1e-5));
+    return fac__onnx_is(s, 0, y);
+}
+
 /* Groups as the channels of a normalisation by itself, then weights and biases of the real channels. */
 static bool save_group_norm(saver *s, const row *r)
 {
@@ -470,8 +481,6 @@ static bool save_group_norm(saver *s, const row *r)
     }
     return fac__onnx_is(s, 0, y);
 }
-
-/* Local response normalisation is left to those who have such old networks. */
 
 /* ---- softmax, sums ---------------------------------------------------------------------------------------------- */
 
@@ -507,6 +516,18 @@ static bool save_softmax(saver *s, const row *r)
     int64_t dim;
     if (!fac__onnx_int_at(s, 1, &dim)) return false;
     const char *x = fac__onnx_operand(s, 0, fac_dtype_of(result(s))), *y = x ? fac__onnx_node(s, r->onnx, x) : NULL;
+    fac__onnx_give_int(s, "axis", dim);
+    return fac__onnx_is(s, 0, y);
+}
+
+static bool save_softmin(saver *s, const row *r)
+{
+    int64_t dim;
+    (void)r;
+    if (!fac__onnx_int_at(s, 1, &dim)) return false;
+    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(result(s)));
+    x = x ? fac__onnx_node(s, "Neg", x) : NULL;
+    const char *y = x ? fac__onnx_node(s, "Softmax", x) : NULL;
     fac__onnx_give_int(s, "axis", dim);
     return fac__onnx_is(s, 0, y);
 }
@@ -641,10 +662,11 @@ const fac__onnx_operator fac__onnx_layers[] = {
     {"GlobalMaxPool", "", load_global, NULL},
     {"BatchNormalization", "batch_norm", load_batch_norm, save_batch_norm},
     {"LayerNormalization", "layer_norm", load_layer_norm, save_layer_norm},
-    {"InstanceNormalization", "", load_instance_norm, NULL},
+    {"InstanceNormalization", "instance_norm", load_instance_norm, save_instance_norm},
     {"", "group_norm", NULL, save_group_norm},
     {"Softmax", "softmax", load_softmax, save_softmax},
     {"LogSoftmax", "log_softmax", load_softmax, save_softmax},
+    {"", "softmin", NULL, save_softmin},
     {"ReduceMean", "mean", load_reduce, save_reduce},
     {"ReduceSum", "sum", load_reduce, save_reduce},
     {"ReduceMax", "amax", load_reduce, NULL},

@@ -125,9 +125,11 @@ static int sizes_to_tensor(const fac_value *args, int n_args, fac_value *results
     bool single = args[0].kind == FAC_VALUE_SCALAR;
     int64_t one = single ? fac_scalar_to_int(args[0].v.scalar) : 0, n = single ? 1 : args[0].v.ints.count;
     fac_dims shape = single ? FAC_SHAPE() : FAC_SHAPE(n);
-    fac_tensor *t = fac_from_array(single ? &one : args[0].v.ints.items, FAC_INT64, shape);
+    fac_tensor *t = fac__own(fac__new(FAC_INT64, shape.n, shape.d));
+    if (!t) return -1;
+    if (n) memcpy(fac__host(t), single ? &one : args[0].v.ints.items, (size_t)n * sizeof one);
     results[0] = fac_value_tensor(t);
-    return t ? 1 : -1;
+    return 1;
 }
 
 static int tensor_of(fac__onnx_loader *l, fac__onnx_name *name)

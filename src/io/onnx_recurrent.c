@@ -163,17 +163,34 @@ static fac_tensor *rearranged(const layer *l, int i)
     return all;
 }
 
+/* Whether a value is made of nothing but constants. */
+static bool is_fixed(const fac__trace *t, int number)
+{
+    const fac__trace_value *v = &t->values[number];
+    if (v->source != FAC__TRACE_RESULT) return v->source == FAC__TRACE_CONSTANT;
+    const fac__trace_call *c = &t->calls[v->at];
+    for (int i = 0; i < c->n_args; i++) {
+        const fac__trace_arg *a = &c->args[i];
+        if (a->value.kind == FAC_VALUE_TENSOR && !is_fixed(t, a->number)) return false;
+        for (int64_t k = 0; a->value.kind == FAC_VALUE_TENSORS && k < a->value.v.tensors.count; k++)
+            if (!is_fixed(t, a->numbers[k])) return false;
+    }
+    return true;
+}
+
 /* An initializer "rnn.W_l0", made once. */
 static const char *put_weights(saver *s, const layer *l, int i)
 {
     static const char *const letters[] = {"W", "R", "B"};
     int64_t each = l->biases ? 4 : 2;
-    int number = l->params->numbers[l->number * l->directions * each + i];
-    if (s->a->values[number].source != FAC__TRACE_CONSTANT)
-        return fac__onnx_cannot(s, "its weights are computed"), NULL;
-    const char *given = s->names[number], *dot = strrchr(given, '.');
+    const int *numbers = l->params->numbers + l->number * l->directions * each;
+    for (int k = 0; k < l->directions * each; k++)
+        if (!is_fixed(s->a, numbers[k])) return fac__onnx_cannot(s, "its weights depend on the input"), NULL;
+    bool computed = s->a->values[numbers[i]].source != FAC__TRACE_CONSTANT;
+    const char *given = s->names[numbers[i]], *dot = strrchr(given, '.');
+    int stem = computed ? (int)strlen(given) : dot ? (int)(dot - given) : 0;
     char text[512];
-    snprintf(text, sizeof text, "%.*s%s_l%d", dot ? (int)(dot - given) + 1 : 0, given, letters[i], (int)l->number);
+    snprintf(text, sizeof text, "%.*s%s%s_l%d", stem, given, stem ? "." : "", letters[i], (int)l->number);
     for (int k = 0; k < s->model->n_initializers; k++)
         if (!strcmp(s->model->initializers[k].name, text)) return s->model->initializers[k].name;
     fac_tensor *t = rearranged(l, i);

@@ -222,6 +222,7 @@ static bool save_call(fac__onnx_saver *s, int i)
     s->call = i;
     const fac__trace_call *c = &s->a->calls[i];
     size_t n = strcspn(c->op, ".");
+    n -= n > 1 && c->op[n - 1] == '_'; /* in place: the result has a name of its own */
     const fac__onnx_operator *row;
     for (int k = 0; (row = fac__onnx_operator_at(k)); k++)
         if (row->save && strlen(row->aten) == n && !strncmp(row->aten, c->op, n))
@@ -254,6 +255,38 @@ static void save_output(fac__onnx_saver *s, int k, const char *name)
         if (s->names[i] == old) s->names[i] = name;
 }
 
+/* Names are compared as pointers: each name has one text. */
+static bool used(const fac__onnx_model *m, const char *name, int after)
+{
+    for (int i = after + 1; i < m->n_nodes; i++)
+        for (int k = 0; k < m->nodes[i].n_inputs; k++)
+            if (m->nodes[i].inputs[k] == name) return true;
+    for (int i = 0; i < m->n_outputs; i++)
+        if (m->outputs[i].name == name) return true;
+    return false;
+}
+
+/* Nodes and tensors, what comes of which nobody uses. */
+static void leave_out_unused(fac__onnx_model *m)
+{
+    for (int i = m->n_nodes - 1; i >= 0; i--) {
+        fac__onnx_node *n = &m->nodes[i];
+        bool needed = false;
+        for (int k = 0; k < n->n_outputs; k++)
+            needed |= used(m, n->outputs[k], i);
+        if (needed) continue;
+        for (int k = 0; k < n->n_attributes; k++)
+            fac_release(n->attributes[k].t);
+        memmove(n, n + 1, (size_t)(--m->n_nodes - i) * sizeof *n);
+    }
+    for (int i = m->n_initializers - 1; i >= 0; i--) {
+        fac__onnx_tensor *t = &m->initializers[i];
+        if (used(m, t->name, -1)) continue;
+        fac_release(t->t);
+        memmove(t, t + 1, (size_t)(--m->n_initializers - i) * sizeof *t);
+    }
+}
+
 static bool save_all(fac__onnx_saver *s, const fac_onnx_options *o, int n_inputs)
 {
     fac__onnx_model *m = s->model;
@@ -275,6 +308,7 @@ static bool save_all(fac__onnx_saver *s, const fac_onnx_options *o, int n_inputs
         if (!name || !add_value(s, true, s->a->outputs[i], name)) return false;
         save_output(s, i, name);
     }
+    if (!m->failed) leave_out_unused(m);
     return !m->failed;
 }
 

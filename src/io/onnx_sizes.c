@@ -5,6 +5,7 @@
 #include "elements.h"
 #include "facula/ops_create.h"
 #include "facula/ops_index.h"
+#include "facula/ops_join.h"
 #include "facula/ops_pointwise.h"
 #include "facula/ops_view.h"
 #include "onnx_operators.h"
@@ -395,34 +396,43 @@ static bool load_gather_elements(loader *l, const row *r)
 
 /* ---- padding ---------------------------------------------------------------------------------------------------- */
 
+/* [begins, ends] of all dimensions, to PyTorch's pairs from the last dimension on, of those that are padded. */
+static int pad(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_tensor *x = args[0].v.tensor;
+    const int64_t *pads = args[1].v.ints.items;
+    int n = fac_dim(x), from = 0;
+    fac_dims order = FAC_DIMS();
+    if (args[1].kind != FAC_VALUE_INTS || args[1].v.ints.count != 2 * n || 2 * n > FAC_MAX_DIMS)
+        return fac__value_error("the pads are not two for each dimension"), -1;
+    while (from < n && !pads[from] && !pads[n + from])
+        from++;
+    for (int i = n - 1; i >= from; i--) {
+        order.d[order.n++] = pads[i];
+        order.d[order.n++] = pads[n + i];
+    }
+    if (!order.n) return one_result(x, results);
+    return one_result(fac_pad(x, order, args[2].v.string, fac_scalar_to_double(args[3].v.scalar)), results);
+}
+
 static bool load_pad(loader *l, const row *r)
 {
     static const char *const modes[][2] = {{"constant", "constant"}, {"reflect", "reflect"}, {"edge", "replicate"}};
     const char *word = fac__onnx_word(l, "mode", "constant"), *mode = NULL;
-    fac_dims pads = fac__onnx_list(l, "pads"), order = FAC_DIMS();
+    fac_dims pads = fac__onnx_list(l, "pads");
     double value = fac__onnx_float(l, "value", 0);
     fac_tensor *number = fac__onnx_known(l, 2);
-    (void)r;
     for (int i = 0; i < 3; i++)
         if (!strcmp(word, modes[i][0])) mode = modes[i][1];
-    if (fac__onnx_given(l, 1) && !fac__onnx_known_ints(l, 1, &pads)) return false;
-    if (!mode || fac__onnx_given(l, 3) || pads.n < 0 || pads.n % 2 || pads.n > FAC_MAX_DIMS)
+    if (!mode || fac__onnx_given(l, 3) || (pads.n < 0 && !fac__onnx_given(l, 1)) || pads.n > FAC_MAX_DIMS)
         return fac__onnx_error(l, "padding of this kind cannot be read");
     if (fac__onnx_given(l, 2) && (!number || number->numel != 1 || !fac_to_array(number, FAC_FLOAT64, &value, 1)))
         return fac__onnx_error(l, "what is padded with has to be known beforehand");
-    int n = pads.n / 2, from = 0;
-    while (from < n && !pads.d[from] && !pads.d[n + from])
-        from++;
-    for (int i = n - 1; i >= from; i--) {
-        order.d[order.n++] = pads.d[i];
-        order.d[order.n++] = pads.d[n + i];
-    }
-    fac__term x = fac__onnx_arg(l, 0), how = fac__term_constant(fac_value_string(mode));
-    if (!order.n) return fac__onnx_result(l, 0, fac__onnx_call(l, "clone", x));
-    if (strcmp(mode, "constant"))
-        return fac__onnx_result(l, 0, fac__onnx_call(l, "pad", x, fac__term_dims(&order), how));
+    fac__term given = pads.n < 0 ? fac__onnx_ints(l, 1) : fac__term_dims(&pads);
     return fac__onnx_result(l, 0,
-                            fac__onnx_call(l, "constant_pad_nd", x, fac__term_dims(&order), fac__term_float(value)));
+                            fac__onnx_function(l, r->onnx, pad, fac__onnx_arg(l, 0), given,
+                                               fac__term_constant(fac_value_string(mode)), fac__term_float(value)));
 }
 
 static bool save_pad(saver *s, const row *r)

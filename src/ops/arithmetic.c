@@ -35,7 +35,7 @@ static fac_tensor *add_or_sub(bool subtract, fac__arg a, fac__arg b, fac_scalar 
     FAC__OP(subtract ? "sub" : "add");
     if (missing(&a)) return fac__null_error("self");
     if (missing(&b)) return fac__null_error("other");
-    FAC__TRACE_IF(!inplace && a.t, subtract ? "sub" : "add", {NULL, value_of(a)}, {NULL, value_of(b)},
+    FAC__TRACE_IF(a.t, fac__traced_name(subtract ? "sub" : "add", inplace), {NULL, value_of(a)}, {NULL, value_of(b)},
                   FAC__KEYWORD("alpha", alpha));
     FAC__TRACE_IF(!inplace && subtract, "rsub", {NULL, value_of(b)}, {NULL, value_of(a)}, FAC__KEYWORD("alpha", alpha));
     fac__arg args[] = {a, b, number(alpha)};
@@ -148,7 +148,7 @@ static fac_tensor *power(fac__arg base, fac__arg exponent, bool inplace)
     FAC__OP(inplace ? "pow_" : "pow");
     if (missing(&base)) return fac__null_error("self");
     if (missing(&exponent)) return fac__null_error("exponent");
-    FAC__TRACE_IF(!inplace, "pow", {NULL, value_of(base)}, {NULL, value_of(exponent)});
+    FAC__TRACE_IF(true, fac__traced_name("pow", inplace), {NULL, value_of(base)}, {NULL, value_of(exponent)});
     fac__arg args[] = {base, exponent};
     fac_dtype common = fac__result_type(2, args);
     double e = exponent.t ? 0 : fac_scalar_to_double(exponent.s);
@@ -210,7 +210,7 @@ static fac_tensor *clamp(fac_tensor *x, fac__arg min, fac__arg max, bool inplace
     FAC__NEED(x);
     bool low = !missing(&min), high = !missing(&max);
     if (!low && !high) return fac__runtime_error("torch.clamp: At least one of 'min' or 'max' must not be None");
-    FAC__TRACE_IF(!inplace, "clamp", FAC__ARG(x), {NULL, value_of(min)}, {NULL, value_of(max)});
+    FAC__TRACE_IF(true, fac__traced_name("clamp", inplace), FAC__ARG(x), {NULL, value_of(min)}, {NULL, value_of(max)});
     fac__arg args[] = {tensor(x), low ? min : max, max};
     fac_dtype common = fac__result_type(low && high ? 3 : 2, args);
     fac__row row = low && high ? FAC__ROW_clamp : low ? FAC__ROW_clamp_min : FAC__ROW_clamp_max;

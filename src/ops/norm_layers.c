@@ -363,6 +363,9 @@ fac_tensor *fac_instance_norm_with(fac_tensor *input, fac_norm_options options)
 {
     FAC__OP("instance_norm");
     FAC__NEED(input);
+    FAC__TRACE("instance_norm.functional", FAC__ARG(input), FAC__ARG(options.running_mean),
+               FAC__ARG(options.running_var), FAC__ARG(options.weight), FAC__ARG(options.bias),
+               FAC__ARG(options.use_input_stats), FAC__ARG(options.momentum), FAC__ARG(options.eps));
     const fac_norm_options *o = &options;
     if (input->ndim < 2)
         return fac__index_error("Dimension out of range (expected to be in range of [-1, 0], but got 1)");

@@ -450,7 +450,7 @@ fac_tensor *fac__pointwise(fac__row row, fac__arg *args, bool inplace)
 static fac_tensor *one(fac__row row, fac_tensor *a, bool inplace)
 {
     fac__arg args[] = {fac__tensor_arg(a)};
-    FAC__TRACE_IF(a && !inplace, fac__rows[row].name, FAC__ARG(a));
+    FAC__TRACE_IF(a, fac__traced_name(fac__rows[row].name, inplace), FAC__ARG(a));
     return fac__pointwise(row, args, inplace);
 }
 
@@ -458,9 +458,9 @@ static fac_tensor *with_params(fac__row row, fac_tensor *a, double b, double c, 
 {
     fac__arg args[] = {fac__tensor_arg(a), fac__scalar_arg(fac_scalar_float(b)), fac__scalar_arg(fac_scalar_float(c)),
                        fac__scalar_arg(fac_scalar_float(d))};
-    if (a && !inplace && fac__tracing()) {
+    if (a && fac__tracing()) {
         const fac_keyword given[] = {FAC__ARG(a), FAC__ARG(b), FAC__ARG(c), FAC__ARG(d)};
-        return fac__traced(fac__tracing(), fac__rows[row].name, given, fac__rows[row].arity);
+        return fac__traced(fac__tracing(), fac__traced_name(fac__rows[row].name, inplace), given, fac__rows[row].arity);
     }
     return fac__pointwise(row, args, inplace);
 }
@@ -468,14 +468,14 @@ static fac_tensor *with_params(fac__row row, fac_tensor *a, double b, double c, 
 static fac_tensor *two(fac__row row, fac_tensor *a, fac_tensor *b, bool inplace)
 {
     fac__arg args[] = {fac__tensor_arg(a), fac__tensor_arg(b)};
-    FAC__TRACE_IF(a && b && !inplace, fac__rows[row].name, FAC__ARG(a), FAC__ARG(b));
+    FAC__TRACE_IF(a && b, fac__traced_name(fac__rows[row].name, inplace), FAC__ARG(a), FAC__ARG(b));
     return fac__pointwise(row, args, inplace);
 }
 
 static fac_tensor *two_scalar(fac__row row, fac_tensor *a, fac_scalar b, bool inplace)
 {
     fac__arg args[] = {fac__tensor_arg(a), fac__scalar_arg(b)};
-    FAC__TRACE_IF(a && !inplace, fac__rows[row].name, FAC__ARG(a), FAC__ARG(b));
+    FAC__TRACE_IF(a, fac__traced_name(fac__rows[row].name, inplace), FAC__ARG(a), FAC__ARG(b));
     return fac__pointwise(row, args, inplace);
 }
 

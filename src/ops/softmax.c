@@ -119,6 +119,7 @@ fac_tensor *fac_softmin(fac_tensor *self, int64_t dim, fac_dtype dtype)
 {
     FAC__OP("softmin");
     FAC__NEED(self);
+    FAC__TRACE("softmin", FAC__ARG(self), FAC__ARG(dim), {"dtype", fac__value_of_dtype(dtype)});
     fac_tensor *x = fac_to(fac_neg(self), dtype);
     return x ? forward(x, dim, false) : NULL;
 }

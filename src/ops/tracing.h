@@ -9,6 +9,8 @@
 #ifndef FACULA_TRACING_H
 #define FACULA_TRACING_H
 
+#include <stdio.h>
+
 #include "core/recording.h"
 #include "facula/ops_call.h"
 
@@ -85,6 +87,15 @@ static inline fac_value fac__value_of_dtype(fac_dtype dtype)
     {                                                                                                                  \
         name, FAC__VALUE(x)                                                                                            \
     }
+
+/* "relu_" for "relu" in place; good for a few calls. */
+static inline const char *fac__traced_name(const char *name, bool inplace)
+{
+    if (!inplace) return name;
+    char *text = fac__next_text();
+    snprintf(text, FAC__TEXT_ROOM, "%s_", name);
+    return text;
+}
 
 enum { FAC__TRACED_RESULTS = 64 };
 
