@@ -96,9 +96,25 @@ static void large(void **unused)
     }
 }
 
+static void onnx(void **unused)
+{
+    fac_module *model = fac_nn_sequential(fac_nn_linear(3, 4), fac_nn_relu(), fac_nn_linear(4, 2));
+    fac_tensor *x = fac_randn(FAC_SHAPE(1, 3));
+    bool ok = fac_onnx_save(model, FAC_TENSORS(x), "model.onnx", .dynamic_batch = true);
+    fac_module_free(model);
+
+    model = ok ? fac_onnx_load("model.onnx") : NULL;
+    fac_eval(model);
+    fac_tensor *y = fac_forward(model, fac_randn(FAC_SHAPE(5, 3)));
+    fac_module_free(model);
+
+    assert_true(y && fac_size(y, 0) == 5 && fac_size(y, 1) == 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(weights), cmocka_unit_test(checkpoint),
-                                       cmocka_unit_test(programs), cmocka_unit_test(arrays), cmocka_unit_test(large)};
+                                       cmocka_unit_test(programs), cmocka_unit_test(arrays), cmocka_unit_test(large),
+                                       cmocka_unit_test(onnx)};
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }

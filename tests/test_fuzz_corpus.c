@@ -24,6 +24,9 @@ static const fac__format *the_format;
 #define LLVMFuzzerTestOneInput fuzz_export
 #include "fuzz/fuzz_export_program.c"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_onnx
+#include "fuzz/fuzz_onnx.c"
+#undef LLVMFuzzerTestOneInput
 
 static const fac__format *const formats[] = {
     &fac__format_safetensors, &fac__format_safetensors_index, &fac__format_npy,    &fac__format_npz,
@@ -34,7 +37,7 @@ enum { FORMATS = sizeof formats / sizeof *formats };
 static const struct reader {
     const char *name; /* of its corpus; NULL: it is the one of the format's */
     int (*try)(const uint8_t *data, size_t size);
-} readers[] = {{"csv", fuzz_csv}, {"image", fuzz_image}, {"cifar", fuzz_cifar}, {NULL, fuzz_export}};
+} readers[] = {{"csv", fuzz_csv}, {"image", fuzz_image}, {"cifar", fuzz_cifar}, {NULL, fuzz_export}, {NULL, fuzz_onnx}};
 enum { READERS = sizeof readers / sizeof *readers };
 
 /* Aborts where something is wrong. */

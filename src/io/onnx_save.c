@@ -409,6 +409,7 @@ static bool save_traced(fac__onnx_saver *s, pass *p, fac_tensor_list inputs, con
     const fac_onnx_options *o = p->o;
     int n = (int)inputs.count;
     fac_tensor *second[FAC__TRACED_RESULTS], *third[FAC__TRACED_RESULTS];
+    bool clean = !fac_get_error_code(); /* no more than that is overlooked by the way */
     fac__trace a = {.failed = false}, b = {.failed = false};
     int64_t batch = o->dynamic_batch ? fac_size(inputs.items[0], (int)o->batch_dim) : 0;
     s->batch_a = batch;
@@ -421,8 +422,8 @@ static bool save_traced(fac__onnx_saver *s, pass *p, fac_tensor_list inputs, con
         ok = fac__trace_run(&b, run_pass, p, second, n);
         s->a = &a;
         s->b = &b;
-        ok = ok && same_calls(&a, &b) && save_all(s, o, n) && proven(path, s->model, p, third, n) &&
-             fac__onnx_write(path, s->model);
+        ok = ok && same_calls(&a, &b) && save_all(s, o, n) && proven(path, s->model, p, third, n);
+        ok = ok && !(clean && fac_get_error_code()) && fac__onnx_write(path, s->model);
         fac__trace_drop(&b);
     }
     fac__trace_drop(&a);
