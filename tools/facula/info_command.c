@@ -245,7 +245,7 @@ static void show_tensors(const struct arguments *a)
     say(a, "format", json_string(format_of(a->path)));
     bool is_listed = is_model;
     if (is_model) show_model(a);
-    if (!strcmp(format_of(a->path), "pytorch-export")) {
+    if (is_program(a->path)) {
         fac_module *program = program_load(a->path);
         if (program) program_info(program, a->json);
         is_listed = program != NULL;

@@ -6,12 +6,13 @@
 bool is_program(const char *path)
 {
     const char *format = fac_name_format(path);
-    return format && !strcmp(format, "pytorch-export");
+    return format && (!strcmp(format, "pytorch-export") || !strcmp(format, "onnx"));
 }
 
 fac_module *program_load(const char *path)
 {
-    return fac_export_load(path);
+    const char *format = fac_name_format(path);
+    return format && !strcmp(format, "onnx") ? fac_onnx_load(path) : fac_export_load(path);
 }
 
 /* The columns of what n zeros of that shape become; 0, with an error, where that is no [n, columns]. */
@@ -40,8 +41,7 @@ static bool takes(fac_module *program, const model_spec *spec)
         fits = wanted.d[i + 1] < 0 || wanted.d[i + 1] == spec->shape.d[i];
     if (wanted.n > 0 && wanted.d[0] >= 0)
         return fac_raise(FAC_ERROR_VALUE,
-                         "%s was exported for exactly %lld inputs at a time: export it with a dynamic batch size "
-                         "(torch.export.Dim)",
+                         "%s was exported for exactly %lld inputs at a time: export it with a dynamic batch size",
                          spec->model, (long long)wanted.d[0]);
     if (!fits)
         return fac_raise(FAC_ERROR_VALUE, "%s was written for inputs of another shape than the data have", spec->model);

@@ -1,4 +1,4 @@
-/* Programs as models: the files of torch.export, .pt2, which hold a network with its calls, but nothing of what data it is for. */
+/* Programs as models: files of torch.export, .pt2, and of ONNX, .onnx, which hold a network with its calls, but nothing of what data it is for. */
 #ifndef FACULA_PROGRAM_MODEL_H
 #define FACULA_PROGRAM_MODEL_H
 

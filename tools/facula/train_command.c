@@ -41,7 +41,7 @@ static const struct argp_option option_list[] = {
     {0, 0, 0, 0, "What is trained:", 1},
     {"model", 'm', "MODEL", 0,
      "mlp:256,128 (layers of so many units), a network for images, such as lenet or resnet18 (all are listed below), "
-     "a file that was saved, to train on, or a program of torch.export, FILE.pt2 (mlp)",
+     "a file that was saved, to train on, or a network of torch.export or ONNX, FILE.pt2, FILE.onnx (mlp)",
      0},
     {"classes", CLASSES, "A,B,...", 0, "what the classes 0, 1... are called, where the data do not say it", 0},
     {"target", TARGET, "COLUMN", 0, "of a table: the column to be predicted, by its name or number (the last)", 0},
