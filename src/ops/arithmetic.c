@@ -17,10 +17,20 @@ static fac__arg number(fac_scalar s)
     return fac__scalar_arg(s);
 }
 
-/* What a trace is told. */
-static fac_value value_of(fac__arg a)
+/* Out of the way of those that are not traced. alpha may be NULL. */
+static __attribute__((noinline, cold)) fac_tensor *traced(const char *op, bool inplace, int n, const fac__arg *args,
+                                                          const fac_scalar *alpha)
 {
-    return a.t ? fac_value_tensor(a.t) : fac__value_of_number(a.s);
+    fac_keyword given[4];
+    for (int i = 0; i < n; i++) {
+        given[i].name = NULL;
+        given[i].value = args[i].t ? FAC__VALUE(args[i].t) : FAC__VALUE(args[i].s);
+    }
+    if (alpha) {
+        given[n].name = "alpha";
+        given[n++].value = FAC__VALUE(*alpha);
+    }
+    return fac__traced(fac__tracing(), fac__traced_name(op, inplace), given, n);
 }
 
 static bool missing(const fac__arg *a)
@@ -35,10 +45,9 @@ static fac_tensor *add_or_sub(bool subtract, fac__arg a, fac__arg b, fac_scalar 
     FAC__OP(subtract ? "sub" : "add");
     if (missing(&a)) return fac__null_error("self");
     if (missing(&b)) return fac__null_error("other");
-    FAC__TRACE_IF(a.t, fac__traced_name(subtract ? "sub" : "add", inplace), {NULL, value_of(a)}, {NULL, value_of(b)},
-                  FAC__KEYWORD("alpha", alpha));
-    FAC__TRACE_IF(!inplace && subtract, "rsub", {NULL, value_of(b)}, {NULL, value_of(a)}, FAC__KEYWORD("alpha", alpha));
     fac__arg args[] = {a, b, number(alpha)};
+    if (fac__tracing() && a.t) return traced(subtract ? "sub" : "add", inplace, 2, args, &alpha);
+    if (fac__tracing() && subtract) return traced("rsub", inplace, 2, (fac__arg[]){b, a}, &alpha);
     fac_dtype common = fac__result_type(2, args);
     const char *name = subtract ? "SubBackward0" : "AddBackward0";
     bool a_bool = (a.t ? (fac_dtype)a.t->dtype : a.s.kind) == FAC_BOOL;
@@ -112,8 +121,8 @@ static fac_tensor *divide(fac__arg a, fac__arg b, fac_rounding mode)
     FAC__OP(mode == FAC_ROUND_FLOOR ? "floor_divide" : "div");
     if (missing(&a)) return fac__null_error("self");
     if (missing(&b)) return fac__null_error("other");
-    FAC__TRACE_IF(mode == FAC_ROUND_NONE, "div", {NULL, value_of(a)}, {NULL, value_of(b)});
     fac__arg args[] = {a, b};
+    if (fac__tracing() && mode == FAC_ROUND_NONE) return traced("div", false, 2, args, NULL);
     if (mode == FAC_ROUND_NONE) return fac__pointwise(FAC__ROW_div, args, false);
     fac_dtype common = fac__result_type(2, args);
     if (!fac_dtype_is_floating(common) && !fac__check_divisor(args, common)) return NULL;
@@ -148,8 +157,8 @@ static fac_tensor *power(fac__arg base, fac__arg exponent, bool inplace)
     FAC__OP(inplace ? "pow_" : "pow");
     if (missing(&base)) return fac__null_error("self");
     if (missing(&exponent)) return fac__null_error("exponent");
-    FAC__TRACE_IF(true, fac__traced_name("pow", inplace), {NULL, value_of(base)}, {NULL, value_of(exponent)});
     fac__arg args[] = {base, exponent};
+    if (fac__tracing()) return traced("pow", inplace, 2, args, NULL);
     fac_dtype common = fac__result_type(2, args);
     double e = exponent.t ? 0 : fac_scalar_to_double(exponent.s);
     if (!exponent.t && !fac_dtype_is_floating(common) && e < 0)
@@ -188,8 +197,8 @@ static fac_tensor *choose(fac_tensor *condition, fac__arg a, fac__arg b)
     if (condition->dtype != FAC_BOOL && condition->dtype != FAC_UINT8)
         return fac__runtime_error("where expected condition to be a boolean tensor, but got a tensor with dtype %s",
                                   fac__dtype_word((fac_dtype)condition->dtype));
-    FAC__TRACE("where", FAC__ARG(condition), {NULL, value_of(a)}, {NULL, value_of(b)});
     fac__arg args[] = {tensor(condition), a, b};
+    if (fac__tracing()) return traced("where", false, 3, args, NULL);
     fac_dtype common = fac__result_type(2, args + 1);
     return fac__pointwise_as(FAC__ROW_where, args, common, common, false, NULL);
 }
@@ -210,7 +219,7 @@ static fac_tensor *clamp(fac_tensor *x, fac__arg min, fac__arg max, bool inplace
     FAC__NEED(x);
     bool low = !missing(&min), high = !missing(&max);
     if (!low && !high) return fac__runtime_error("torch.clamp: At least one of 'min' or 'max' must not be None");
-    FAC__TRACE_IF(true, fac__traced_name("clamp", inplace), FAC__ARG(x), {NULL, value_of(min)}, {NULL, value_of(max)});
+    if (fac__tracing()) return traced("clamp", inplace, 3, (fac__arg[]){tensor(x), min, max}, NULL);
     fac__arg args[] = {tensor(x), low ? min : max, max};
     fac_dtype common = fac__result_type(low && high ? 3 : 2, args);
     fac__row row = low && high ? FAC__ROW_clamp : low ? FAC__ROW_clamp_min : FAC__ROW_clamp_max;

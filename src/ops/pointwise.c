@@ -447,42 +447,54 @@ fac_tensor *fac__pointwise(fac__row row, fac__arg *args, bool inplace)
 
 /* ---- the public functions of the table ------------------------------------------------------------------------ */
 
+/* Out of the way of those that are not traced. Whoever is missing is told so by the operation itself. */
+static __attribute__((noinline, cold)) fac_tensor *traced(fac__row row, fac__arg *args, bool inplace)
+{
+    const fac__row_info *info = &fac__rows[row];
+    fac_keyword given[4];
+    for (int i = 0; i < info->arity; i++) {
+        if (i < info->n_tensors && !args[i].t && args[i].s.kind == FAC_DTYPE_NONE)
+            return fac__pointwise(row, args, inplace);
+        given[i].name = NULL;
+        given[i].value = args[i].t ? FAC__VALUE(args[i].t) : FAC__VALUE(args[i].s);
+    }
+    return fac__traced(fac__tracing(), fac__traced_name(info->name, inplace), given, info->arity);
+}
+
+static fac_tensor *apply(fac__row row, fac__arg *args, bool inplace)
+{
+    return fac__tracing() ? traced(row, args, inplace) : fac__pointwise(row, args, inplace);
+}
+
 static fac_tensor *one(fac__row row, fac_tensor *a, bool inplace)
 {
     fac__arg args[] = {fac__tensor_arg(a)};
-    FAC__TRACE_IF(a, fac__traced_name(fac__rows[row].name, inplace), FAC__ARG(a));
-    return fac__pointwise(row, args, inplace);
+    return apply(row, args, inplace);
 }
 
 static fac_tensor *with_params(fac__row row, fac_tensor *a, double b, double c, double d, bool inplace)
 {
     fac__arg args[] = {fac__tensor_arg(a), fac__scalar_arg(fac_scalar_float(b)), fac__scalar_arg(fac_scalar_float(c)),
                        fac__scalar_arg(fac_scalar_float(d))};
-    if (a && fac__tracing()) {
-        const fac_keyword given[] = {FAC__ARG(a), FAC__ARG(b), FAC__ARG(c), FAC__ARG(d)};
-        return fac__traced(fac__tracing(), fac__traced_name(fac__rows[row].name, inplace), given, fac__rows[row].arity);
-    }
-    return fac__pointwise(row, args, inplace);
+    return apply(row, args, inplace);
 }
 
 static fac_tensor *two(fac__row row, fac_tensor *a, fac_tensor *b, bool inplace)
 {
     fac__arg args[] = {fac__tensor_arg(a), fac__tensor_arg(b)};
-    FAC__TRACE_IF(a && b, fac__traced_name(fac__rows[row].name, inplace), FAC__ARG(a), FAC__ARG(b));
-    return fac__pointwise(row, args, inplace);
+    return apply(row, args, inplace);
 }
 
 static fac_tensor *two_scalar(fac__row row, fac_tensor *a, fac_scalar b, bool inplace)
 {
     fac__arg args[] = {fac__tensor_arg(a), fac__scalar_arg(b)};
-    FAC__TRACE_IF(a, fac__traced_name(fac__rows[row].name, inplace), FAC__ARG(a), FAC__ARG(b));
-    return fac__pointwise(row, args, inplace);
+    return apply(row, args, inplace);
 }
 
 static fac_tensor *three(fac__row row, fac_tensor *a, fac_tensor *b, fac_tensor *c, bool inplace)
 {
     fac__arg args[] = {fac__tensor_arg(a), fac__tensor_arg(b), fac__tensor_arg(c)};
-    return fac__pointwise(row, args, inplace);
+    return apply(row, args, inplace);
 }
 
 /* clang-format off */

@@ -9,8 +9,6 @@
 #ifndef FACULA_TRACING_H
 #define FACULA_TRACING_H
 
-#include <stdio.h>
-
 #include "core/recording.h"
 #include "facula/ops_call.h"
 
@@ -20,7 +18,8 @@ struct fac__tracer {
     int (*call)(fac__tracer *self, const char *op, const fac_keyword *args, int n_args, fac_value *results);
 };
 
-/* Tracers record, too: they want to know what kernels run. */
+/* Who listens; NULL: nobody. Tracers record, too, to know what kernels run: where nobody does, this is one look. What then
+ * puts the arguments together stands in a function of its own where the operation is one of those that take nanoseconds. */
 static inline fac__tracer *fac__tracing(void)
 {
     if (__builtin_expect(atomic_load_explicit(&fac__recordings, memory_order_relaxed) == 0, 1)) return NULL;
@@ -89,23 +88,12 @@ static inline fac_value fac__value_of_dtype(fac_dtype dtype)
     }
 
 /* "relu_" for "relu" in place; good for a few calls. */
-static inline const char *fac__traced_name(const char *name, bool inplace)
-{
-    if (!inplace) return name;
-    char *text = fac__next_text();
-    snprintf(text, FAC__TEXT_ROOM, "%s_", name);
-    return text;
-}
+const char *fac__traced_name(const char *name, bool inplace);
 
 enum { FAC__TRACED_RESULTS = 64 };
 
-/* The first result, which is a tensor; NULL after an error. */
-static inline fac_tensor *fac__traced(fac__tracer *t, const char *op, const fac_keyword *args, int n_args)
-{
-    fac_value results[FAC__TRACED_RESULTS];
-    int n = t->call(t, op, args, n_args, results);
-    return n > 0 && results[0].kind == FAC_VALUE_TENSOR ? results[0].v.tensor : NULL;
-}
+/* Has the tracer make the call: the first result, which is a tensor; NULL after an error. tracing.c */
+fac_tensor *fac__traced(fac__tracer *t, const char *op, const fac_keyword *args, int n_args);
 
 #define FAC__TRACE_IF(condition, op, ...)                                                                              \
     do {                                                                                                               \
