@@ -113,8 +113,8 @@ static void onnx(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(weights), cmocka_unit_test(checkpoint),
-                                       cmocka_unit_test(programs), cmocka_unit_test(arrays), cmocka_unit_test(large),
-                                       cmocka_unit_test(onnx)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(weights),  cmocka_unit_test(checkpoint),
+                                       cmocka_unit_test(programs), cmocka_unit_test(arrays),
+                                       cmocka_unit_test(large),    cmocka_unit_test(onnx)};
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }
