@@ -12,6 +12,16 @@ bool fac__export_damaged(const fac__export_reader *p, const char *what)
     return BAD("%s: the program is damaged: %s of '%.200s'", p->path, what, p->where ? p->where : "the graph");
 }
 
+const char *fac__export_name(const json_t *arg)
+{
+    static const char *const symbols[] = {"as_sym_int", "as_sym_float", "as_sym_bool"};
+    const json_t *optional = json_object_get(arg, "as_optional_tensor");
+    const char *name = fac__export_text(json_object_get(optional ? optional : arg, "as_tensor"), "name");
+    for (size_t i = 0; i < sizeof symbols / sizeof *symbols && !name; i++)
+        name = fac__export_text(json_object_get(arg, symbols[i]), "as_name");
+    return name;
+}
+
 /* ---- room for terms ----------------------------------------------------------------------------------------- */
 
 typedef struct fac__export_piece {

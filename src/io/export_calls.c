@@ -42,29 +42,16 @@ static bool goes_by_mode(const fac__export_reader *p, const char *target, const 
     return !strstr(target, "batch_norm") || json_object_get(input_named(inputs, "running_mean"), "as_tensor") != NULL;
 }
 
-/* Values for what a node gives, by the names of all of it. */
+/* Names for what a node gives: one result after the other, or the tensors of one list. */
 static bool set_outputs(fac__export_reader *p, const json_t *outputs, const int *values, int n_values)
 {
-    static const char *const lists[] = {"as_tensors", "as_sym_ints", "as_optional_tensors"};
-    int at = 0;
-    for (size_t i = 0; i < json_array_size(outputs); i++) {
-        const json_t *out = json_array_get(outputs, i), *list = NULL;
-        for (size_t k = 0; k < sizeof lists / sizeof *lists && !list; k++)
-            list = json_object_get(out, lists[k]);
-        if (list && json_array_size(outputs) != 1) return fac__export_damaged(p, "results");
-        for (size_t k = 0; k < (list ? json_array_size(list) : 1); k++) {
-            const json_t *one = list ? json_array_get(list, k) : out;
-            if (json_object_get(one, "as_optional_tensor")) one = json_object_get(one, "as_optional_tensor");
-            const char *name = fac__export_text(one, "name");
-            if (!name) name = fac__export_text(json_object_get(one, "as_tensor"), "name");
-            if (!name) name = fac__export_text(one, "as_name");
-            if (!name) name = fac__export_text(json_object_get(one, "as_sym_int"), "as_name");
-            if (!name) name = fac__export_text(json_object_get(one, "as_sym_bool"), "as_name");
-            if (!name) name = fac__export_text(json_object_get(one, "as_sym_float"), "as_name");
-            if (!name && !json_object_get(one, "as_none")) return fac__export_damaged(p, "results");
-            if (at < n_values && name && !fac__export_set_value(p, name, values[at])) return false;
-            at++;
-        }
+    const json_t *list = json_object_get(json_array_get(outputs, 0), "as_tensors");
+    if (list && json_array_size(outputs) != 1) return fac__export_damaged(p, "results");
+    for (int i = 0; i < n_values; i++) {
+        const json_t *out = json_array_get(list ? list : outputs, (size_t)i);
+        const char *name = list ? fac__export_text(out, "name") : fac__export_name(out);
+        if (!name && json_object_get(out, "as_none")) continue;
+        if (!fac__export_set_value(p, name, values[i])) return false;
     }
     return true;
 }
@@ -83,8 +70,7 @@ static const char *name_of_node(const json_t *node)
 {
     const char *name = fac__export_text(node, "name");
     const json_t *out = json_array_get(json_object_get(node, "outputs"), 0);
-    if (!name) name = fac__export_text(json_object_get(out, "as_tensor"), "name");
-    if (!name) name = fac__export_text(json_object_get(out, "as_sym_int"), "as_name");
+    if (!name) name = fac__export_name(out);
     if (!name) name = fac__export_text(json_array_get(json_object_get(out, "as_tensors"), 0), "name");
     return name ? name : "node";
 }

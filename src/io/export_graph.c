@@ -18,12 +18,9 @@ static const json_t *meta_of(const fac__export_reader *p, const char *name)
 /* Sizes that are not numbers may be any. */
 static bool add_input(fac__export_reader *p, const json_t *arg)
 {
-    const char *tensor = fac__export_text(json_object_get(arg, "as_tensor"), "name"), *name = tensor;
-    if (!name) name = fac__export_text(json_object_get(arg, "as_sym_int"), "as_name");
-    if (!name) name = fac__export_text(json_object_get(arg, "as_sym_float"), "as_name");
-    if (!name) name = fac__export_text(json_object_get(arg, "as_sym_bool"), "as_name");
+    const char *name = fac__export_name(arg);
     if (!name) return true; /* a number, text or None, which the program was written for */
-    const json_t *meta = tensor ? meta_of(p, name) : NULL, *sizes = json_object_get(meta, "sizes");
+    const json_t *meta = meta_of(p, name), *sizes = json_object_get(meta, "sizes");
     fac_dims shape = fac_dims_make(-1, NULL);
     if (json_is_array(sizes) && json_array_size(sizes) <= FAC_MAX_DIMS) shape.n = (int)json_array_size(sizes);
     for (int i = 0; i < shape.n; i++) {

@@ -29,6 +29,9 @@ static inline const char *fac__export_text(const json_t *object, const char *key
     return json_string_value(json_object_get(object, key));
 }
 
+/* The name that {"as_tensor": {"name": …}} or {"as_sym_int": {"as_name": …}} has; NULL where it is neither, nor the like. */
+const char *fac__export_name(const json_t *arg);
+
 /* False, with an error. */
 bool fac__export_damaged(const fac__export_reader *p, const char *what);
 
