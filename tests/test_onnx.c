@@ -222,7 +222,12 @@ static fac_tensor *mixed_forward(fac_module *self, fac_tensor *x)
     f = fac_reshape(fac_pad(f, FAC_DIMS(1, 1), "constant", 2), FAC_DIMS(fac_size(x, 0), -1));
     fac_tensor *g = fac_add(fac_mean(f, .dim = 1, .keepdim = true), fac_sum(fac_select(f, 1, 2)));
     fac_tensor *h = fac_to(fac_logical_not(fac_gt_scalar(x, 0)), FAC_FLOAT32);
-    return fac_add(fac_expand(fac_maximum(fac_squeeze_dim(e, 1), g), FAC_DIMS(fac_size(x, 0), 8)), fac_exp(fac_neg(h)));
+    fac_tensor *i =
+        fac_masked_fill(fac_triu(fac_bmm(fac_unsqueeze(x, 2), fac_unsqueeze(x, 1)), 1), fac_lt_scalar(e, 0), 7);
+    fac_tensor *j = fac_sub(fac_amax(i, .dim = 2), fac_amin(fac_tril(i, 0), .dim = 1));
+    fac_tensor *k = fac_add(j, fac_argmax(i, .dim = 1));
+    fac_tensor *l = fac_expand(fac_maximum(fac_squeeze_dim(e, 1), g), FAC_DIMS(fac_size(x, 0), 8));
+    return fac_add(fac_add(l, k), fac_exp(fac_neg(h)));
 }
 
 static void by_hand(void **unused)

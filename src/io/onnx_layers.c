@@ -568,6 +568,16 @@ static bool load_arg(loader *l, const row *r)
                                            fac__term_bool(fac__onnx_int(l, "keepdims", 1))));
 }
 
+static bool save_arg(saver *s, const row *r)
+{
+    int64_t dim;
+    if (!fac__onnx_int_at(s, 1, &dim)) return false;
+    const char *y = fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0));
+    fac__onnx_give_int(s, "axis", dim);
+    fac__onnx_give_int(s, "keepdims", fac__onnx_bool_at(s, 2));
+    return fac__onnx_is(s, 0, y);
+}
+
 static bool load_same(loader *l, const row *r)
 {
     (void)r;
@@ -669,10 +679,10 @@ const fac__onnx_operator fac__onnx_layers[] = {
     {"", "softmin", NULL, save_softmin},
     {"ReduceMean", "mean", load_reduce, save_reduce},
     {"ReduceSum", "sum", load_reduce, save_reduce},
-    {"ReduceMax", "amax", load_reduce, NULL},
-    {"ReduceMin", "amin", load_reduce, NULL},
-    {"ArgMax", "argmax", load_arg, NULL},
-    {"ArgMin", "argmin", load_arg, NULL},
+    {"ReduceMax", "amax", load_reduce, save_reduce},
+    {"ReduceMin", "amin", load_reduce, save_reduce},
+    {"ArgMax", "argmax", load_arg, save_arg},
+    {"ArgMin", "argmin", load_arg, save_arg},
     {"", "scaled_dot_product_attention", NULL, save_attention},
     {"Dropout", "dropout", load_dropout, NULL},
     {"Identity", "clone", load_same, fac__onnx_save_plain},

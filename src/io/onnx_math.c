@@ -354,6 +354,14 @@ static bool save_where(saver *s, const row *r)
     return fac__onnx_is(s, 0, c && b ? fac__onnx_node(s, r->onnx, c, a, b) : NULL);
 }
 
+static bool save_masked_fill(saver *s, const row *r)
+{
+    (void)r;
+    const char *mask = fac__onnx_operand(s, 1, FAC_BOOL), *value = fac__onnx_operand(s, 2, result_dtype(s));
+    const char *x = fac__onnx_name_at(s, 0);
+    return fac__onnx_is(s, 0, mask && value ? fac__onnx_node(s, "Where", mask, value, x) : NULL);
+}
+
 static bool save_cast(saver *s, const row *r)
 {
     (void)r;
@@ -469,6 +477,7 @@ const fac__onnx_operator fac__onnx_math[] = {
     {"Xor", "logical_xor", fac__onnx_load_plain, save_logical},
     {"Not", "logical_not", fac__onnx_load_plain, save_not},
     {"Where", "where", fac__onnx_load_plain, save_where},
+    {"", "masked_fill", NULL, save_masked_fill},
     {"", "to", NULL, save_cast},
     {NULL, NULL, NULL, NULL},
 };

@@ -517,6 +517,16 @@ static bool load_trilu(loader *l, const row *r)
     return fac__onnx_result(l, 0, fac__onnx_call(l, op, fac__onnx_arg(l, 0), fac__term_int(k.n ? k.d[0] : 0)));
 }
 
+static bool save_trilu(saver *s, const row *r)
+{
+    int64_t k;
+    if (!fac__onnx_int_at(s, 1, &k)) return false;
+    const char *diagonal = fac__onnx_put_number(s, (double)k, FAC_INT64);
+    const char *y = diagonal ? fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), diagonal) : NULL;
+    fac__onnx_give_int(s, "upper", !strcmp(r->aten, "triu"));
+    return fac__onnx_is(s, 0, y);
+}
+
 static bool load_einsum(loader *l, const row *r)
 {
     fac__term items[FAC__TRACED_RESULTS];
@@ -553,7 +563,8 @@ const fac__onnx_operator fac__onnx_sizes[] = {
     {"Constant", "", load_constant, NULL},
     {"ConstantOfShape", "", load_constant_of_shape, NULL},
     {"Range", "", load_range, NULL},
-    {"Trilu", "", load_trilu, NULL},
+    {"Trilu", "triu", load_trilu, save_trilu},
+    {"Trilu", "tril", load_trilu, save_trilu},
     {"Einsum", "einsum", load_einsum, NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -3,6 +3,7 @@
 #include "facula/ops_view.h"
 #include "reduction.h"
 #include "select.h"
+#include "tracing.h"
 
 static fac_reduce_options one_dim(int64_t dim, bool keepdim)
 {
@@ -63,6 +64,10 @@ static fac_tensor *extreme(fac_tensor *self, fac__reduce_kind kind, const char *
     {                                                                                                                  \
         FAC__OP(#name);                                                                                                \
         FAC__NEED(self);                                                                                               \
+        fac__reduction r;                                                                                              \
+        if (fac__tracing())                                                                                            \
+            return fac__reduction_of(self, &options, &r) ? fac__traced_reduction(#name, self, &r, FAC_DTYPE_NONE)      \
+                                                         : NULL;                                                       \
         return extreme(self, kind, #name, node, options);                                                              \
     }
 EXTREME(amax, FAC__MAX, "AmaxBackward0")
@@ -181,6 +186,8 @@ static fac_tensor *position(fac_tensor *self, fac__reduce_kind kind, const char 
     fac__reduction r;
     if (self->dtype == FAC_BOOL) return fac__runtime_error("\"%s_cpu\" not implemented for 'Bool'", op);
     if (!fac__reduction_of(self, options, &r)) return NULL;
+    FAC__TRACE_IF(!r.all_given && r.mask && !(r.mask & (r.mask - 1)), op, FAC__ARG(self),
+                  FAC__ARG(__builtin_ctz(r.mask)), FAC__ARG(r.keepdim));
     if (!self->numel && r.all_given)
         return fac__index_error("%s(): Expected reduction dim to be specified for input.numel() == 0.", op);
     if (!fac__reduction_not_empty(self, &r, op)) return NULL;

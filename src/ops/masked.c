@@ -3,6 +3,7 @@
 
 #include "facula/ops_create.h"
 #include "index_along.h"
+#include "tracing.h"
 
 /* ---- nonzero ------------------------------------------------------------------------------------------------- */
 
@@ -119,6 +120,7 @@ static fac_tensor *masked_fill(const char *name, fac_tensor *self, fac_tensor *m
 
 static fac_tensor *masked_fill_number(fac_tensor *self, fac_tensor *mask, fac_scalar value, bool inplace)
 {
+    FAC__TRACE(inplace ? "masked_fill_.Scalar" : "masked_fill.Scalar", FAC__ARG(self), FAC__ARG(mask), FAC__ARG(value));
     if (!fac_dtype_is_floating((fac_dtype)self->dtype) && value.kind == FAC_FLOAT64 && self->dtype != FAC_BOOL) {
         if (!fac__scalar_fits(value, (fac_dtype)self->dtype)) return NULL;
         value = fac_scalar_int((int64_t)value.v.f);

@@ -13,18 +13,6 @@
     fac__reduction r;                                                                                                  \
     if (!fac__reduction_of(self, &options, &r)) return NULL
 
-/* What a trace is told: all dimensions by name. */
-static fac_tensor *traced(fac__tracer *tracer, const char *op, fac_tensor *x, const fac__reduction *r,
-                          const fac_reduce_options *o)
-{
-    fac_dims dims = FAC_DIMS();
-    for (int d = 0; d < x->ndim; d++)
-        if (r->mask >> d & 1) dims.d[dims.n++] = d;
-    const fac_keyword given[] = {
-        FAC__ARG(x), FAC__ARG(&dims), FAC__ARG(o->keepdim), {"dtype", fac__value_of_dtype(o->dtype)}};
-    return fac__traced(tracer, op, given, 4);
-}
-
 /* A node for it that remembers the reduction. */
 static fac__node *record(const char *name, fac__backward_fn backward, int saved, fac_tensor *x, const fac__reduction *r)
 {
@@ -50,7 +38,7 @@ static void sum_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 fac_tensor *fac_sum_with(fac_tensor *self, fac_reduce_options options)
 {
     REDUCTION("sum");
-    if (fac__tracing()) return traced(fac__tracing(), "sum.dim_IntList", self, &r, &options);
+    if (fac__tracing()) return fac__traced_reduction("sum.dim_IntList", self, &r, options.dtype);
     fac_dtype dtype = fac__sum_dtype(self, options.dtype);
     fac_tensor *x = narrowed(self, dtype);
     FAC__NEED(x);
@@ -106,7 +94,7 @@ static void mean_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 fac_tensor *fac_mean_with(fac_tensor *self, fac_reduce_options options)
 {
     REDUCTION("mean");
-    if (fac__tracing()) return traced(fac__tracing(), "mean.dim", self, &r, &options);
+    if (fac__tracing()) return fac__traced_reduction("mean.dim", self, &r, options.dtype);
     fac_dtype dtype = options.dtype ? options.dtype : (fac_dtype)self->dtype;
     if (!fac_dtype_is_floating(dtype))
         return fac__runtime_error(

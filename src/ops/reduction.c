@@ -1,5 +1,6 @@
 /* Floor 4. The common part of all reductions (reduction.h). */
 #include "reduction.h"
+#include "tracing.h"
 
 #include "facula/autograd.h"
 #include "facula/ops_view.h"
@@ -116,4 +117,14 @@ bool fac__reduction_not_empty(const fac_tensor *x, const fac__reduction *r, cons
         if ((r->mask >> d & 1) && !x->shape[d])
             return fac__index_error("%s(): Expected reduction dim %d to have non-zero size.", op, d), false;
     return true;
+}
+
+fac_tensor *fac__traced_reduction(const char *op, fac_tensor *x, const fac__reduction *r, fac_dtype dtype)
+{
+    fac_dims dims = FAC_DIMS();
+    for (int d = 0; d < x->ndim; d++)
+        if (r->mask >> d & 1) dims.d[dims.n++] = d;
+    const fac_keyword given[] = {
+        FAC__ARG(x), FAC__ARG(&dims), FAC__ARG(r->keepdim), {"dtype", fac__value_of_dtype(dtype)}};
+    return fac__traced(fac__tracing(), op, given, dtype ? 4 : 3);
 }

@@ -56,6 +56,9 @@ static inline fac_reduce_options fac__reduce_over(fac_dims dims, bool keepdim, f
     return o;
 }
 
+/* What a trace is told of one, all its dimensions by their numbers. */
+fac_tensor *fac__traced_reduction(const char *op, fac_tensor *x, const fac__reduction *r, fac_dtype dtype);
+
 /* x, and 0 where the mask (broadcast to x) holds: for slopes that are 0/0 there. NULL where one of them is. */
 static inline fac_tensor *fac__zero_where(fac_tensor *mask, fac_tensor *x)
 {

@@ -5,6 +5,7 @@
 #include "facula/ops_create.h"
 #include "facula/ops_view.h"
 #include "index_along.h"
+#include "tracing.h"
 
 /* ---- tril, triu ---------------------------------------------------------------------------------------------- */
 
@@ -56,6 +57,7 @@ static fac_tensor *triangle(fac_tensor *self, bool upper, int64_t diagonal, bool
     {                                                                                                                  \
         FAC__OP(#name);                                                                                                \
         FAC__NEED(self);                                                                                               \
+        FAC__TRACE(#name, FAC__ARG(self), FAC__ARG(diagonal));                                                         \
         return triangle(self, upper, diagonal, false);                                                                 \
     }                                                                                                                  \
     fac_tensor *fac_##name##_(fac_tensor *self, int64_t diagonal)                                                      \
