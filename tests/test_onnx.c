@@ -3,7 +3,9 @@
 #include "file_bytes.h"
 
 #include "core/memory.h"
+#include "fuzz/fuzz_onnx.c"
 #include "io/wire.h"
+#include "io/zip.h"
 
 #define DATA FAC_TEST_DATA "/onnx/"
 #define OPTIONS(...) FAC_OPTIONS(fac_onnx_options, __VA_ARGS__)
@@ -438,6 +440,25 @@ static void damaged(void **unused)
     }
 }
 
+/* What fuzzing has found or grown: as networks. */
+static void fuzzed(void **unused)
+{
+    fac__input in;
+    fac__zip z;
+    assert_true(fac__input_open(&in, FAC_TEST_DATA "/fuzz/onnx.zip", false) && fac__zip_open(&z, &in));
+    for (int64_t i = 0; i < z.count; i++) {
+        unsigned char *data = malloc((size_t)z.entries[i].size + 1);
+        fac__stream s;
+        assert_true(data && fac__zip_stream(&z, &z.entries[i], &s) && fac__stream_read(&s, data, z.entries[i].size));
+        fac__stream_close(&s);
+        LLVMFuzzerTestOneInput(data, (size_t)z.entries[i].size); /* aborts where something is wrong */
+        free(data);
+    }
+    assert_true(z.count > 0);
+    fac__zip_close(&z);
+    fac__input_close(&in);
+}
+
 /* Whichever allocation fails, reading and writing end with an error, and give everything back. */
 static void out_of_memory(void **unused)
 {
@@ -487,10 +508,11 @@ static void page(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(recorded), cmocka_unit_test(other_sizes),   cmocka_unit_test(trained),
-        cmocka_unit_test(layers),   cmocka_unit_test(models),        cmocka_unit_test(by_hand),
-        cmocka_unit_test(refused),  cmocka_unit_test(elements),      cmocka_unit_test(external),
-        cmocka_unit_test(damaged),  cmocka_unit_test(out_of_memory), cmocka_unit_test(page),
+        cmocka_unit_test(recorded), cmocka_unit_test(other_sizes), cmocka_unit_test(trained),
+        cmocka_unit_test(layers),   cmocka_unit_test(models),      cmocka_unit_test(by_hand),
+        cmocka_unit_test(refused),  cmocka_unit_test(elements),    cmocka_unit_test(external),
+        cmocka_unit_test(damaged),  cmocka_unit_test(fuzzed),      cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(page),
     };
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }
