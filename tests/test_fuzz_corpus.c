@@ -22,7 +22,7 @@ static const fac__format *the_format;
 #include "fuzz/fuzz_cifar.c"
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_export
-#include "fuzz/fuzz_export_program.c"
+#include "fuzz/fuzz_export.c"
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_onnx
 #include "fuzz/fuzz_onnx.c"
