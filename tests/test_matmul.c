@@ -128,11 +128,24 @@ static void test_errors(void **state)
     }
 }
 
+/* One row, of which threads take columns: few of these, over very many k. */
+static void test_one_row(void **state)
+{
+    int threads = fac_get_num_threads();
+    fac_set_num_threads(4);
+    fac_scope {
+        fac_tensor *x = fac_ones(FAC_SHAPE(1, 25088)), *w = fac_full(FAC_SHAPE(64, 25088), 0.5);
+        check_close(fac_linear(x, w, NULL), fac_full(FAC_SHAPE(1, 64), 12544.0), 0);
+        check_close(fac_mm(w, fac_t(x)), fac_full(FAC_SHAPE(64, 1), 12544.0), 0);
+    }
+    fac_set_num_threads(threads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_recorded),     cmocka_unit_test(test_calls),  cmocka_unit_test(test_names),
-        cmocka_unit_test(test_steady_state), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_recorded), cmocka_unit_test(test_one_row),      cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_steady_state), cmocka_unit_test(test_errors),
     };
     fac_set_error_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

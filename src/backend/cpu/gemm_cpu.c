@@ -216,7 +216,7 @@ static void blocks(void *context, int64_t begin, int64_t end)
 static bool halve(grid *s)
 {
     int64_t rows = (s->rows / 2 + 83) / 84 * 84, columns = (s->columns / 2 + 31) / 32 * 32;
-    bool down = rows < s->rows && (s->rows > s->columns || columns >= s->columns);
+    bool down = s->rows > 1 && rows < s->rows && (s->rows > s->columns || columns >= s->columns);
     if (down)
         s->rows = rows;
     else if (columns < s->columns)
