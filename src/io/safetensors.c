@@ -9,6 +9,7 @@
 #include "core/raise.h"
 #include "core/text.h"
 #include "format.h"
+#include "json_out.h"
 #include "row_major.h"
 
 enum { LARGEST_HEADER = 100 * 1000 * 1000 };
@@ -97,20 +98,13 @@ static json_t *describe(const fac_state *state, const piece *pieces)
     return NULL;
 }
 
-static int add_text(const char *text, size_t n, void *to)
-{
-    fac__text_add(to, text, n);
-    return ((fac__text *)to)->failed ? -1 : 0;
-}
-
 static bool write_header(fac__file *f, json_t *header)
 {
     fac__text text = {0};
     uint64_t length = 0;
     fac__text_add(&text, (const char *)&length, sizeof length);
-    bool ok = json_dump_callback(header, add_text, &text, JSON_COMPACT) == 0;
+    bool ok = fac__text_add_json(&text, header, JSON_COMPACT);
     fac__text_repeat(&text, ' ', (int64_t)(-text.n & 7));
-    if (!ok && !text.failed) fac__memory_error(text.n);
     if (text.n > LARGEST_HEADER) {
         fac__value_error("the names of the state make a header of %zu bytes (at most %d)", text.n, LARGEST_HEADER);
         ok = false;

@@ -1,8 +1,7 @@
-/* Floor 7. Models in several safetensors files, with an index beside them, a JSON object:
+/* Floor 7. Reading models in several safetensors files, with an index beside them, a JSON object:
  *
  *     {"metadata": {"total_size": 123}, "weight_map": {"layer.weight": "model-00001-of-00002.safetensors", …}}
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -10,6 +9,7 @@
 #include "core/memory.h"
 #include "core/raise.h"
 #include "format.h"
+#include "json_out.h"
 
 enum { LARGEST_INDEX = 100 * 1000 * 1000 };
 
@@ -84,10 +84,11 @@ static bool add_metadata(json_t *metadata, fac_state *state)
     const char *key;
     json_t *value;
     json_object_foreach(metadata, key, value) {
-        char *number = json_is_number(value) ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
-        const char *text = number ? number : json_string_value(value);
-        bool ok = !text || fac_state_set_metadata(state, key, text);
-        free(number);
+        fac__text number = {0};
+        bool is_number = json_is_number(value), ok = !is_number || fac__text_add_json(&number, value, JSON_ENCODE_ANY);
+        const char *text = is_number ? number.p : json_string_value(value);
+        ok = ok && (!text || fac_state_set_metadata(state, key, text));
+        fac__text_drop(&number);
         if (!ok) return false;
     }
     return true;
@@ -125,4 +126,4 @@ static bool load(fac__input *in, fac_state *state)
 }
 
 const fac__format fac__format_safetensors_index = {
-    "safetensors-index", {".safetensors.index.json"}, recognise, load, NULL};
+    "safetensors-index", {".safetensors.index.json"}, recognise, load, NULL}; /* fac__save_shards writes it */
