@@ -111,10 +111,23 @@ static void onnx(void **unused)
     assert_true(y && fac_size(y, 0) == 5 && fac_size(y, 1) == 2);
 }
 
+static void several_files(void **unused)
+{
+    fac_state *state = fac_load("model.pt");
+    fac_save(state, "model.safetensors.index.json"); /* model-00001-of-00001.safetensors and so on, 5 GB at most each */
+    fac_save(state, "small.safetensors.index.json", .max_shard_size = 100 << 20);
+    fac_state_free(state);
+
+    convert("small.safetensors.index.json", "again.safetensors");
+    assert_string_equal(fac_file_format("again.safetensors"), "safetensors");
+    assert_int_equal(access("model-00001-of-00001.safetensors", F_OK), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(weights),  cmocka_unit_test(checkpoint),
-                                       cmocka_unit_test(programs), cmocka_unit_test(arrays),
-                                       cmocka_unit_test(large),    cmocka_unit_test(onnx)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(weights),      cmocka_unit_test(checkpoint),
+                                       cmocka_unit_test(programs),     cmocka_unit_test(arrays),
+                                       cmocka_unit_test(large),        cmocka_unit_test(onnx),
+                                       cmocka_unit_test(several_files)};
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }

@@ -1,4 +1,5 @@
-/* A program that is killed at any moment of a save, 200 times: the old file is there, or the new one, whole. */
+/* A program that is killed at any moment of a save, 200 times: the old file (or set of files) is there, or the new
+ * one, whole. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/wait.h>
@@ -7,17 +8,20 @@
 #include "core/tensor_impl.h"
 #include "file_bytes.h"
 
-enum { TIMES = 200, COUNT = 20000 };
+enum { TIMES = 200, PATHS = 4, TENSORS = 4, COUNT = 5000, SHARD = 2 * COUNT * sizeof(float) };
 
 static fac_state *state_of(float value)
 {
+    static const char *const names[TENSORS] = {"a", "b", "c", "d"};
     fac_state *s = fac_state_new();
-    fac_tensor *t = fac__new(FAC_FLOAT32, 1, (int64_t[]){COUNT});
-    assert_true(s && t);
-    for (int i = 0; i < COUNT; i++)
-        ((float *)fac__host(t))[i] = value;
-    assert_true(fac_state_set(s, "value", t));
-    fac_release(t);
+    for (int k = 0; k < TENSORS; k++) {
+        fac_tensor *t = fac__new(FAC_FLOAT32, 1, (int64_t[]){COUNT});
+        assert_true(s && t);
+        for (int i = 0; i < COUNT; i++)
+            ((float *)fac__host(t))[i] = value;
+        assert_true(fac_state_set(s, names[k], t));
+        fac_release(t);
+    }
     return s;
 }
 
@@ -26,32 +30,35 @@ static float value_of(const char *path)
 {
     fac_state *s = fac_load(path);
     if (!s) fail_msg("%s", fac_error());
-    fac_tensor *t = fac_state_tensor_at(s, 0);
-    assert_int_equal(fac_numel(t), COUNT);
-    const float *p = fac_data(t);
-    for (int i = 1; i < COUNT; i++)
-        assert_true(p[i] == p[0]);
-    float value = p[0];
+    assert_int_equal(fac_state_count(s), TENSORS);
+    float value = *(float *)fac_data(fac_state_tensor_at(s, 0));
+    for (int k = 0; k < TENSORS; k++) {
+        fac_tensor *t = fac_state_tensor_at(s, k);
+        assert_int_equal(fac_numel(t), COUNT);
+        const float *p = fac_data(t);
+        for (int i = 0; i < COUNT; i++)
+            assert_true(p[i] == value);
+    }
     fac_state_free(s);
     return value;
 }
 
 static void killed(void **state)
 {
-    static const char *const paths[] = {"model.safetensors", "model.pt", "model.npz"};
+    static const char *const paths[] = {"model.safetensors", "model.pt", "model.npz", "set.safetensors.index.json"};
     fac_state *states[2] = {state_of(1), state_of(2)};
     int seen[3] = {0};
-    for (int k = 0; k < 3; k++)
-        assert_true(fac_save(states[0], paths[k]));
+    for (int k = 0; k < PATHS; k++)
+        assert_true(fac_save(states[0], paths[k], .max_shard_size = SHARD));
     for (int i = 0; i < TIMES; i++) {
-        const char *path = paths[i % 3];
+        const char *path = paths[i % PATHS];
         int ready[2];
         assert_int_equal(pipe(ready), 0);
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0)
             for (int n = 1;; n++) {
-                bool saved = fac_save(states[n % 2], path);
+                bool saved = fac_save(states[n % 2], path, .max_shard_size = SHARD);
                 if (!saved || write(ready[1], "", 1) != 1) _exit(1);
             }
         /* After the first save, at a moment of one of the next. */

@@ -9,7 +9,7 @@
  *
  *     format             files                    read, written
  *     safetensors        .safetensors             both (https://github.com/huggingface/safetensors)
- *     safetensors-index  .safetensors.index.json  read: several safetensors files beside it, all of them
+ *     safetensors-index  .safetensors.index.json  both: several safetensors files beside it, as Hugging Face has them
  *     npy                .npy                     both (https://numpy.org/neps/nep-0001-npy-format.html)
  *     npz                .npz                     both: a zip file of .npy files
  *     pytorch            .pt .pth                 both: what torch.save writes (zip files), and torch.load reads
@@ -38,8 +38,27 @@ FAC_BEGIN
  *     npz          not compressed, each array at a multiple of 64 bytes; no bfloat16, no metadata
  *     pytorch      an OrderedDict, as a state_dict is. Tensors that share memory share it there, with their strides;
  *                  of a storage that only one tensor of the state uses only what this shows. Metadata become the
- *                  dictionary's attribute `metadata` */
-FAC_API bool fac_save(const fac_state *state, const char *path);
+ *                  dictionary's attribute `metadata`
+ *
+ * "model.safetensors.index.json" is a set of files: model-00001-of-00003.safetensors and so on, and the index, which
+ * says where each tensor is. Tensors are put into files in the order of the state. A file holds tensors of at most
+ * .max_shard_size bytes, or one tensor that is larger by itself. Each file has the metadata; the index has them, too,
+ * with the sum of all tensors' bytes as total_size. The set appears whole or not at all, like a file: its files take
+ * names that nobody has (model.2-00001-of-00003.safetensors when there is a set), then the index is renamed into place,
+ * and then those files named like that are removed which only the old index knew. A killed program leaves the old set
+ * or the new one, and at worst files that no index names. Tensors that are mapped from the old set stay as they are.
+ * Two programs may not save to one index at the same time. */
+typedef struct fac_save_options {
+    int64_t max_shard_size; /* bytes of tensors in each file of a set; 5,000,000,000 */
+} fac_save_options;
+static inline fac_save_options fac_save_options_defaults(void)
+{
+    fac_save_options o;
+    o.max_shard_size = 5000000000;
+    return o;
+}
+FAC_API bool fac_save_with(const fac_state *state, const char *path, fac_save_options options);
+#define fac_save(state, path, ...) fac_save_with(state, path, FAC_OPTIONS(fac_save_options, __VA_ARGS__))
 
 typedef struct fac_load_options {
     bool map; /* tensors are views of the file instead of copies; false */

@@ -96,12 +96,17 @@ static void sync_directory(const char *path)
     free(directory);
 }
 
-bool fac__file_commit(fac__file *f)
+bool fac__file_finish(fac__file *f)
 {
     if (f->temporary && fsync(f->fd) != 0) return fail(f, "cannot be brought to the disk");
     int closed = close(f->fd);
     f->fd = -1;
-    if (closed != 0) return fail(f, "cannot be written");
+    return closed == 0 || fail(f, "cannot be written");
+}
+
+bool fac__file_commit(fac__file *f)
+{
+    if (f->fd >= 0 && !fac__file_finish(f)) return false;
     if (f->temporary) {
         if (rename(f->temporary, f->path) != 0) return fail(f, "cannot be put in place");
         fac__free(f->temporary);

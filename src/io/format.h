@@ -15,7 +15,8 @@ typedef struct fac__format {
     bool (*recognise)(const unsigned char *head, int64_t n, int64_t size);
     /* Adds what is in the file to an empty state, which after an error is dropped. */
     bool (*load)(fac__input *in, fac_state *state);
-    /* Writes all of the file, which the caller brings into place, or gives up after an error. NULL: read only. */
+    /* Writes all of the file, which the caller brings into place, or gives up after an error. NULL: read only
+     * (or a set of files, which fac_save knows). */
     bool (*save)(fac__file *f, const fac_state *state);
 } fac__format;
 
@@ -24,6 +25,10 @@ extern const fac__format fac__format_safetensors, fac__format_safetensors_index,
 
 /* What a tensor is called in the state of a file that has one, without a name. */
 #define FAC__NAMELESS "tensor"
+
+/* Saves as fac_save does to a path with the suffix of fac__format_safetensors_index: files of at most limit bytes of
+ * tensors each, and the index. */
+bool fac__save_shards(const fac_state *state, const char *path, int64_t limit);
 
 /* Opens path and loads it as fac_load does: by its content or, with a format, as that. */
 fac_state *fac__load_as(const fac__format *format, const char *path, bool map);

@@ -67,7 +67,7 @@ fac_state *fac_load_with(const char *path, fac_load_options options)
     return fac__load_as(NULL, path, options.map);
 }
 
-bool fac_save(const fac_state *state, const char *path)
+bool fac_save_with(const fac_state *state, const char *path, fac_save_options options)
 {
     FAC__OP("save");
     FAC__NEED_OR(state, false);
@@ -75,6 +75,10 @@ bool fac_save(const fac_state *state, const char *path)
     if (fac__recording_now()) return fac__recording_refuse("write a file"), false;
     const fac__format *format = by_name(path);
     if (!format) format = &fac__format_safetensors;
+    if (options.max_shard_size <= 0)
+        return fac__value_error("max_shard_size is %lld; it must be greater than 0", (long long)options.max_shard_size),
+               false;
+    if (format == &fac__format_safetensors_index) return fac__save_shards(state, path, options.max_shard_size);
     if (!format->save)
         return fac__value_error("%s: files of the format %s can only be read", path, format->name), false;
     fac__file f;
