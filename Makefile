@@ -41,6 +41,10 @@ debug asan tsan:
 	cmake --build --preset $@ -j $(JOBS)
 	ctest --preset $@ -j $(JOBS) $(TESTS)
 
+site: ## the docs as a site, in build/site/html (needs Doxygen)
+	tools/site/site build/site
+	@echo "Open build/site/html/index.html in a browser."
+
 format: ## formats the sources with clang-format
 	tests/check_format --fix
 
@@ -52,4 +56,4 @@ install: build ## installs into PREFIX=/usr/local
 clean: ## removes every build directory
 	rm -rf build build-*
 
-.PHONY: help lesson build test debug asan tsan format install clean
+.PHONY: help lesson build test debug asan tsan site format install clean
