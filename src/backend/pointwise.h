@@ -8,16 +8,47 @@
 
 #include "kernel.h"
 
-typedef enum fac__row {
-#define FAC_ROW(name, arity, expr) FAC__ROW_##name,
+typedef enum fac__row_id {
+#define FAC_ROW(name, arity, expr) FAC__ID_##name,
 #include "facula/pointwise.def"
     FAC__ROW_COUNT
-} fac__row;
+} fac__row_id;
+
+typedef enum fac__dtype_rule {
+    FAC__SAME,
+    FAC__NOBOOL,
+    FAC__FLOAT,
+    FAC__FLOATS,
+    FAC__COMPARE,
+    FAC__BITS
+} fac__dtype_rule;
+
+/* The types in which rows are computed. */
+typedef enum fac__compute { FAC__I64, FAC__F32, FAC__F64, FAC__COMPUTE_COUNT } fac__compute;
+
+/* y[i] = row(a[i], b[i], c[i], d[i]) for i < n; y may be one of the inputs, and those that the row lacks are ignored. */
+typedef void (*fac__row_loop)(void *y, const void *a, const void *b, const void *c, const void *d, int64_t n);
+
+/* A row of pointwise.def (row_defs.c). FAC__ROW_mul is that of mul. Nothing on the way of an operation lists all rows: a
+ * program that is linked to the archive has those that its operations name, and those that their derivatives mention. */
+typedef struct fac__row_def {
+    fac__row_loop loops[FAC__ISA_COUNT][FAC__COMPUTE_COUNT];
+    fac__row_id id;
+    uint8_t arity, n_tensors; /* the other arguments are numbers without a say in the dtype */
+    fac__dtype_rule rule;
+    const char *name, *expression, *derivatives[4];
+    const struct fac__row_def *const *mentions; /* the rows that the derivatives use; ends with NULL */
+} fac__row_def;
+typedef const fac__row_def *fac__row;
+#define FAC_ROW(name, arity, expr) extern const fac__row_def FAC__ROW_##name[1];
+#include "facula/pointwise.def"
+/* All of them by id, for who asks for rows by name (row_list.c). */
+extern const fac__row fac__all_rows[FAC__ROW_COUNT];
 
 enum { FAC__PW_IN = 8, FAC__PW_CONST = 8, FAC__PW_CODE = 24, FAC__PW_OUT = 4 };
 
 typedef struct fac__instr {
-    uint16_t row;
+    fac__row row;
     uint8_t in[4];
 } fac__instr;
 
@@ -85,9 +116,5 @@ static inline uint8_t fac__settle_register(uint8_t reg, const fac__program *p)
 /* cpu/pointwise_ready.c: the kernel's .ready and .run_ready, for little work. */
 size_t fac__pointwise_ready(const void *args, void *state);
 void fac__pointwise_run_ready(const void *args, const void *state);
-
-/* Name and arity of a row, for parsing and printing programs. */
-const char *fac__row_name(fac__row row);
-int fac__row_arity(fac__row row);
 
 #endif

@@ -4,21 +4,34 @@
 
 #include "kernel.h"
 
-typedef enum fac__reduce_kind {
-    FAC__SUM, /* out dtype: its compute type accumulates (float pairwise or in several lanes, never one running float) */
-    FAC__PROD,
-    FAC__MAX,    /* NaN wins, as in PyTorch; second output, if its data is set: int64 index along the reduced dims */
-    FAC__MIN,    /* (first occurrence; row-major position within the reduced dims) */
-    FAC__ARGMAX, /* only the int64 index, in out[0] */
-    FAC__ARGMIN,
-    FAC__ANY, /* out bool (or uint8): any != 0 */
-    FAC__ALL,
-    FAC__NANSUM, /* NaN counts as 0 */
-    FAC__SUM_SQUARES,
-    FAC__SUM_ABS,
-    FAC__COUNT_NONZERO,
-    FAC__MEAN_VAR /* Welford or two passes: out[0] mean, out[1] sum of squared differences; either may be unset */
-} fac__reduce_kind;
+typedef enum fac__reduce_id {
+    FAC__ID_SUM, /* out dtype: its compute type accumulates (float pairwise or in several lanes, never one running float) */
+    FAC__ID_PROD,
+    FAC__ID_MAX,    /* NaN wins, as in PyTorch; second output, if its data is set: int64 index along the reduced dims */
+    FAC__ID_MIN,    /* (first occurrence; row-major position within the reduced dims) */
+    FAC__ID_ARGMAX, /* only the int64 index, in out[0] */
+    FAC__ID_ARGMIN,
+    FAC__ID_ANY, /* out bool (or uint8): any != 0 */
+    FAC__ID_ALL,
+    FAC__ID_NANSUM, /* NaN counts as 0 */
+    FAC__ID_SUM_SQUARES,
+    FAC__ID_SUM_ABS,
+    FAC__ID_COUNT_NONZERO,
+    FAC__ID_MEAN_VAR /* Welford or two passes: out[0] mean, out[1] sum of squared differences; either may be unset */
+} fac__reduce_id;
+
+/* Each kind is an object with its own loops (reduce_kinds.c), so that a program that is linked to the archive has only those
+ * that its operations name. */
+struct fac__reduce_loops; /* cpu/isa/reduce_loops.h */
+typedef struct fac__reduce_def {
+    const struct fac__reduce_loops *loops[FAC__ISA_COUNT];
+    fac__reduce_id id;
+    const struct fac__reduce_def *with_positions; /* what MAX and MIN are with a second output */
+} fac__reduce_def;
+typedef const fac__reduce_def *fac__reduce_kind;
+extern const fac__reduce_def FAC__SUM[1], FAC__PROD[1], FAC__MAX[1], FAC__MIN[1], FAC__ARGMAX[1], FAC__ARGMIN[1],
+    FAC__ANY[1], FAC__ALL[1], FAC__NANSUM[1], FAC__SUM_SQUARES[1], FAC__SUM_ABS[1], FAC__COUNT_NONZERO[1],
+    FAC__MEAN_VAR[1];
 
 typedef struct fac__reduce_args {
     fac__reduce_kind kind;

@@ -108,7 +108,7 @@ static bool add_code(fac__program *m, const fac__program *p, uint8_t *regs)
     for (int i = 0; i < p->n_code; i++) {
         fac__instr *code = &m->code[m->n_code];
         code->row = p->code[i].row;
-        for (int k = 0; k < fac__row_arity((fac__row)code->row); k++)
+        for (int k = 0; k < code->row->arity; k++)
             code->in[k] = regs[p->code[i].in[k]];
         regs[first + i] = (uint8_t)(FAC__REG_CODE | m->n_code++);
     }
@@ -152,7 +152,7 @@ static bool merge(merger *g, const bool *stored)
         if (!add_output(m, &g->b->out[o], g->regs_b[g->b->program.out[o]])) return false;
     fac__program *p = &m->program;
     for (int i = 0; i < p->n_code; i++)
-        for (int k = 0; k < fac__row_arity((fac__row)p->code[i].row); k++)
+        for (int k = 0; k < p->code[i].row->arity; k++)
             p->code[i].in[k] = fac__settle_register(p->code[i].in[k], p);
     for (int o = 0; o < p->n_out; o++)
         p->out[o] = fac__settle_register(p->out[o], p);

@@ -20,7 +20,7 @@ static void print_program(const fac__pointwise_args *a)
 {
     printf(a->program.n_code ? "" : a->program.n_in ? " copy" : " fill");
     for (int i = 0; i < a->program.n_code; i++)
-        printf(" %s", fac__row_name((fac__row)a->program.code[i].row));
+        printf(" %s", a->program.code[i].row->name);
     printf(" %s", fac__shape_text(a->ndim, a->shape));
 }
 

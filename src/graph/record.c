@@ -104,7 +104,7 @@ static void copy_args(void *to, const fac__kernel *kernel, const void *from, siz
     memcpy(a->program.out, b->program.out, b->program.n_out);
     for (int i = 0; i < b->program.n_code; i++) {
         a->program.code[i].row = b->program.code[i].row;
-        memcpy(a->program.code[i].in, b->program.code[i].in, (size_t)fac__row_arity((fac__row)b->program.code[i].row));
+        memcpy(a->program.code[i].in, b->program.code[i].in, (size_t)b->program.code[i].row->arity);
     }
     a->compute = b->compute;
     a->ndim = b->ndim;

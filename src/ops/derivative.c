@@ -9,23 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* clang-format off */
-const fac__row_info fac__rows[FAC__ROW_COUNT] = {
-#define FAC_UNARY(name, rule, expr, da, doc)                   [FAC__ROW_##name] = {#name, 1, 1, FAC__##rule, {da}},
-#define FAC_UNARY_P(name, rule, params, n, expr, da, doc)      [FAC__ROW_##name] = {#name, 1 + n, 1, FAC__##rule, {da}},
-#define FAC_BINARY(name, rule, expr, da, db, doc)              [FAC__ROW_##name] = {#name, 2, 2, FAC__##rule, {da, db}},
-#define FAC_BINARY_T(name, rule, expr, da, db, doc)            FAC_BINARY(name, rule, expr, da, db, doc)
-#define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc) [FAC__ROW_##name] = {#name, 3, 3, FAC__##rule, {da, db, dc}},
-#define FAC_HELPER(name, n, expr, da, db, dc, dd)              [FAC__ROW_##name] = {#name, n, n, FAC__SAME, {da, db, dc, dd}},
-#include "facula/pointwise.def"
-};
-/* clang-format on */
-
 /* While parsing, registers are named apart: variables, constants from 64, instructions from 128. */
 enum { CONSTANT = 64, RESULT = 128 };
 
 typedef struct parser {
     const char *at;
+    fac__row of; /* whose derivative it is: the rows that its text may name are those that it mentions */
     fac__derivative *d;
 } parser;
 
@@ -44,7 +33,7 @@ static bool eat(parser *p, const char *word)
 static uint8_t emit(parser *p, fac__row row, uint8_t a, uint8_t b, uint8_t c, uint8_t d)
 {
     fac__program *q = &p->d->program;
-    if (q->n_code < FAC__PW_CODE) q->code[q->n_code] = (fac__instr){(uint16_t)row, {a, b, c, d}};
+    if (q->n_code < FAC__PW_CODE) q->code[q->n_code] = (fac__instr){row, {a, b, c, d}};
     return (uint8_t)(RESULT + q->n_code++);
 }
 
@@ -81,16 +70,16 @@ static uint8_t name(parser *p)
     }
     word[n] = 0;
     if (n == 1 && strchr("abcdyg", word[0])) return variable(p, (int)(strchr("abcdyg", word[0]) - "abcdyg"));
-    int row = 0;
-    while (row < FAC__ROW_COUNT && strcmp(fac__rows[row].name, word))
+    fac__row const *row = p->of->mentions;
+    while (*row && strcmp((*row)->name, word))
         row++;
     uint8_t in[4] = {0};
     int k = 0;
     if (eat(p, "(")) do
             in[k < 4 ? k++ : 3] = compare(p);
         while (eat(p, ","));
-    if (!eat(p, ")") || row == FAC__ROW_COUNT || k != fac__rows[row].arity) p->at = "?";
-    return emit(p, (fac__row)(row % FAC__ROW_COUNT), in[0], in[1], in[2], in[3]);
+    if (!eat(p, ")") || !*row || k != (*row)->arity) return p->at = "?", 0;
+    return emit(p, *row, in[0], in[1], in[2], in[3]);
 }
 
 static uint8_t unary(parser *p)
@@ -161,7 +150,7 @@ static uint8_t settle(const fac__derivative *d, uint8_t r)
 }
 
 /* False if the text is not of the grammar or too long (up to three inputs may be constants, too): the tests parse all. */
-static bool parse(const char *text, fac__derivative *d)
+static bool parse(fac__row row, const char *text, fac__derivative *d)
 {
     memset(d, 0, sizeof *d);
     if (!text) return true;
@@ -169,7 +158,7 @@ static bool parse(const char *text, fac__derivative *d)
     d->zero = !strcmp(text, "0");
     d->unknown = !strcmp(text, "?");
     if (d->unknown) return true;
-    parser p = {text, d};
+    parser p = {text, row, d};
     uint8_t r = compare(&p);
     fac__program *q = &d->program;
     if (!eat(&p, "") || *p.at || q->n_code > FAC__PW_CODE || q->n_const > FAC__PW_CONST - 3) return d->exists = false;
@@ -177,7 +166,7 @@ static bool parse(const char *text, fac__derivative *d)
     q->n_out = 1;
     q->out[0] = settle(d, r);
     for (int i = 0; i < q->n_code; i++)
-        for (int k = 0; k < fac__rows[q->code[i].row].arity; k++)
+        for (int k = 0; k < q->code[i].row->arity; k++)
             q->code[i].in[k] = settle(d, q->code[i].in[k]);
     return true;
 }
@@ -202,23 +191,22 @@ static void name_backward(const char *row, char *out)
 static void parse_row(fac__row row)
 {
     pthread_mutex_lock(&lock);
-    for (int i = 0; i < 4 && !parsed[row]; i++)
-        if (!parse(fac__rows[row].derivatives[i], &table[row][i]))
-            fprintf(stderr, "facula: bad derivative in pointwise.def: %s: %s\n", fac__rows[row].name,
-                    fac__rows[row].derivatives[i]);
-    name_backward(fac__rows[row].name, names[row]);
-    parsed[row] = true;
+    for (int i = 0; i < 4 && !parsed[row->id]; i++)
+        if (!parse(row, row->derivatives[i], &table[row->id][i]))
+            fprintf(stderr, "facula: bad derivative in pointwise.def: %s: %s\n", row->name, row->derivatives[i]);
+    name_backward(row->name, names[row->id]);
+    parsed[row->id] = true;
     pthread_mutex_unlock(&lock);
 }
 
 const fac__derivative *fac__derivatives_of(fac__row row)
 {
-    if (!parsed[row]) parse_row(row);
-    return table[row];
+    if (!parsed[row->id]) parse_row(row);
+    return table[row->id];
 }
 
 const char *fac__row_backward_name(fac__row row)
 {
-    if (!parsed[row]) parse_row(row);
-    return names[row];
+    if (!parsed[row->id]) parse_row(row);
+    return names[row->id];
 }

@@ -14,23 +14,6 @@ typedef struct fac__derivative {
     fac_scalar constants[FAC__PW_CONST];
 } fac__derivative;
 
-/* Everything the table says of a row beside its expression. */
-typedef enum fac__dtype_rule {
-    FAC__SAME,
-    FAC__NOBOOL,
-    FAC__FLOAT,
-    FAC__FLOATS,
-    FAC__COMPARE,
-    FAC__BITS
-} fac__dtype_rule;
-typedef struct fac__row_info {
-    const char *name;
-    uint8_t arity, n_tensors; /* the other arguments are numbers without a say in the dtype */
-    fac__dtype_rule rule;
-    const char *derivatives[4];
-} fac__row_info;
-extern const fac__row_info fac__rows[FAC__ROW_COUNT];
-
 /* The derivatives of a row with respect to its up to four inputs; parsed on first use. */
 const fac__derivative *fac__derivatives_of(fac__row row);
 /* "leaky_relu" as "LeakyReluBackward0". */

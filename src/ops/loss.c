@@ -46,7 +46,8 @@ fac_reduction fac__reduction_value(const fac_value *v)
 
 /* ---- mse ---------------------------------------------------------------------------------------------------- */
 
-enum { MINUS = FAC__ROW_sub_plain, TIMES = FAC__ROW_mul };
+#define MINUS FAC__ROW_sub_plain
+#define TIMES FAC__ROW_mul
 
 /* (norm * (a - b)) * g, as PyTorch's mse_loss_backward multiplies. */
 static fac_tensor *mse_gradient(fac_tensor *a, fac_tensor *b, fac_tensor *g, double norm, fac_dtype dtype)

@@ -40,7 +40,7 @@ static bool as_call(fac__row row, const fac__arg *args, fac_dtype compute, const
     c->compute = compute;
     c->n = out->numel;
     c->out = fac__address(out);
-    for (int i = 0; i < fac__rows[row].arity; i++) {
+    for (int i = 0; i < row->arity; i++) {
         const fac_tensor *t = args[i].t;
         c->in[i] = NULL;
         c->one[i] = true;
@@ -63,7 +63,7 @@ static __attribute__((noinline)) void run_row_program(fac__row row, const fac__a
     fac_tensor *ins[4];
     fac_scalar constants[4];
     fac__program p;
-    int arity = fac__rows[row].arity, n_in = 0, n_const = 0;
+    int arity = row->arity, n_in = 0, n_const = 0;
     for (int i = 0; i < arity; i++)
         n_in += args[i].t != NULL;
     for (int i = 0, at = 0; i < arity; i++)
@@ -74,7 +74,7 @@ static __attribute__((noinline)) void run_row_program(fac__row row, const fac__a
             constants[n_const] = args[i].s;
             p.code[0].in[i] = (uint8_t)(n_in + n_const++);
         }
-    p.code[0].row = (uint16_t)row;
+    p.code[0].row = row;
     p.n_in = (uint8_t)n_in;
     p.n_const = (uint8_t)n_const;
     p.n_code = p.n_out = 1;
@@ -118,7 +118,7 @@ static bool run_mixed(const fac__program *program, const fac__arg *args, const f
     mixed.n_in = (uint8_t)n_in;
     mixed.n_const = (uint8_t)n_const;
     for (int i = 0; i < program->n_code; i++)
-        for (int k = 0; k < fac__rows[program->code[i].row].arity; k++)
+        for (int k = 0; k < program->code[i].row->arity; k++)
             mixed.code[i].in[k] = map[program->code[i].in[k]];
     mixed.out[0] = map[program->out[0]];
     return fac__run_program(&mixed, compute, out->ndim, out->shape, ins, numbers, &out);
@@ -145,7 +145,7 @@ static fac_tensor *derive_recorded(const fac__derivative *d, const fac__arg *var
         const fac__instr *code = &d->program.code[i];
         fac__arg in[4];
         bool any = false;
-        for (int k = 0; k < fac__rows[code->row].arity; k++) {
+        for (int k = 0; k < code->row->arity; k++) {
             in[k] = regs[code->in[k]];
             any = any || in[k].t;
         }
@@ -153,7 +153,7 @@ static fac_tensor *derive_recorded(const fac__derivative *d, const fac__arg *var
             in[0].t = fac__own(fac__new_scalar(in[0].s));
             if (!in[0].t) return NULL;
         }
-        fac_tensor *t = fac__pointwise((fac__row)code->row, in, false);
+        fac_tensor *t = fac__pointwise(code->row, in, false);
         if (!t) return NULL;
         if (t->numel == 1 && t->ndim == 0 && !any) t->wrapped = true;
         regs[count++] = fac__tensor_arg(t);
@@ -168,11 +168,11 @@ static bool derive_into(const fac__derivative *d, const fac__arg *vars, fac_tens
     fac_dtype compute = fac__compute_type((fac_dtype)out->dtype);
     if (p->n_code != 1) return run_mixed(p, vars, d->constants, compute, out);
     fac__arg in[4];
-    for (int k = 0; k < fac__rows[p->code[0].row].arity; k++) {
+    for (int k = 0; k < p->code[0].row->arity; k++) {
         int r = p->code[0].in[k];
         in[k] = r < d->n_vars ? vars[r] : fac__scalar_arg(d->constants[r - d->n_vars]);
     }
-    fac__run_row((fac__row)p->code[0].row, in, compute, out);
+    fac__run_row(p->code[0].row, in, compute, out);
     return true;
 }
 
@@ -192,11 +192,10 @@ static void pointwise_backward(fac__node *n, fac_tensor *const *gy, fac_tensor *
 {
     const params *p = n->params;
     const fac__derivative *d = fac__derivatives_of(p->row);
-    for (int i = 0; i < fac__rows[p->row].arity; i++, d++) {
+    for (int i = 0; i < p->row->arity; i++, d++) {
         if (!fac__wants(n, i) || !d->exists) continue;
         if (d->unknown) {
-            fac__runtime_error("the derivative for '%s: %s' is not implemented.", fac__rows[p->row].name,
-                               i ? "other" : "self");
+            fac__runtime_error("the derivative for '%s: %s' is not implemented.", p->row->name, i ? "other" : "self");
             return;
         }
         fac__arg vars[FAC__VARS];
@@ -230,7 +229,7 @@ static bool save_before(fac__node *n, fac_tensor *self)
 static fac__node *record(fac__row row, const fac__arg *args, bool inplace, const char *name, bool *y_used)
 {
     fac_tensor *in[4];
-    int arity = fac__rows[row].arity;
+    int arity = row->arity;
     bool tracked = false;
     for (int i = 0; i < arity; i++) {
         in[i] = fac__tracked(args[i].t) ? args[i].t : NULL;
@@ -268,29 +267,29 @@ static fac__node *record(fac__row row, const fac__arg *args, bool inplace, const
 
 static bool refuse(fac__row row, fac_dtype d)
 {
-    const char *name = fac__rows[row].name;
-    if (row == FAC__ROW_neg)
+    const char *name = row->name;
+    if (row->id == FAC__ID_neg)
         fac__runtime_error(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
             "use the `~` or `logical_not()` operator instead.");
-    else if (row == FAC__ROW_sub_plain)
+    else if (row->id == FAC__ID_sub_plain)
         fac__runtime_error(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
             "mask, use the `~` or `logical_not()` operator instead.");
-    else if (d == FAC_BOOL && fac__rows[row].rule == FAC__NOBOOL)
+    else if (d == FAC_BOOL && row->rule == FAC__NOBOOL)
         fac__runtime_error("Boolean inputs not supported for %s", name);
     else
         fac__runtime_error("\"%s_cpu\" not implemented for '%s'", name, fac__dtype_word(d));
     return false;
 }
 
-/* The number of a row that does not take every one. */
+/* By id: a row that is only compared with is not to be linked. The number of a row that does not take every one. */
 static bool check_number(fac__row row, const fac__arg *args)
 {
     double b = args[1].t ? 1 : fac_scalar_to_double(args[1].s);
-    if (row == FAC__ROW_celu && b == 0)
+    if (row->id == FAC__ID_celu && b == 0)
         return fac__runtime_error("ZeroDivisionError: alpha cannot be 0 for CELU"), false;
-    if (row == FAC__ROW_softshrink && !(b >= 0))
+    if (row->id == FAC__ID_softshrink && !(b >= 0))
         return fac__runtime_error("lambda must be greater or equal to 0, but found to be %g.", b), false;
     return true;
 }
@@ -298,11 +297,11 @@ static bool check_number(fac__row row, const fac__arg *args)
 /* The rows whose tensors must be of one dtype. */
 static bool check_dtypes(fac__row row, const fac__arg *args)
 {
-    if (row != FAC__ROW_heaviside && row != FAC__ROW_lerp) return true;
+    if (row->id != FAC__ID_heaviside && row->id != FAC__ID_lerp) return true;
     fac_dtype own = (fac_dtype)args[0].t->dtype;
-    if (row == FAC__ROW_heaviside && own != (fac_dtype)args[1].t->dtype)
+    if (row->id == FAC__ID_heaviside && own != (fac_dtype)args[1].t->dtype)
         return fac__runtime_error("heaviside is not yet implemented for tensors with different dtypes."), false;
-    for (int i = 1; i < 3 && row == FAC__ROW_lerp; i++)
+    for (int i = 1; i < 3 && row->id == FAC__ID_lerp; i++)
         if (own != (fac_dtype)args[i].t->dtype)
             return fac__runtime_error("expected dtype %s for `%s` but got dtype %s", fac_dtype_name(own),
                                       i == 1 ? "end" : "weight", fac_dtype_name((fac_dtype)args[i].t->dtype)),
@@ -378,10 +377,9 @@ static bool broadcast(int n, const fac__arg *args, int *ndim, int64_t *shape)
 fac_tensor *fac__pointwise_as(fac__row row, fac__arg *args, fac_dtype common, fac_dtype result, bool inplace,
                               const char *name)
 {
-    const fac__row_info *info = &fac__rows[row];
     int ndim;
     int64_t shape[FAC_MAX_DIMS];
-    if (!broadcast(info->arity, args, &ndim, shape)) return NULL;
+    if (!broadcast(row->arity, args, &ndim, shape)) return NULL;
     fac_tensor *y = inplace ? args[0].t : NULL;
     if (inplace) {
         if (!fac__inplace_begin(y)) return NULL;
@@ -394,11 +392,11 @@ fac_tensor *fac__pointwise_as(fac__row row, fac__arg *args, fac_dtype common, fa
     }
     bool y_used = false;
     fac__node *n = record(row, args, inplace, name, &y_used);
-    bool narrow = common != fac__compute_type(common);                               /* else the kernel's loads do it */
-    for (int i = row == FAC__ROW_where; narrow && i < info->n_tensors && i < 3; i++) /* addcmul's fourth is its value */
+    bool narrow = common != fac__compute_type(common);                              /* else the kernel's loads do it */
+    for (int i = row == FAC__ROW_where; narrow && i < row->n_tensors && i < 3; i++) /* addcmul's fourth is its value */
         if (!fac__to_common(&args[i], common)) return fac__node_release(n), NULL;
     if (inplace) {
-        for (int i = 1; i < info->arity; i++)
+        for (int i = 1; i < row->arity; i++)
             if (!apart(&args[i], y)) return fac__node_release(n), NULL;
     } else if (!(y = fac__new(result, ndim, shape))) {
         fac__node_release(n);
@@ -412,15 +410,14 @@ fac_tensor *fac__pointwise_as(fac__row row, fac__arg *args, fac_dtype common, fa
 
 fac_tensor *fac__pointwise(fac__row row, fac__arg *args, bool inplace)
 {
-    const fac__row_info *info = &fac__rows[row];
-    FAC__OP(info->name);
+    FAC__OP(row->name);
     static const char *const names[] = {"self", "other", "third", "fourth"};
-    for (int i = 0; i < info->n_tensors; i++)
+    for (int i = 0; i < row->n_tensors; i++)
         if (!args[i].t && args[i].s.kind == FAC_DTYPE_NONE) return fac__null_error(names[i]);
-    fac_dtype common = fac__result_type(info->n_tensors, args);
+    fac_dtype common = fac__result_type(row->n_tensors, args);
     bool floating = fac_dtype_is_floating(common);
     if (!check_dtypes(row, args)) return NULL;
-    switch (info->rule) {
+    switch (row->rule) {
     case FAC__SAME:
         if (row == FAC__ROW_square && common == FAC_BOOL) common = FAC_INT64; /* it is pow(self, 2) */
         if ((row == FAC__ROW_remainder || row == FAC__ROW_fmod) && !floating && !fac__check_divisor(args, common))
@@ -434,7 +431,7 @@ fac_tensor *fac__pointwise(fac__row row, fac__arg *args, bool inplace)
         break;
     case FAC__FLOATS:
         if (!floating) return refuse(row, common), NULL;
-        if (info->arity > info->n_tensors && !check_number(row, args)) return NULL;
+        if (row->arity > row->n_tensors && !check_number(row, args)) return NULL;
         break;
     case FAC__COMPARE: return fac__pointwise_as(row, args, common, FAC_BOOL, inplace, NULL);
     case FAC__BITS:

@@ -50,7 +50,7 @@ static fac_tensor *two(fac__row row, fac__arg a, fac__arg b)
 static fac_tensor *polynomial(fac__row row, fac__arg x, fac__arg n)
 {
     fac__arg args[] = {x, n};
-    FAC__OP(fac__row_name(row));
+    FAC__OP(row->name);
     if (!x.t && x.s.kind == FAC_DTYPE_NONE) return fac__null_error("x");
     if (!n.t && n.s.kind == FAC_DTYPE_NONE) return fac__null_error("n");
     fac_dtype dtype = floating(fac__result_type(2, args));

@@ -38,7 +38,7 @@ fac__reg fac__emit_row(fac__step_code *s, fac__row row, const fac__reg *in)
 {
     if (s->program->n_code == FAC__PW_CODE) return s->too_long = true, 0;
     fac__instr *instr = &s->program->code[s->program->n_code];
-    instr->row = (uint16_t)row;
+    instr->row = row;
     memcpy(instr->in, in, sizeof instr->in);
     return (fac__reg)(FAC__REG_CODE | s->program->n_code++);
 }
@@ -85,7 +85,7 @@ bool fac__group_write(const fac_optimizer *optimizer, fac__group *group)
         s->n_out = s->program->n_out;
         if (s->too_long) return fac__runtime_error("the step of %s is too long", optimizer->kind->name), false;
         for (int i = 0; i < s->program->n_code; i++)
-            for (int k = 0; k < fac__row_arity((fac__row)s->program->code[i].row); k++) {
+            for (int k = 0; k < s->program->code[i].row->arity; k++) {
                 fac__reg *in = &s->program->code[i].in[k];
                 *in = fac__settle_register(*in, s->program);
             }

@@ -23,35 +23,14 @@ enum {
     GRAIN = 32 * 1024    /* cheap rows' elements that are worth another thread */
 };
 
-/* ---- rows by name ------------------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *name;
-    int arity;
-    const char *text;
-} row_info[FAC__ROW_COUNT] = {
-#define FAC_ROW(name, arity, expr) {#name, arity, #expr},
-#include "facula/pointwise.def"
-};
-
-const char *fac__row_name(fac__row row)
-{
-    return row < FAC__ROW_COUNT ? row_info[row].name : "?";
-}
-
-int fac__row_arity(fac__row row)
-{
-    return row < FAC__ROW_COUNT ? row_info[row].arity : 0;
-}
-
 /* What a row costs, in additions. Only the magnitude matters: it decides how many elements are worth a thread. */
 static int row_cost(fac__row row)
 {
     static const char *const cheap[] = {"FMA(", "ABS(", "MAX(", "MIN(", "SIGN(", "NUM(", "SQRT("};
     int cost = 1;
-    for (const char *p = row_info[row].text; (p = strchr(p, '(')) != NULL; p++) {
+    for (const char *p = row->expression; (p = strchr(p, '(')) != NULL; p++) {
         const char *begin = p;
-        while (begin > row_info[row].text && begin[-1] >= 'A' && begin[-1] <= 'Z')
+        while (begin > row->expression && begin[-1] >= 'A' && begin[-1] <= 'Z')
             begin--;
         if (begin == p) continue; /* a parenthesis, not a call */
         bool is_cheap = false;
@@ -126,9 +105,9 @@ static void run_cut(void *context, int64_t begin, int64_t end)
 static __attribute__((noinline)) void cut(const fac__row_call *c, fac__row_loop loop, const char *const *in)
 {
     fac__compute type = fac__compute_of(c->compute);
-    cut_row s = {.call = c, .loop = loop, .fill = FAC__ISA_PICK(fac__row_table).load[type][c->compute]};
+    cut_row s = {.call = c, .loop = loop, .fill = FAC__ISA_PICK(fac__move_table).load[type][c->compute]};
     s.size = type == FAC__F32 ? 4 : 8;
-    s.arity = row_info[c->row].arity;
+    s.arity = c->row->arity;
     s.streamed = fac__streams(c->n * (int64_t)s.size / 2); /* what is just above may be used again soon */
     for (int k = 0; k < s.arity; k++) {
         s.in[k] = in[k];
@@ -144,8 +123,8 @@ static __attribute__((noinline)) void cut(const fac__row_call *c, fac__row_loop 
 void fac__row_run(const fac__row_call *c)
 {
     fac__compute type = fac__compute_of(c->compute);
-    fac__row_loop loop = FAC__ISA_PICK(fac__row_table).rows[type][c->row];
-    int arity = row_info[c->row].arity;
+    fac__row_loop loop = c->row->loops[fac__cpu_isa()][type];
+    int arity = c->row->arity;
     double numbers[4];
     const char *in[4] = {NULL};
     bool repeated = false;
@@ -168,11 +147,11 @@ static bool try_row(const fac__pointwise_args *args, int64_t numel)
     if (p->n_code != 1 || p->n_out != 1 || p->out[0] != p->n_in + p->n_const) return false;
     if (args->out[0].dtype != args->compute || fac__pointwise_layout(args, &args->out[0]) != 1) return false;
     fac__row_call c;
-    c.row = (fac__row)code->row;
+    c.row = code->row;
     c.compute = args->compute;
     c.n = numel;
     c.out = args->out[0].data;
-    for (int k = 0; k < row_info[code->row].arity; k++) {
+    for (int k = 0; k < code->row->arity; k++) {
         int r = code->in[k], layout = 0;
         c.in[k] = NULL;
         if (r < p->n_in) {
@@ -200,7 +179,8 @@ static bool try_small(const fac__pointwise_args *args, int64_t numel)
     if (numel > SMALL || piece * (size_t)(first + p->n_code) > SCRATCH || !fac__as_matrices(args, &m)) return false;
     for (int o = 0; o < p->n_out && p->n_out > 1; o++)
         if (p->out[o] < p->n_in) return false; /* another output may overwrite it */
-    const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
+    const fac__move_table *table = &FAC__ISA_PICK(fac__move_table);
+    fac__isa isa = fac__cpu_isa();
     char scratch[SCRATCH] __attribute__((aligned(64)));
     double numbers[FAC__PW_CONST];
     const char *registers[REGISTERS];
@@ -224,10 +204,10 @@ static bool try_small(const fac__pointwise_args *args, int64_t numel)
     for (int i = 0; i < p->n_code; i++) {
         const fac__instr *instr = &p->code[i];
         const char *in[4] = {NULL};
-        for (int j = 0; j < row_info[instr->row].arity; j++)
+        for (int j = 0; j < instr->row->arity; j++)
             in[j] = registers[instr->in[j]];
         char *to = scratch + piece * (size_t)(first + i);
-        table->rows[type][instr->row](to, in[0], in[1], in[2], in[3], numel);
+        instr->row->loops[isa][type](to, in[0], in[1], in[2], in[3], numel);
         registers[first + i] = to;
         lies[first + i][0] = 1;
         lies[first + i][1] = cols;
@@ -251,7 +231,8 @@ typedef enum reach {
 
 typedef struct plan {
     const fac__pointwise_args *args;
-    const fac__row_table *table;
+    const fac__move_table *table;
+    fac__isa isa;
     fac__compute type;
     int n_operands, ndim;
     size_t size;                                     /* bytes of a computed element */
@@ -390,7 +371,7 @@ static bool in_a_row(const plan *p, int k)
 static bool wanted_after(const fac__program *code, int k, int done)
 {
     for (int i = done + 1; i < code->n_code; i++)
-        for (int j = 0; j < row_info[code->code[i].row].arity; j++)
+        for (int j = 0; j < code->code[i].row->arity; j++)
             if (code->code[i].in[j] == k) return true;
     for (int o = 0; o < code->n_out; o++)
         if (code->out[o] == k) return true;
@@ -439,7 +420,7 @@ static void plan_buffers(plan *p)
     int8_t last_use[REGISTERS], free_list[REGISTERS];
     memset(last_use, -1, sizeof last_use);
     for (int i = 0; i < code->n_code; i++)
-        for (int j = 0; j < row_info[code->code[i].row].arity; j++)
+        for (int j = 0; j < code->code[i].row->arity; j++)
             last_use[code->code[i].in[j]] = (int8_t)i;
     for (int o = 0; o < code->n_out; o++)
         last_use[code->out[o]] = INT8_MAX;
@@ -449,7 +430,7 @@ static void plan_buffers(plan *p)
         if (last_use[r] >= 0 && (r >= n_in || p->reach[r] != DIRECT)) p->buffer[r] = (int8_t)p->n_buffers++;
     for (int i = 0; i < code->n_code; i++) {
         /* What instruction i uses last is free already: rows may write over their input. */
-        for (int j = 0; j < row_info[code->code[i].row].arity; j++) {
+        for (int j = 0; j < code->code[i].row->arity; j++) {
             int r = code->code[i].in[j];
             bool kept = r < first && !(r < n_in && p->reach[r] == MOVED);
             if (last_use[r] == i && !kept && p->buffer[r] >= 0) {
@@ -466,7 +447,8 @@ static void plan_buffers(plan *p)
 static void make_plan(plan *p, const fac__pointwise_args *args)
 {
     p->args = args;
-    p->table = &FAC__ISA_PICK(fac__row_table);
+    p->table = &FAC__ISA_PICK(fac__move_table);
+    p->isa = fac__cpu_isa();
     p->type = fac__compute_of(args->compute);
     p->size = p->type == FAC__F32 ? 4 : 8;
     p->n_operands = args->program.n_in + args->program.n_out;
@@ -591,10 +573,10 @@ static void run_boxes(void *context, int64_t begin, int64_t end)
             if (p->far) fetch_share(p, registers, n, i);
             const fac__instr *instr = &code->code[i];
             const char *in[4] = {NULL};
-            for (int j = 0; j < row_info[instr->row].arity; j++)
+            for (int j = 0; j < instr->row->arity; j++)
                 in[j] = registers[instr->in[j]];
             if (p->target[first + i] >= 0) registers[first + i] = address(p, n_in + p->target[first + i], start);
-            p->table->rows[p->type][instr->row](registers[first + i], in[0], in[1], in[2], in[3], n);
+            instr->row->loops[p->isa][p->type](registers[first + i], in[0], in[1], in[2], in[3], n);
         }
         for (int o = 0; o < code->n_out; o++) {
             int r = code->out[o];
@@ -685,7 +667,7 @@ static __attribute__((noinline)) bool try_copy(const fac__pointwise_args *args, 
         fac__parallel(numel, grain_of(numel, 1) < 8 * GRAIN ? 8 * GRAIN : grain_of(numel, 1), copy_bytes, (void *)args);
         return true;
     }
-    const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
+    const fac__move_table *table = &FAC__ISA_PICK(fac__move_table);
     fac__matrix_view m;
     if (numel <= SMALL && fac__as_matrices(args, &m)) {
         int64_t *from = m.strides[0], *to = m.strides[1];
@@ -721,7 +703,7 @@ static __attribute__((noinline)) void run_plan(const fac__pointwise_args *args, 
     if (numel > 1024) {
         int64_t cost = 1;
         for (int i = 0; i < args->program.n_code; i++)
-            cost += row_cost((fac__row)args->program.code[i].row);
+            cost += row_cost(args->program.code[i].row);
         grain = grain_of(numel, cost) / p.box_numel;
         if (p.far && grain < FAR_CHUNK) grain = FAR_CHUNK;
     } else {

@@ -50,7 +50,7 @@ static bool in_a_row(const fac__matrix_view *m, int k)
 static bool read_later(const fac__pointwise_args *a, const char *p, int done)
 {
     for (int i = done + 1; i < a->program.n_code; i++)
-        for (int k = 0; k < fac__row_arity((fac__row)a->program.code[i].row); k++)
+        for (int k = 0; k < a->program.code[i].row->arity; k++)
             if (a->program.code[i].in[k] < a->program.n_in && a->in[a->program.code[i].in[k]].data == p) return true;
     return false;
 }
@@ -58,7 +58,8 @@ static bool read_later(const fac__pointwise_args *a, const char *p, int done)
 static bool prepare(const fac__pointwise_args *a, ready *r)
 {
     const fac__program *p = &a->program;
-    const fac__row_table *table = &FAC__ISA_PICK(fac__row_table);
+    const fac__move_table *table = &FAC__ISA_PICK(fac__move_table);
+    fac__isa isa = fac__cpu_isa();
     size_t size = a->compute == FAC_FLOAT32 ? 4 : 8, piece = ((size_t)r->n * size + 63) / 64 * 64;
     int first = p->n_in + p->n_const;
     char *next = r->buffers;
@@ -90,8 +91,8 @@ static bool prepare(const fac__pointwise_args *a, ready *r)
     r->n_numbers = p->n_const;
     for (int i = 0; i < p->n_code; i++) {
         call *c = &r->calls[i];
-        c->loop = table->rows[r->type][p->code[i].row];
-        for (int k = 0; k < fac__row_arity((fac__row)p->code[i].row); k++)
+        c->loop = p->code[i].row->loops[isa][r->type];
+        for (int k = 0; k < p->code[i].row->arity; k++)
             c->in[k] = registers[p->code[i].in[k]];
         registers[first + i] = c->out = next;
         next += piece;

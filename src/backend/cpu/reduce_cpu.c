@@ -31,7 +31,7 @@ typedef struct job {
     const fac__reduce_args *args;
     fac__reduce_kind kind;         /* MAX with positions is ARGMAX here */
     fac__compute compute, kept_as; /* of elements and of results: F64 for both kinds of floats */
-    const fac__row_table *moves;
+    const fac__move_table *moves;
     fac__segment_loop loop;
     bool rows, direct, sum, rounded;                /* direct: segments are read where they are; sum: of floats */
     int64_t apart, vectors;                         /* see fac__segment; by columns for all of `across` */
@@ -84,15 +84,15 @@ static void put(const job *j, int which, fac__compute from, const result *values
 /* Writes n results that begin at these offsets of the outputs. */
 static void finish(const job *j, const int64_t offset[2], const result *value, const result *extra, int64_t n)
 {
-    switch (j->args->kind) {
-    case FAC__ARGMAX:
-    case FAC__ARGMIN: put(j, 0, FAC__I64, extra, offset[0], n); break;
-    case FAC__MAX:
-    case FAC__MIN:
+    switch (j->args->kind->id) {
+    case FAC__ID_ARGMAX:
+    case FAC__ID_ARGMIN: put(j, 0, FAC__I64, extra, offset[0], n); break;
+    case FAC__ID_MAX:
+    case FAC__ID_MIN:
         put(j, 0, j->kept_as, value, offset[0], n);
         put(j, 1, FAC__I64, extra, offset[1], n);
         break;
-    case FAC__MEAN_VAR:
+    case FAC__ID_MEAN_VAR:
         put(j, 0, j->kept_as, value, offset[0], n);
         put(j, 1, FAC__F64, extra, offset[1], n);
         break;
@@ -103,7 +103,7 @@ static void finish(const job *j, const int64_t offset[2], const result *value, c
 /* What nothing reduces to. */
 static void neutral(const job *j, result *value, result *extra, int64_t n)
 {
-    bool one = j->kind == FAC__PROD || j->kind == FAC__ALL, mean = j->kind == FAC__MEAN_VAR;
+    bool one = j->kind->id == FAC__ID_PROD || j->kind->id == FAC__ID_ALL, mean = j->kind->id == FAC__ID_MEAN_VAR;
     for (int64_t k = 0; k < n; k++) {
         if (j->kept_as == FAC__I64)
             value[k].i = one;
@@ -227,29 +227,29 @@ static void merge(const job *j, int64_t a, int64_t b, int64_t before, int64_t n)
     bool ints = j->kept_as == FAC__I64, less = ints ? y->i < x->i : y->f < x->f,
          more = ints ? y->i > x->i : y->f > x->f;
     bool nan_x = !ints && isnan(x->f), nan_y = !ints && isnan(y->f), same = (!less && !more) || (nan_x && nan_y);
-    switch (j->kind) {
-    case FAC__PROD:
+    switch (j->kind->id) {
+    case FAC__ID_PROD:
         if (ints)
             x->i = (int64_t)((uint64_t)x->i * (uint64_t)y->i);
         else
             x->f *= y->f;
         break;
-    case FAC__MAX:
-    case FAC__ANY:
+    case FAC__ID_MAX:
+    case FAC__ID_ANY:
         if (more || nan_y) *x = *y;
         break;
-    case FAC__MIN:
-    case FAC__ALL:
+    case FAC__ID_MIN:
+    case FAC__ID_ALL:
         if (less || nan_y) *x = *y;
         break;
-    case FAC__ARGMAX:
-    case FAC__ARGMIN:
-        if (nan_x != nan_y ? nan_y : same ? extra[b].i < extra[a].i : j->kind == FAC__ARGMAX ? more : less) {
+    case FAC__ID_ARGMAX:
+    case FAC__ID_ARGMIN:
+        if (nan_x != nan_y ? nan_y : same ? extra[b].i < extra[a].i : j->kind->id == FAC__ID_ARGMAX ? more : less) {
             *x = *y;
             extra[a] = extra[b];
         }
         break;
-    case FAC__MEAN_VAR: {
+    case FAC__ID_MEAN_VAR: {
         double p = (double)before, q = (double)n, delta = y->f - x->f;
         x->f += delta * (q / (p + q));
         extra[a].f += extra[b].f + delta * delta * (p * q / (p + q));
@@ -335,7 +335,7 @@ static bool lay_out(job *j)
             order[k] = order[k - 1];
         order[k] = d;
     }
-    bool rows = true, positions = j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN;
+    bool rows = true, positions = j->kind->id == FAC__ID_ARGMAX || j->kind->id == FAC__ID_ARGMIN;
     for (int i = 0; i < n; i++) {
         int d = order[i];
         rows = a->reduced >> d & 1;
@@ -357,7 +357,7 @@ static bool lay_out(job *j)
 
 static bool counts_nonzero(fac__reduce_kind kind)
 {
-    return kind == FAC__ANY || kind == FAC__ALL || kind == FAC__COUNT_NONZERO;
+    return kind->id == FAC__ID_ANY || kind->id == FAC__ID_ALL || kind->id == FAC__ID_COUNT_NONZERO;
 }
 
 static void choose_types(job *j)
@@ -365,17 +365,16 @@ static void choose_types(job *j)
     static const fac__compute computes[] = {[FAC_INT64] = FAC__I64, [FAC_FLOAT32] = FAC__F32, [FAC_FLOAT64] = FAC__F64};
     const fac__reduce_args *a = j->args;
     j->kind = a->kind;
-    if (a->out[1].data && a->kind == FAC__MAX) j->kind = FAC__ARGMAX;
-    if (a->out[1].data && a->kind == FAC__MIN) j->kind = FAC__ARGMIN;
-    bool as_input = j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN || j->kind == FAC__MAX || j->kind == FAC__MIN ||
-                    counts_nonzero(j->kind) ||
-                    (j->kind == FAC__MEAN_VAR && fac_dtype_is_floating(a->in.dtype)); /* in double inside */
+    if (a->out[1].data && a->kind->with_positions) j->kind = a->kind->with_positions;
+    bool as_input = j->kind->id == FAC__ID_ARGMAX || j->kind->id == FAC__ID_ARGMIN || j->kind->id == FAC__ID_MAX ||
+                    j->kind->id == FAC__ID_MIN || counts_nonzero(j->kind) ||
+                    (j->kind->id == FAC__ID_MEAN_VAR && fac_dtype_is_floating(a->in.dtype)); /* in double inside */
     fac_dtype dtype = as_input ? a->in.dtype : a->out[a->out[0].data ? 0 : 1].dtype, type = fac__compute_type(dtype);
     j->compute = computes[type];
-    j->sum = (j->kind == FAC__SUM || j->kind == FAC__NANSUM) && j->compute != FAC__I64;
+    j->sum = (j->kind->id == FAC__ID_SUM || j->kind->id == FAC__ID_NANSUM) && j->compute != FAC__I64;
     j->kept_as = j->compute == FAC__I64 ? FAC__I64 : FAC__F64;
     j->direct = a->in.dtype == type;
-    j->moves = &FAC__ISA_PICK(fac__row_table);
+    j->moves = &FAC__ISA_PICK(fac__move_table);
 }
 
 /* How many of `across` PyTorch sums side by side, in vectors or in fours; the rest it sums by every fourth element, and
@@ -393,8 +392,8 @@ static int64_t side_by_side(const job *j)
 /* Float sums are cut as PyTorch cuts them: not at all, but for a sum of everything. */
 static void choose_segments(job *j, int64_t results, int64_t numel)
 {
-    bool two = j->kind == FAC__MEAN_VAR || j->kind == FAC__ARGMAX || j->kind == FAC__ARGMIN;
-    bool twice = j->kind == FAC__MEAN_VAR && j->compute == FAC__F64;
+    bool two = j->kind->id == FAC__ID_MEAN_VAR || j->kind->id == FAC__ID_ARGMAX || j->kind->id == FAC__ID_ARGMIN;
+    bool twice = j->kind->id == FAC__ID_MEAN_VAR && j->compute == FAC__F64;
     int64_t apart = j->rows ? j->along.in : j->across.in;
     bool loaded_type = !j->direct;
     j->direct = j->direct && (apart == 1 || j->sum);
@@ -423,8 +422,13 @@ static void choose_segments(job *j, int64_t results, int64_t numel)
     j->rounded = j->sum && (j->segments <= 128 || numel < LONG); /* beyond, accuracy matters more */
 }
 
+static const fac__reduce_loops *loops_of(const job *j)
+{
+    return j->kind->loops[fac__cpu_isa()];
+}
+
 /* A sum, say, of all of a small contiguous tensor needs no plan. False if the reduction is something else. */
-static bool reduce_small(const job *j, const fac__reduce_table *table)
+static bool reduce_small(const job *j)
 {
     const fac__reduce_args *a = j->args;
     int64_t n = 1;
@@ -442,7 +446,7 @@ static bool reduce_small(const job *j, const fac__reduce_table *table)
                       .apart = 1,
                       .vectors = 1,
                       .rounded = true};
-    table->rows[j->compute][j->kind](&s);
+    loops_of(j)->rows[j->compute](&s);
     finish(j, start, &value, &extra, 1);
     return true;
 }
@@ -451,14 +455,13 @@ static bool reduce_small(const job *j, const fac__reduce_table *table)
  * nothing to do. */
 static bool make_job(job *j, const void *args)
 {
-    const fac__reduce_table *table = &FAC__ISA_PICK(fac__reduce_table);
     j->rows = lay_out(j);
     int64_t results = j->outer_kept * j->across.size, numel = results * j->total;
     if (results == 0) return false;
     choose_segments(j, results, numel);
-    j->loop = (j->rows ? table->rows : table->columns)[j->compute][j->kind];
+    j->loop = (j->rows ? loops_of(j)->rows : loops_of(j)->columns)[j->compute];
     j->units = j->outer_kept * j->blocks;
-    j->cost = numel * (j->direct && j->kind != FAC__MEAN_VAR ? 1 : 3);
+    j->cost = numel * (j->direct && j->kind->id != FAC__ID_MEAN_VAR ? 1 : 3);
     j->parts = 1;
     j->per_part = j->segments;
     if (j->cost >= 4 * GRAIN && j->units < (j->sum ? 2 : 8) && results <= PARTIAL / 2) {
@@ -480,7 +483,7 @@ static void reduce(const void *args)
 {
     job j;
     begin_job(&j, args);
-    if (reduce_small(&j, &FAC__ISA_PICK(fac__reduce_table)) || !make_job(&j, args)) return;
+    if (reduce_small(&j) || !make_job(&j, args)) return;
     if (j.parts > 1)
         run_parts(&j, j.units, j.cost);
     else
@@ -504,7 +507,7 @@ static void run_ready(const void *args, const void *state)
 static void reduce_memory(void *args, fac__memory *m)
 {
     fac__reduce_args *a = args;
-    bool two = a->kind == FAC__MAX || a->kind == FAC__MIN || a->kind == FAC__MEAN_VAR;
+    bool two = a->kind->id == FAC__ID_MAX || a->kind->id == FAC__ID_MIN || a->kind->id == FAC__ID_MEAN_VAR;
     FAC__READS(m, a->in.data);
     FAC__WRITES(m, a->out[0].data);
     if (two) FAC__WRITES(m, a->out[1].data);

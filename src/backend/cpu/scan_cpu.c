@@ -20,7 +20,7 @@ enum {
 
 typedef struct job {
     const fac__scan_args *args;
-    const fac__row_table *moves;
+    const fac__move_table *moves;
     fac__compute compute;
     int across;                   /* the dimension whose lines go together, or -1 */
     int64_t lines, blocks, outer; /* of `across`; blocks of them; the other dimensions' product */
@@ -254,7 +254,7 @@ static void run_units(void *context, int64_t begin, int64_t end)
 static void scan(const void *args)
 {
     const fac__scan_args *a = args;
-    job j = {.args = a, .moves = &FAC__ISA_PICK(fac__row_table), .across = -1, .lines = 1, .blocks = 1, .outer = 1};
+    job j = {.args = a, .moves = &FAC__ISA_PICK(fac__move_table), .across = -1, .lines = 1, .blocks = 1, .outer = 1};
     j.compute = fac__compute_type(a->out[0].dtype) == FAC_INT64 ? FAC__I64 : FAC__F64;
     int64_t n = a->shape[a->dim];
     for (int d = 0; d < a->ndim; d++) {

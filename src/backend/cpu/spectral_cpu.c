@@ -14,13 +14,13 @@ static const double tiny = 1e-280; /* the square of a length that counts as none
 
 typedef struct tools {
     const fac__spectral_rows *rows;
-    const fac__row_table *moves;
+    const fac__move_table *moves;
     fac_dtype dtype;
 } tools;
 
 static tools tools_for(fac_dtype dtype)
 {
-    return (tools){&FAC__ISA_PICK(fac__spectral_rows), &FAC__ISA_PICK(fac__row_table), dtype};
+    return (tools){&FAC__ISA_PICK(fac__spectral_rows), &FAC__ISA_PICK(fac__move_table), dtype};
 }
 
 /* Address of element i. */

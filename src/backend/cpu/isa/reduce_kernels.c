@@ -35,21 +35,24 @@ enum { AHEAD = 4096 };
 #define NAME(x) x##_f64
 #include "reduce_body.h"
 
-#define LOOPS(shape, type, sum, nansum, mean)                                                                          \
-    {                                                                                                                  \
-        [FAC__SUM] = sum##_##shape##_##type, [FAC__PROD] = prod_##shape##_##type, [FAC__MAX] = max_##shape##_##type,   \
-        [FAC__MIN] = min_##shape##_##type, [FAC__ARGMAX] = argmax_##shape##_##type,                                    \
-        [FAC__ARGMIN] = argmin_##shape##_##type, [FAC__ANY] = any_##shape##_##type, [FAC__ALL] = all_##shape##_##type, \
-        [FAC__NANSUM] = nansum##_##shape##_##type, [FAC__SUM_SQUARES] = squares_##shape##_##type,                      \
-        [FAC__SUM_ABS] = magnitudes_##shape##_##type, [FAC__COUNT_NONZERO] = nonzero_##shape##_##type,                 \
-        [FAC__MEAN_VAR] = mean                                                                                         \
-    }
-
-const fac__reduce_table FAC__ISA(fac__reduce_table) = {
-    .rows = {[FAC__I64] = LOOPS(rows, i64, add, add, NULL),
-             [FAC__F32] = LOOPS(rows, f32, sum, nansum, mean_rows_f32),
-             [FAC__F64] = LOOPS(rows, f64, sum, nansum, mean_rows_f64)},
-    .columns = {[FAC__I64] = LOOPS(columns, i64, add, add, NULL),
-                [FAC__F32] = LOOPS(columns, f32, sum, nansum, mean_columns_f32),
-                [FAC__F64] = LOOPS(columns, f64, sum, nansum, mean_columns_f64)},
-};
+#define KIND(name, ints, floats)                                                                                       \
+    extern const fac__reduce_loops FAC__ISA(fac__reduce_##name);                                                       \
+    const fac__reduce_loops FAC__ISA(fac__reduce_##name) = {                                                           \
+        .rows = {[FAC__I64] = ints##_rows_i64, [FAC__F32] = floats##_rows_f32, [FAC__F64] = floats##_rows_f64},        \
+        .columns = {                                                                                                   \
+            [FAC__I64] = ints##_columns_i64, [FAC__F32] = floats##_columns_f32, [FAC__F64] = floats##_columns_f64}};
+KIND(SUM, add, sum)
+KIND(PROD, prod, prod)
+KIND(MAX, max, max)
+KIND(MIN, min, min)
+KIND(ARGMAX, argmax, argmax)
+KIND(ARGMIN, argmin, argmin)
+KIND(ANY, any, any)
+KIND(ALL, all, all)
+KIND(NANSUM, add, nansum)
+KIND(SUM_SQUARES, squares, squares)
+KIND(SUM_ABS, magnitudes, magnitudes)
+KIND(COUNT_NONZERO, nonzero, nonzero)
+#define mean_rows_i64 NULL /* means are of floats */
+#define mean_columns_i64 NULL
+KIND(MEAN_VAR, mean, mean)

@@ -5,10 +5,7 @@
 #include "backend/cpu/isa/rows.h"
 #include "backend/reduce.h"
 
-enum {
-    FAC__REDUCE_OUTPUTS = 512, /* most outputs of one segment */
-    FAC__REDUCE_KINDS = FAC__MEAN_VAR + 1
-};
+enum { FAC__REDUCE_OUTPUTS = 512 }; /* most outputs of one segment */
 
 /* A piece of a reduction: `outputs` results over n elements each, merged into what earlier pieces gave. Elements are of
  * a compute type. By rows, an output's elements lie one after the other and outputs are `stride` apart; by columns,
@@ -28,11 +25,9 @@ typedef struct fac__segment {
 
 typedef void (*fac__segment_loop)(const fac__segment *s);
 
-/* MAX and MIN find values only; ARGMAX and ARGMIN values and positions. */
-typedef struct fac__reduce_table {
-    fac__segment_loop rows[FAC__COMPUTE_COUNT][FAC__REDUCE_KINDS], columns[FAC__COMPUTE_COUNT][FAC__REDUCE_KINDS];
-} fac__reduce_table;
-
-FAC__ISA_DECLARE(extern const fac__reduce_table, fac__reduce_table, );
+/* The loops of a kind in one instruction set. MAX and MIN find values only; ARGMAX and ARGMIN values and positions. */
+typedef struct fac__reduce_loops {
+    fac__segment_loop rows[FAC__COMPUTE_COUNT], columns[FAC__COMPUTE_COUNT];
+} fac__reduce_loops;
 
 #endif

@@ -15,8 +15,10 @@
 
 /* `omp simd` promises that iterations do not meet, which holds as y is an input itself or elsewhere. */
 #define ROW_LOOP(name, T, suffix, arity, expr)                                                                         \
-    static void row_##name##suffix(void *y_, const void *a_, const void *b_, const void *c_, const void *d_,           \
-                                   int64_t n)                                                                          \
+    void FAC__ISA(fac__row_##name##suffix)(void *y_, const void *a_, const void *b_, const void *c_, const void *d_,   \
+                                           int64_t n);                                                                 \
+    void FAC__ISA(fac__row_##name##suffix)(void *y_, const void *a_, const void *b_, const void *c_, const void *d_,   \
+                                           int64_t n)                                                                  \
     {                                                                                                                  \
         T *y = y_;                                                                                                     \
         const T *a__ = a_, *b__ = b_, *c__ = c_, *d__ = d_;                                                            \
@@ -201,25 +203,7 @@ MOVE(copy_8, uint64_t, uint64_t, AS_IS)
         [FAC_FLOAT64] = store_##s##_f64                                                                                \
     }
 
-const fac__row_table FAC__ISA(fac__row_table) = {
-    .rows =
-        {
-            [FAC__I64] =
-                {
-#define FAC_ROW(name, arity, expr) row_##name##_i64,
-#include "facula/pointwise.def"
-                },
-            [FAC__F32] =
-                {
-#define FAC_ROW(name, arity, expr) row_##name##_f32,
-#include "facula/pointwise.def"
-                },
-            [FAC__F64] =
-                {
-#define FAC_ROW(name, arity, expr) row_##name##_f64,
-#include "facula/pointwise.def"
-                },
-        },
+const fac__move_table FAC__ISA(fac__move_table) = {
     .load = {[FAC__I64] = LOADS(i64), [FAC__F32] = LOADS(f32), [FAC__F64] = LOADS(f64)},
     .store = {[FAC__I64] = STORES(i64), [FAC__F32] = STORES(f32), [FAC__F64] = STORES(f64)},
     .copy = {copy_1, copy_2, copy_4, copy_8},
