@@ -45,38 +45,44 @@
 
 /* ---- moves -------------------------------------------------------------------------------------------------- */
 
+/* Elements as they are, by their sizes; what they mean does not matter. */
+typedef uint8_t __attribute__((may_alias)) of_1;
+typedef uint16_t __attribute__((may_alias)) of_2;
+typedef uint32_t __attribute__((may_alias)) of_4;
+typedef uint64_t __attribute__((may_alias)) of_8;
+
 /* A run of elements one after the other. */
-#define RUN_LOOP(name, To, From, convert)                                                                              \
-    static inline void name##_run(To *restrict to, const From *restrict from, int64_t n)                               \
+#define RUN_LOOP(name, T)                                                                                              \
+    static inline void name##_run(T *restrict to, const T *restrict from, int64_t n)                                   \
     {                                                                                                                  \
         for (int64_t i = 0; i < n; i++)                                                                                \
-            to[i] = (To)(convert(from[i]));                                                                            \
+            to[i] = from[i];                                                                                           \
     }
 
 /* Moves a matrix whose columns lie in a row: elements are read (or written) in their order in memory. */
-#define ACROSS_LOOP(name, To, From, convert)                                                                           \
-    static inline void name##_across(To *restrict to, int64_t to_row, int64_t to_col, const From *restrict from,       \
+#define ACROSS_LOOP(name, T)                                                                                           \
+    static inline void name##_across(T *restrict to, int64_t to_row, int64_t to_col, const T *restrict from,           \
                                      int64_t from_row, int64_t from_col, int64_t rows, int64_t cols)                   \
     {                                                                                                                  \
         for (int64_t c = 0; c < cols; c++)                                                                             \
             for (int64_t r = 0; r < rows; r++)                                                                         \
-                to[r * to_row + c * to_col] = (To)(convert(from[r * from_row + c * from_col]));                        \
+                to[r * to_row + c * to_col] = from[r * from_row + c * from_col];                                       \
     }
 
 /* The whole move out of these: rows that lie in a row, rows that repeat one element, columns that lie in a row, and
  * everything else. */
-#define MOVE_LOOP(name, To, From, convert)                                                                             \
+#define MOVE_LOOP(name, T)                                                                                             \
     static void name(void *to_, int64_t to_row, int64_t to_col, const void *from_, int64_t from_row, int64_t from_col, \
                      int64_t rows, int64_t cols)                                                                       \
     {                                                                                                                  \
-        To *to = to_;                                                                                                  \
-        const From *from = from_;                                                                                      \
+        T *to = to_;                                                                                                   \
+        const T *from = from_;                                                                                         \
         if (to_col == 1 && from_col == 1) {                                                                            \
             for (int64_t r = 0; r < rows; r++)                                                                         \
                 name##_run(to + r * to_row, from + r * from_row, cols);                                                \
         } else if (to_col == 1 && from_col == 0) {                                                                     \
             for (int64_t r = 0; r < rows; r++) {                                                                       \
-                const To value = (To)(convert(from[r * from_row]));                                                    \
+                const T value = from[r * from_row];                                                                    \
                 for (int64_t c = 0; c < cols; c++)                                                                     \
                     to[r * to_row + c] = value;                                                                        \
             }                                                                                                          \
@@ -85,11 +91,93 @@
         } else {                                                                                                       \
             for (int64_t r = 0; r < rows; r++)                                                                         \
                 for (int64_t c = 0; c < cols; c++)                                                                     \
-                    to[r * to_row + c * to_col] = (To)(convert(from[r * from_row + c * from_col]));                    \
+                    to[r * to_row + c * to_col] = from[r * from_row + c * from_col];                                   \
         }                                                                                                              \
     }
-#define MOVE(name, To, From, convert)                                                                                  \
-    RUN_LOOP(name, To, From, convert) ACROSS_LOOP(name, To, From, convert) MOVE_LOOP(name, To, From, convert)
+#define MOVE(name, T) RUN_LOOP(name, T) ACROSS_LOOP(name, T) MOVE_LOOP(name, T)
+
+/* Elements of four bytes without conversion, the case that matters most (transposed float matrices), go 8 x 8 at a time
+ * through registers. */
+ACROSS_LOOP(plain_4, of_4)
+static void transpose_4(of_4 *to, int64_t to_row, const of_4 *from, int64_t from_col, int64_t rows, int64_t cols)
+{
+    int64_t r8 = rows / 8 * 8, c8 = cols / 8 * 8;
+    for (int64_t r = 0; r < r8; r += 8)
+        for (int64_t c = 0; c < c8; c += 8)
+            transpose_8x8(to + r * to_row + c, to_row, from + r + c * from_col, from_col);
+    plain_4_across(to + r8 * to_row, to_row, 1, from + r8, 1, from_col, rows - r8, cols);
+    plain_4_across(to + c8, to_row, 1, from + c8 * from_col, 1, from_col, r8, cols - c8);
+}
+RUN_LOOP(copy_4, of_4)
+static void copy_4_across(of_4 *to, int64_t to_row, int64_t to_col, const of_4 *from, int64_t from_row,
+                          int64_t from_col, int64_t rows, int64_t cols)
+{
+    if (to_col == 1 && from_row == 1)
+        transpose_4(to, to_row, from, from_col, rows, cols);
+    else if (to_row == 1 && from_col == 1)
+        transpose_4(to, to_col, from, from_row, cols, rows);
+    else
+        plain_4_across(to, to_row, to_col, from, from_row, from_col, rows, cols);
+}
+MOVE_LOOP(copy_4, of_4)
+MOVE(copy_1, of_1)
+MOVE(copy_2, of_2)
+MOVE(copy_8, of_8)
+
+/* ---- conversions -------------------------------------------------------------------------------------------- */
+
+/* A conversion is a loop over a run of elements; what does not lie in a row is brought into one, a block at a time. (Loops of
+ * their own for every way to lie would be most of a small program.) */
+typedef void (*run_loop)(void *to, const void *from, int64_t n);
+
+static void convert(run_loop run, void *to_, size_t to_size, int64_t to_row, int64_t to_col, const void *from_,
+                    size_t from_size, int64_t from_row, int64_t from_col, int64_t rows, int64_t cols)
+{
+    static const fac__move_loop copies[] = {[1] = copy_1, [2] = copy_2, [4] = copy_4, [8] = copy_8};
+    enum { BLOCK = 256 };
+    char *to = to_;
+    const char *from = from_;
+    if (cols == 1) { /* a column is a row */
+        cols = rows, to_col = to_row, from_col = from_row;
+        rows = 1;
+    }
+    if (cols == 1 || (to_col == 1 && from_col == 1)) {
+        for (int64_t r = 0; r < rows; r++)
+            run(to + r * to_row * (int64_t)to_size, from + r * from_row * (int64_t)from_size, cols);
+        return;
+    }
+    char gathered[8 * BLOCK] __attribute__((aligned(64))), converted[8 * BLOCK] __attribute__((aligned(64)));
+    if (from_row == 0 && from_col == 0) {
+        run(converted, from, 1);
+        copies[to_size](to, to_row, to_col, converted, 0, 0, rows, cols);
+        return;
+    }
+    int64_t wide = cols < 16 ? cols : rows < 16 ? BLOCK / rows : 16, high = BLOCK / wide;
+    for (int64_t r = 0; r < rows; r += high)
+        for (int64_t c = 0; c < cols; c += wide) {
+            int64_t h = rows - r < high ? rows - r : high, w = cols - c < wide ? cols - c : wide;
+            copies[from_size](gathered, w, 1, from + (r * from_row + c * from_col) * (int64_t)from_size, from_row,
+                              from_col, h, w);
+            run(converted, gathered, h * w);
+            copies[to_size](to + (r * to_row + c * to_col) * (int64_t)to_size, to_row, to_col, converted, w, 1, h, w);
+        }
+}
+
+#define CONVERT_BY(name, To, From)                                                                                     \
+    static void name(void *to, int64_t to_row, int64_t to_col, const void *from, int64_t from_row, int64_t from_col,   \
+                     int64_t rows, int64_t cols)                                                                       \
+    {                                                                                                                  \
+        convert(name##_run, to, sizeof(To), to_row, to_col, from, sizeof(From), from_row, from_col, rows, cols);       \
+    }
+#define CONVERT(name, To, From, as)                                                                                    \
+    static void name##_run(void *to_, const void *from_, int64_t n)                                                    \
+    {                                                                                                                  \
+        To *restrict to = to_;                                                                                         \
+        const From *restrict from = from_;                                                                             \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            to[i] = (To)(as(from[i]));                                                                                 \
+    }                                                                                                                  \
+    CONVERT_BY(name, To, From)
 
 #define AS_IS(x) x
 #define TRUTH(x) ((x) != 0)
@@ -100,91 +188,71 @@
 #define TO_HALF(x) fac__float_to_float16((float)(x))
 #define TO_BF16(x) fac__float_to_bfloat16((float)(x))
 
+/* Every dtype into a compute type and back; `narrow` is how that type becomes an integer of 32 bits or less. */
+#define CONVERSIONS(T, s, narrow)                                                                                      \
+    CONVERT(load_bool_##s, T, uint8_t, AS_IS)                                                                          \
+    CONVERT(load_i8_##s, T, int8_t, AS_IS)                                                                             \
+    CONVERT(load_i16_##s, T, int16_t, AS_IS)                                                                           \
+    CONVERT(load_i32_##s, T, int32_t, AS_IS)                                                                           \
+    CONVERT(load_bf16_##s, T, uint16_t, FROM_BF16)                                                                     \
+    CONVERT(store_##s##_bool, uint8_t, T, TRUTH)                                                                       \
+    CONVERT(store_##s##_i8, int8_t, T, narrow)                                                                         \
+    CONVERT(store_##s##_i16, int16_t, T, narrow)                                                                       \
+    CONVERT(store_##s##_i32, int32_t, T, narrow)                                                                       \
+    CONVERT(store_##s##_bf16, uint16_t, T, TO_BF16)
+CONVERSIONS(int64_t, i64, AS_IS)
+CONVERSIONS(float, f32, SMALL)
+CONVERSIONS(double, f64, SMALL)
+CONVERT(load_i64_f32, float, int64_t, AS_IS)
+CONVERT(load_i64_f64, double, int64_t, AS_IS)
+CONVERT(load_f32_i64, int64_t, float, AS_IS)
+CONVERT(load_f32_f64, double, float, AS_IS)
+CONVERT(load_f64_i64, int64_t, double, AS_IS)
+CONVERT(load_f64_f32, float, double, AS_IS)
+CONVERT(load_f16_i64, int64_t, uint16_t, FROM_HALF)
+CONVERT(load_f16_f64, double, uint16_t, FROM_HALF)
+CONVERT(store_i64_f16, uint16_t, int64_t, TO_HALF)
+CONVERT(store_f64_f16, uint16_t, double, TO_HALF)
+#define store_f32_i64 load_f32_i64 /* what one loads the other stores */
+#define store_f64_i64 load_f64_i64
+#define store_i64_f32 load_i64_f32
+#define store_f64_f32 load_f64_f32
+#define store_i64_f64 load_i64_f64
+#define store_f32_f64 load_f32_f64
+#define load_i64_i64 copy_8
+#define load_f32_f32 copy_4
+#define load_f64_f64 copy_8
+#define store_i64_i64 copy_8
+#define store_f32_f32 copy_4
+#define store_f64_f64 copy_8
+
 #if defined(__F16C__)
-static inline void load_f16_f32_run(float *restrict to, const uint16_t *restrict from, int64_t n)
+static void load_f16_f32_run(void *to_, const void *from_, int64_t n)
 {
+    float *restrict to = to_;
+    const uint16_t *restrict from = from_;
     int64_t i = 0;
     for (; i + 8 <= n; i += 8)
         _mm256_storeu_ps(to + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(from + i))));
     for (; i < n; i++)
         to[i] = _cvtsh_ss(from[i]);
 }
-static inline void store_f32_f16_run(uint16_t *restrict to, const float *restrict from, int64_t n)
+static void store_f32_f16_run(void *to_, const void *from_, int64_t n)
 {
+    uint16_t *restrict to = to_;
+    const float *restrict from = from_;
     int64_t i = 0;
     for (; i + 8 <= n; i += 8)
         _mm_storeu_si128((__m128i *)(to + i), _mm256_cvtps_ph(_mm256_loadu_ps(from + i), _MM_FROUND_TO_NEAREST_INT));
     for (; i < n; i++)
         to[i] = _cvtss_sh(from[i], _MM_FROUND_TO_NEAREST_INT);
 }
+CONVERT_BY(load_f16_f32, float, uint16_t)
+CONVERT_BY(store_f32_f16, uint16_t, float)
 #else
-RUN_LOOP(load_f16_f32, float, uint16_t, FROM_HALF)
-RUN_LOOP(store_f32_f16, uint16_t, float, TO_HALF)
+CONVERT(load_f16_f32, float, uint16_t, FROM_HALF)
+CONVERT(store_f32_f16, uint16_t, float, TO_HALF)
 #endif
-ACROSS_LOOP(load_f16_f32, float, uint16_t, FROM_HALF)
-ACROSS_LOOP(store_f32_f16, uint16_t, float, TO_HALF)
-MOVE_LOOP(load_f16_f32, float, uint16_t, FROM_HALF)
-MOVE_LOOP(store_f32_f16, uint16_t, float, TO_HALF)
-
-/* Elements of four bytes without conversion, the case that matters most (transposed float matrices), go 8 x 8 at a time
- * through registers. */
-ACROSS_LOOP(plain_4, uint32_t, uint32_t, AS_IS)
-static void transpose_4(uint32_t *to, int64_t to_row, const uint32_t *from, int64_t from_col, int64_t rows,
-                        int64_t cols)
-{
-    int64_t r8 = rows / 8 * 8, c8 = cols / 8 * 8;
-    for (int64_t r = 0; r < r8; r += 8)
-        for (int64_t c = 0; c < c8; c += 8)
-            transpose_8x8(to + r * to_row + c, to_row, from + r + c * from_col, from_col);
-    plain_4_across(to + r8 * to_row, to_row, 1, from + r8, 1, from_col, rows - r8, cols);
-    plain_4_across(to + c8, to_row, 1, from + c8 * from_col, 1, from_col, r8, cols - c8);
-}
-RUN_LOOP(copy_4, uint32_t, uint32_t, AS_IS)
-static void copy_4_across(uint32_t *to, int64_t to_row, int64_t to_col, const uint32_t *from, int64_t from_row,
-                          int64_t from_col, int64_t rows, int64_t cols)
-{
-    if (to_col == 1 && from_row == 1)
-        transpose_4(to, to_row, from, from_col, rows, cols);
-    else if (to_row == 1 && from_col == 1)
-        transpose_4(to, to_col, from, from_row, cols, rows);
-    else
-        plain_4_across(to, to_row, to_col, from, from_row, from_col, rows, cols);
-}
-MOVE_LOOP(copy_4, uint32_t, uint32_t, AS_IS)
-
-/* Every dtype into a compute type and back; `narrow` is how that type becomes an integer of 32 bits or less. */
-#define MOVES(T, s, narrow)                                                                                            \
-    MOVE(load_bool_##s, T, uint8_t, AS_IS)                                                                             \
-    MOVE(load_i8_##s, T, int8_t, AS_IS)                                                                                \
-    MOVE(load_i16_##s, T, int16_t, AS_IS)                                                                              \
-    MOVE(load_i32_##s, T, int32_t, AS_IS)                                                                              \
-    MOVE(load_i64_##s, T, int64_t, AS_IS)                                                                              \
-    MOVE(load_bf16_##s, T, uint16_t, FROM_BF16)                                                                        \
-    MOVE(load_f64_##s, T, double, AS_IS)                                                                               \
-    MOVE(store_##s##_bool, uint8_t, T, TRUTH)                                                                          \
-    MOVE(store_##s##_i8, int8_t, T, narrow)                                                                            \
-    MOVE(store_##s##_i16, int16_t, T, narrow)                                                                          \
-    MOVE(store_##s##_i32, int32_t, T, narrow)                                                                          \
-    MOVE(store_##s##_i64, int64_t, T, AS_IS)                                                                           \
-    MOVE(store_##s##_bf16, uint16_t, T, TO_BF16)                                                                       \
-    MOVE(store_##s##_f64, double, T, AS_IS)
-MOVES(int64_t, i64, AS_IS)
-MOVES(float, f32, SMALL)
-MOVES(double, f64, SMALL)
-MOVE(load_f32_i64, int64_t, float, AS_IS)
-MOVE(load_f32_f64, double, float, AS_IS)
-MOVE(store_i64_f32, float, int64_t, AS_IS)
-MOVE(store_f64_f32, float, double, AS_IS)
-MOVE(load_f16_i64, int64_t, uint16_t, FROM_HALF)
-MOVE(load_f16_f64, double, uint16_t, FROM_HALF)
-MOVE(store_i64_f16, uint16_t, int64_t, TO_HALF)
-MOVE(store_f64_f16, uint16_t, double, TO_HALF)
-MOVE(copy_1, uint8_t, uint8_t, AS_IS)
-MOVE(copy_2, uint16_t, uint16_t, AS_IS)
-MOVE(copy_8, uint64_t, uint64_t, AS_IS)
-
-#define load_f32_f32 copy_4
-#define store_f32_f32 copy_4
 
 /* ---- the table ---------------------------------------------------------------------------------------------- */
 
