@@ -67,7 +67,7 @@ static void corpora(void **state)
             unsigned char *data = malloc((size_t)z.entries[i].size + 1);
             fac__stream s;
             if (!data || !fac__zip_stream(&z, &z.entries[i], &s) || !fac__stream_read(&s, data, z.entries[i].size) ||
-                !fac__stream_end(&s))
+                !fac__stream_done(&s))
                 fail_msg("%s", fac_error());
             fac__stream_close(&s);
             try_all(data, (size_t)z.entries[i].size);

@@ -147,7 +147,7 @@ static void test_no_extreme_is_lost(void **state)
             values[i] = sin((double)i * 0.001) + random_number();
             if (random_number() < 0.001) values[i] = 100 * random_number() - 50; /* peaks of one value */
             steps[i] = 10 * i;
-            fac__value v = {.step = steps[i], .record = i, .value = values[i], .time = (float)i};
+            fac__seen v = {.step = steps[i], .record = i, .value = values[i], .time = (float)i};
             assert_true(fac__buckets_add(&b, &v));
             assert_true(b.count <= FAC__READER_CURVE);
         }
@@ -249,7 +249,7 @@ static void test_zoom(void **state)
                 const fac__point *p = &f.p[i];
                 if (p->kind == FAC__NAME) i++;
                 if (p->kind != FAC__VALUE || (curve >= 0 && p->curve != (uint32_t)curve)) continue;
-                fac__value v = {.step = p->step, .record = i, .value = p->value, .time = (float)(p->time - 1000)};
+                fac__seen v = {.step = p->step, .record = i, .value = p->value, .time = (float)(p->time - 1000)};
                 if (p->step >= ranges[k][0] && p->step <= ranges[k][1]) fac__buckets_add(&want[p->curve], &v);
             }
             for (int i = 0; i < 3; i++) {

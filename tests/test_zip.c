@@ -71,7 +71,7 @@ static bool read_all(const char *path)
         ok = fac__zip_stream(&z, &z.entries[i], &s);
         if (!ok) break;
         assert_true(z.entries[i].size <= 2000 || z.entries[i].deflated);
-        ok = fac__stream_read(&s, out, z.entries[i].size <= 2000 ? z.entries[i].size : 2000) && fac__stream_end(&s);
+        ok = fac__stream_read(&s, out, z.entries[i].size <= 2000 ? z.entries[i].size : 2000) && fac__stream_done(&s);
         fac__stream_close(&s);
         const fac__zip_entry *e = fac__zip_find(&z, z.entries[i].name);
         assert_ptr_equal(e, &z.entries[i]);

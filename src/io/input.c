@@ -211,7 +211,7 @@ bool fac__stream_read(fac__stream *s, void *out, int64_t n)
     return true;
 }
 
-bool fac__stream_end(fac__stream *s)
+bool fac__stream_done(fac__stream *s)
 {
     if (s->left) return fac__stream_error(s, "is too long: %lld bytes are left over", (long long)s->left);
     if (s->inflater) {

@@ -53,7 +53,7 @@ bool fac__stream_error(const fac__stream *s, const char *format, ...) __attribut
 /* Exactly n bytes; an error that it is truncated where there are fewer. */
 bool fac__stream_read(fac__stream *s, void *out, int64_t n);
 /* An error unless all has been read, and the check sum is right. What was mapped is not checked. */
-bool fac__stream_end(fac__stream *s);
+bool fac__stream_done(fac__stream *s);
 /* The next bytes as a tensor, the caller's, of the dtype that the element is read as. No memory is asked for before it
  * is known that the stretch is long enough. */
 fac_tensor *fac__stream_tensor(fac__stream *s, int element, int ndim, const int64_t *shape, bool big_endian);

@@ -233,7 +233,7 @@ fac_tensor *fac__npy_read(fac__stream *s)
     if (!ok) return NULL;
     fac_tensor *t = h.fortran && h.ndim > 1 ? from_fortran(s, &h, element, big_endian)
                                             : fac__stream_tensor(s, element, h.ndim, h.shape, big_endian);
-    if (!t || fac__stream_end(s)) return t;
+    if (!t || fac__stream_done(s)) return t;
     fac_release(t);
     return NULL;
 }

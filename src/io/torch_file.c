@@ -47,7 +47,7 @@ static bool read_byte_order(const fac__zip *z, const fac__zip_entry *e, bool *bi
     char text[8] = "";
     fac__stream s;
     if (!fac__zip_stream(z, e, &s)) return false;
-    bool ok = e->size >= (int64_t)sizeof text || (fac__stream_read(&s, text, e->size) && fac__stream_end(&s));
+    bool ok = e->size >= (int64_t)sizeof text || (fac__stream_read(&s, text, e->size) && fac__stream_done(&s));
     fac__stream_close(&s);
     *big_endian = !strcmp(text, "big");
     if (ok && !*big_endian && strcmp(text, "little") != 0)
@@ -60,7 +60,7 @@ static fac_tensor *read_storage(const fac__zip *z, const fac__zip_entry *e, cons
     fac__stream s;
     if (!fac__zip_stream(z, e, &s)) return NULL;
     fac_tensor *t = fac__stream_tensor(&s, stored->element, 1, &stored->count, big_endian);
-    if (t && !fac__stream_end(&s)) {
+    if (t && !fac__stream_done(&s)) {
         fac_release(t);
         t = NULL;
     }
@@ -96,7 +96,7 @@ static bool read_pickle(const fac__zip *z, const fac__zip_entry *e, fac_state *s
         fac__pickle_begin(p, &s);
         fac__value *root = fac__pickle_read(p);
         if (root && p->taken < e->size) root = fac__pickle_error(p, "the pickle goes on behind its end");
-        ok = root && fac__stream_end(&s) && read_storages(z, p, e->name, strlen(e->name) - strlen(PICKLE)) &&
+        ok = root && fac__stream_done(&s) && read_storages(z, p, e->name, strlen(e->name) - strlen(PICKLE)) &&
              fac__torch_flatten(p, root, state);
         fac__pickle_end(p);
         fac__stream_close(&s);

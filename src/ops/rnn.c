@@ -179,10 +179,10 @@ static bool check_state(const fac_tensor *input, const fac_tensor *state, int64_
     return true;
 }
 
-/* A step is a layer over a sequence of one. in[X] [N, I]; states may be NULL. */
+/* A step is a layer over a sequence of one. in[INPUT] [N, I]; states may be NULL. */
 static fac_tensor *step(fac__rnn_kind kind, fac_tensor **in, fac_tensor **c)
 {
-    fac_tensor *x = in[X];
+    fac_tensor *x = in[INPUT];
     FAC__NEED(x);
     FAC__NEED(in[W_IH]);
     FAC__NEED(in[W_HH]);
@@ -200,7 +200,7 @@ static fac_tensor *step(fac__rnn_kind kind, fac_tensor **in, fac_tensor **c)
         if (!*state) *state = fac_zeros(FAC_DIMS(x->shape[0], hidden), .dtype = (fac_dtype)x->dtype);
         if (!*state || !check_state(x, *state, hidden, i)) return NULL;
     }
-    if (!(in[X] = fac_unsqueeze(x, 0))) return NULL;
+    if (!(in[INPUT] = fac_unsqueeze(x, 0))) return NULL;
     fac_tensor *h = fac__rnn_run((fac__rnn_layer){kind, false}, in, c);
     return h ? fac_select(h, 0, 0) : NULL;
 }

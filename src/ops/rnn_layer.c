@@ -42,8 +42,8 @@ static fac_tensor *plain_step(fac__rnn_kind kind, fac_tensor *u, fac_tensor *v, 
 
 static fac_tensor *composed(fac__rnn_layer p, fac_tensor *const *in, fac_tensor **c)
 {
-    int64_t steps = in[X]->shape[0];
-    fac_tensor *u = fac_linear(in[X], in[W_IH], in[B_IH]), *h = in[H0];
+    int64_t steps = in[INPUT]->shape[0];
+    fac_tensor *u = fac_linear(in[INPUT], in[W_IH], in[B_IH]), *h = in[H0];
     fac_tensor_list states = u ? fac__list_new(steps) : fac__no_list;
     *c = in[C0];
     if (!states.items) return NULL;
@@ -96,8 +96,9 @@ static fac_tensor *turned(fac_tensor *t)
 /* Fills made[Y…] and the last c; those that backward needs are whole if keep. In contiguous, but for weights. */
 static bool run(fac__rnn_layer p, fac_tensor *const *in, bool keep, fac_tensor **made, fac_tensor **last)
 {
-    int64_t steps = in[X]->shape[0], batch = in[X]->shape[1], hidden = in[W_HH]->shape[1], width = in[W_HH]->shape[0];
-    fac_dtype dtype = (fac_dtype)in[X]->dtype;
+    int64_t steps = in[INPUT]->shape[0], batch = in[INPUT]->shape[1], hidden = in[W_HH]->shape[1],
+            width = in[W_HH]->shape[0];
+    fac_dtype dtype = (fac_dtype)in[INPUT]->dtype;
     /* Transposed once, rather than packed at each step. */
     fac_tensor *w_hh = fac__plain(steps > 1 ? turned(in[W_HH]) : in[W_HH], dtype), *w_ih = fac__plain(in[W_IH], dtype);
     fac_tensor *zeros = in[B_IH] && in[B_HH] ? NULL : fac_zeros(FAC_DIMS(width), .dtype = dtype);
@@ -109,7 +110,7 @@ static bool run(fac__rnn_layer p, fac_tensor *const *in, bool keep, fac_tensor *
     *last = p.kind == FAC__LSTM ? fac__own(fac__new(dtype, 2, (int64_t[]){batch, hidden})) : NULL;
     if (!w_hh || !w_ih || !b_ih || !b_hh || !gates || !hh || !kept || !cells || !y || !*last != (p.kind != FAC__LSTM))
         return false;
-    multiply(dtype, steps * batch, width, in[X]->shape[2], fac__data(in[X]), false, fac__data(w_ih), true,
+    multiply(dtype, steps * batch, width, in[INPUT]->shape[2], fac__data(in[INPUT]), false, fac__data(w_ih), true,
              fac__data(gates), 0);
     fac__rnn_args a = {.dtype = dtype, .kind = p.kind, .reverse = p.reverse, .keeps = keep, .steps = steps};
     a.batch = batch;
@@ -145,13 +146,13 @@ static void finish(fac__node *n, fac__rnn_layer p, fac_tensor *dgates, fac_tenso
 {
     int64_t steps = y->shape[0], batch = y->shape[1], hidden = y->shape[2], width = dgates->shape[2];
     fac_dtype dtype = (fac_dtype)y->dtype;
-    if (fac__wants(n, X) || fac__wants(n, W_IH)) {
-        fac_tensor *x = fac__plain(fac__saved(n, X), dtype), *w = fac__plain(fac__saved(n, W_IH), dtype);
+    if (fac__wants(n, INPUT) || fac__wants(n, W_IH)) {
+        fac_tensor *x = fac__plain(fac__saved(n, INPUT), dtype), *w = fac__plain(fac__saved(n, W_IH), dtype);
         if (!x || !w) return;
         int64_t in = x->shape[2];
-        if (fac__wants(n, X) && (gx[X] = fac__own(fac__new_like(x, dtype))))
-            multiply(dtype, steps * batch, in, width, fac__data(dgates), false, fac__data(w), false, fac__data(gx[X]),
-                     0);
+        if (fac__wants(n, INPUT) && (gx[INPUT] = fac__own(fac__new_like(x, dtype))))
+            multiply(dtype, steps * batch, in, width, fac__data(dgates), false, fac__data(w), false,
+                     fac__data(gx[INPUT]), 0);
         if (fac__wants(n, W_IH) && (gx[W_IH] = fac__own(fac__new_like(w, dtype))))
             multiply(dtype, width, in, steps * batch, fac__data(dgates), true, fac__data(x), false, fac__data(gx[W_IH]),
                      0);
@@ -252,7 +253,7 @@ static bool shaped(const fac_tensor *t, int64_t first, int64_t second)
 /* Whether all sizes and dtypes are right for the kernels. */
 static bool fits(fac__rnn_layer p, fac_tensor *const *in)
 {
-    const fac_tensor *x = in[X], *w_hh = in[W_HH];
+    const fac_tensor *x = in[INPUT], *w_hh = in[W_HH];
     if (in[W_HR] || (x->dtype != FAC_FLOAT32 && x->dtype != FAC_FLOAT64)) return false;
     for (int i = 0; i < RNN_INPUTS; i++)
         if (in[i] && in[i]->dtype != x->dtype) return false;
@@ -274,7 +275,7 @@ fac_tensor *fac__rnn_run(fac__rnn_layer p, fac_tensor *const *in, fac_tensor **c
     fac_scope {
         bool good = true;
         for (int i = 0; i < RNN_INPUTS && good; i++) {
-            plain[i] = fac__plain(in[i], (fac_dtype)in[X]->dtype);
+            plain[i] = fac__plain(in[i], (fac_dtype)in[INPUT]->dtype);
             good = plain[i] || !in[i];
         }
         if (!good || !run(p, plain, n != NULL, made, &last)) break;

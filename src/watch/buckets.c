@@ -6,7 +6,7 @@
 #include "core/memory.h"
 #include "watch/json_text.h"
 
-static void begin(fac__bucket *b, const fac__value *v)
+static void begin(fac__bucket *b, const fac__seen *v)
 {
     bool finite = isfinite(v->value);
     *b = (fac__bucket){.low = v->step,
@@ -82,7 +82,7 @@ void fac__buckets_limit(fac__buckets *b, int most)
     b->room = most;
 }
 
-static bool keep_odd(fac__buckets *b, const fac__value *v)
+static bool keep_odd(fac__buckets *b, const fac__seen *v)
 {
     if (b->odd_count == FAC__ODD) return true;
     if (!b->odd && !(b->odd = fac__alloc(FAC__ODD * sizeof *b->odd))) return false;
@@ -106,7 +106,7 @@ static bool is_full(const fac__buckets *b)
     return b->count == 0 || b->items[b->count - 1].finite + b->items[b->count - 1].odd >= b->width;
 }
 
-bool fac__buckets_add(fac__buckets *b, const fac__value *v)
+bool fac__buckets_add(fac__buckets *b, const fac__seen *v)
 {
     if (!isfinite(v->value) && !keep_odd(b, v)) return false;
     if (!b->width) b->width = 1;
@@ -157,7 +157,7 @@ static int points_of(const fac__bucket *b, point to[2])
     return n;
 }
 
-static point alone(const fac__value *v)
+static point alone(const fac__seen *v)
 {
     double value = isfinite(v->value) ? v->value : NAN;
     return (point){v->step, value, value, 1, v->time};

@@ -20,23 +20,23 @@ typedef struct fac__bucket {
 } fac__bucket;
 
 enum { FAC__ODD = 100 }; /* values that are not finite are kept one by one, up to so many */
-typedef struct fac__value {
+typedef struct fac__seen {
     int64_t step, record;
     double value;
     float time;
-} fac__value;
+} fac__seen;
 
 typedef struct fac__buckets {
     fac__bucket *items;
     int count, room, most; /* most: how many there may be, an even number */
     int64_t width, values; /* of each bucket but the last; of all */
-    fac__value first, last;
-    fac__value *odd;
+    fac__seen first, last;
+    fac__seen *odd;
     int odd_count;
 } fac__buckets;
 
 /* Made empty by {.most = …}; all return false when there is no memory, and stay whole. */
-bool fac__buckets_add(fac__buckets *b, const fac__value *v);
+bool fac__buckets_add(fac__buckets *b, const fac__seen *v);
 /* Has at most so many, from now on. */
 void fac__buckets_limit(fac__buckets *b, int most);
 /* Empty again, with the memory that it has. */

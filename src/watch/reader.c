@@ -79,16 +79,16 @@ static bool take_name(fac__reader *r, const fac__point *p)
 
 /* ---- values -------------------------------------------------------------------------------------------------- */
 
-static fac__value value_of(const fac__reader *r, const fac__point *p, int64_t record)
+static fac__seen value_of(const fac__reader *r, const fac__point *p, int64_t record)
 {
-    return (fac__value){.step = p->step, .record = record, .value = p->value, .time = (float)(p->time - r->started)};
+    return (fac__seen){.step = p->step, .record = record, .value = p->value, .time = (float)(p->time - r->started)};
 }
 
 static bool take_value(fac__reader *r, const fac__point *p)
 {
     if (p->curve >= (uint32_t)r->count) return r->damaged++, true;
     fac__read_curve *c = &r->curves[p->curve];
-    fac__value v = value_of(r, p, r->records);
+    fac__seen v = value_of(r, p, r->records);
     if (!fac__buckets_add(&c->whole, &v)) return false;
     if (r->collects && !fac__buckets_add(&c->fresh, &v)) r->collects = false; /* they cannot be told */
     r->values++;
@@ -164,7 +164,7 @@ static bool zoom_in_memory(const fac__buckets *b, int64_t from, int64_t to, fac_
     for (int i = 0; i < b->count; i++) {
         const fac__bucket *one = &b->items[i];
         if (one->low < from || one->low > to) continue;
-        fac__value v = {.step = one->low, .record = one->record, .value = one->least, .time = one->least_time};
+        fac__seen v = {.step = one->low, .record = one->record, .value = one->least, .time = one->least_time};
         if (!fac__buckets_add(out, &v)) return false;
     }
     return true;
@@ -179,7 +179,7 @@ static bool zoom_in_file(const fac__reader *r, int fd, fac__point *p, int64_t fi
         for (; i < got; i += fac__point_length(&p[i])) {
             if (p[i].kind != FAC__VALUE || p[i].curve >= (uint32_t)r->count || !wanted[p[i].curve]) continue;
             if (p[i].step < from || p[i].step > to) continue;
-            fac__value v = value_of(r, &p[i], first + i);
+            fac__seen v = value_of(r, &p[i], first + i);
             if (!fac__buckets_add(&out[p[i].curve], &v)) return false;
         }
         first += i;

@@ -75,9 +75,9 @@ void fac__solve_triangle(int64_t n, int64_t k, fac__matrices a, fac__matrices b,
     for (int64_t done = 0, size; done < n; done += size) {
         size = n - done < FAC__LINALG_BLOCK ? n - done : FAC__LINALG_BLOCK;
         int64_t at = upper ? n - done - size : done, rest = upper ? 0 : at + size;
-        substitute(size, k, fac__part(a, at, at), fac__part(b, at, 0), upper, unit);
-        fac__subtract_product(n - done - size, k, size, fac__part(a, rest, at), fac__part(b, at, 0),
-                              fac__part(b, rest, 0));
+        substitute(size, k, fac__matrix_part(a, at, at), fac__matrix_part(b, at, 0), upper, unit);
+        fac__subtract_product(n - done - size, k, size, fac__matrix_part(a, rest, at), fac__matrix_part(b, at, 0),
+                              fac__matrix_part(b, rest, 0));
     }
 }
 
@@ -236,7 +236,7 @@ void fac__apply_reflectors(int64_t m, int64_t n, int64_t k, const double *v, int
     if (!in_blocks(n, k)) {
         for (int64_t s = 0; s < k; s++) {
             int64_t i = back ? s : k - 1 - s;
-            fac__apply_reflector(m - i, n, v + i * (step + 1), step, tau[i], fac__part(c, i, 0), work);
+            fac__apply_reflector(m - i, n, v + i * (step + 1), step, tau[i], fac__matrix_part(c, i, 0), work);
         }
         return;
     }
@@ -244,12 +244,12 @@ void fac__apply_reflectors(int64_t m, int64_t n, int64_t k, const double *v, int
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < k; j++)
             all[i * k + j] = i > j ? v[i * step + j] : i == j;
-    fac__matrices V = fac__rows_of(all, k), T = fac__rows_of(t, k);
-    multiply(k, k, m, 1, fac__flip(V), V, 0, fac__rows_of(gram, k));
+    fac__matrices V = fac__by_rows(all, k), T = fac__by_rows(t, k);
+    multiply(k, k, m, 1, fac__flip(V), V, 0, fac__by_rows(gram, k));
     triangle_of(k, gram, tau, t);
-    multiply(k, n, m, 1, fac__flip(V), c, 0, fac__rows_of(first, n));
-    multiply(k, n, k, 1, back ? fac__flip(T) : T, fac__rows_of(first, n), 0, fac__rows_of(second, n));
-    multiply(m, n, k, -1, V, fac__rows_of(second, n), 1, c);
+    multiply(k, n, m, 1, fac__flip(V), c, 0, fac__by_rows(first, n));
+    multiply(k, n, k, 1, back ? fac__flip(T) : T, fac__by_rows(first, n), 0, fac__by_rows(second, n));
+    multiply(m, n, k, -1, V, fac__by_rows(second, n), 1, c);
 }
 
 static void reflect_range(void *context, int64_t begin, int64_t end)
@@ -264,7 +264,8 @@ static void reflect_range(void *context, int64_t begin, int64_t end)
         for (int64_t s = 0; s < blocks; s++) {
             int64_t i = (r->back ? s : blocks - 1 - s) * FAC__REFLECTOR_BLOCK, left = r->k - i;
             fac__apply_reflectors(r->m - i, r->n, left < FAC__REFLECTOR_BLOCK ? left : FAC__REFLECTOR_BLOCK,
-                                  a + i * (r->columns + 1), r->columns, tau + i, fac__part(c, i, 0), r->back, work);
+                                  a + i * (r->columns + 1), r->columns, tau + i, fac__matrix_part(c, i, 0), r->back,
+                                  work);
         }
     }
 }

@@ -30,7 +30,7 @@ void fac__apply_reflector(int64_t m, int64_t n, const double *v, int64_t step, d
 void fac__apply_reflectors(int64_t m, int64_t n, int64_t k, const double *v, int64_t step, const double *tau,
                            fac__matrices c, bool back, double *work);
 
-static inline fac__matrices fac__part(fac__matrices a, int64_t i, int64_t j)
+static inline fac__matrices fac__matrix_part(fac__matrices a, int64_t i, int64_t j)
 {
     a.data += i * a.row + j * a.col;
     return a;
@@ -39,7 +39,7 @@ static inline fac__matrices fac__flip(fac__matrices a)
 {
     return (fac__matrices){a.data, a.col, a.row, a.batch};
 }
-static inline fac__matrices fac__rows_of(const double *a, int64_t columns)
+static inline fac__matrices fac__by_rows(const double *a, int64_t columns)
 {
     return (fac__matrices){(double *)a, columns, 1, 0};
 }

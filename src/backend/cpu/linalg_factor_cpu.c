@@ -35,7 +35,7 @@ static void lu_columns(int64_t m, int64_t n, double *a, int64_t ld, int32_t *piv
 static void lu_one(int64_t m, int64_t n, double *a, int32_t *pivots, int32_t *info)
 {
     int64_t count = m < n ? m : n;
-    fac__matrices all = fac__rows_of(a, n);
+    fac__matrices all = fac__by_rows(a, n);
     *info = 0;
     for (int64_t at = 0, size; at < count; at += size) {
         size = count - at < FAC__LINALG_BLOCK ? count - at : FAC__LINALG_BLOCK;
@@ -43,13 +43,14 @@ static void lu_one(int64_t m, int64_t n, double *a, int32_t *pivots, int32_t *in
         int32_t failed = 0;
         lu_columns(m - at, size, a + at * (n + 1), n, pivots + at, &failed);
         if (failed && !*info) *info = failed + (int32_t)at;
-        fac__swap_rows(pivots + at, size, at, fac__part(all, at, 0), false);
-        fac__swap_rows(pivots + at, size, n - right, fac__part(all, at, right), false);
+        fac__swap_rows(pivots + at, size, at, fac__matrix_part(all, at, 0), false);
+        fac__swap_rows(pivots + at, size, n - right, fac__matrix_part(all, at, right), false);
         for (int64_t i = at; i < right; i++)
             pivots[i] += (int32_t)at;
-        fac__solve_triangle(size, n - right, fac__part(all, at, at), fac__part(all, at, right), false, true);
-        fac__subtract_product(m - right, n - right, size, fac__part(all, right, at), fac__part(all, at, right),
-                              fac__part(all, right, right));
+        fac__solve_triangle(size, n - right, fac__matrix_part(all, at, at), fac__matrix_part(all, at, right), false,
+                            true);
+        fac__subtract_product(m - right, n - right, size, fac__matrix_part(all, right, at),
+                              fac__matrix_part(all, at, right), fac__matrix_part(all, right, right));
     }
 }
 
@@ -97,17 +98,17 @@ static int64_t cholesky_block(int64_t n, double *a, int64_t ld)
 
 static int64_t cholesky_one(int64_t n, double *a)
 {
-    fac__matrices all = fac__rows_of(a, n);
+    fac__matrices all = fac__by_rows(a, n);
     for (int64_t at = 0, size; at < n; at += size) {
         size = n - at < FAC__LINALG_BLOCK ? n - at : FAC__LINALG_BLOCK;
         int64_t below = at + size, failed = cholesky_block(size, a + at * (n + 1), n);
         if (failed) return at + failed;
-        fac__matrices left = fac__part(all, below, at);
-        fac__solve_triangle(size, n - below, fac__part(all, at, at), fac__flip(left), false, false);
+        fac__matrices left = fac__matrix_part(all, below, at);
+        fac__solve_triangle(size, n - below, fac__matrix_part(all, at, at), fac__flip(left), false, false);
         for (int64_t i = below, rows; i < n; i += rows) {
             rows = n - i < FAC__LINALG_BLOCK ? n - i : FAC__LINALG_BLOCK;
-            fac__subtract_product(rows, i + rows - below, size, fac__part(all, i, at), fac__flip(left),
-                                  fac__part(all, i, below));
+            fac__subtract_product(rows, i + rows - below, size, fac__matrix_part(all, i, at), fac__flip(left),
+                                  fac__matrix_part(all, i, below));
         }
     }
     return 0;
@@ -150,10 +151,10 @@ static void qr_one(int64_t m, int64_t n, double *a, double *tau, double *work)
         for (int64_t i = at; i < end; i++) {
             double *x = a + i * (n + 1);
             tau[i] = fac__make_reflector(m - i, x, n);
-            fac__apply_reflector(m - i, end - i - 1, x, n, tau[i], fac__rows_of(x + 1, n), work);
+            fac__apply_reflector(m - i, end - i - 1, x, n, tau[i], fac__by_rows(x + 1, n), work);
         }
         fac__apply_reflectors(m - at, n - end, end - at, a + at * (n + 1), n, tau + at,
-                              fac__rows_of(a + at * n + end, n), true, work);
+                              fac__by_rows(a + at * n + end, n), true, work);
     }
 }
 

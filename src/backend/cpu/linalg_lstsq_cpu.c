@@ -67,7 +67,7 @@ static int64_t pivoted_qr(int64_t m, int64_t n, double *a, const room *w, double
         swap_columns(1, n, order, i, best);
         double *x = a + i * (n + 1);
         w->tau[i] = fac__make_reflector(m - i, x, n);
-        fac__apply_reflector(m - i, n - i - 1, x, n, w->tau[i], fac__rows_of(x + 1, n), w->line);
+        fac__apply_reflector(m - i, n - i - 1, x, n, w->tau[i], fac__by_rows(x + 1, n), w->line);
         if (rank == i && fabs(*x) > rcond * fabs(a[0])) rank++;
     }
     return rank;
@@ -82,12 +82,12 @@ static void least_norm(int64_t n, int64_t k, int64_t rank, const double *a, doub
     for (int64_t j = 0; j < rank; j++) {
         double *x = w->second + j * (rank + 1);
         w->second_tau[j] = fac__make_reflector(n - j, x, rank);
-        fac__apply_reflector(n - j, rank - j - 1, x, rank, w->second_tau[j], fac__rows_of(x + 1, rank), w->line);
+        fac__apply_reflector(n - j, rank - j - 1, x, rank, w->second_tau[j], fac__by_rows(x + 1, rank), w->line);
     }
-    fac__solve_triangle(rank, k, fac__flip(fac__rows_of(w->second, rank)), fac__rows_of(b, k), false, false);
+    fac__solve_triangle(rank, k, fac__flip(fac__by_rows(w->second, rank)), fac__by_rows(b, k), false, false);
     memset(b + rank * k, 0, (size_t)((n - rank) * k) * sizeof *b);
     for (int64_t j = rank - 1; j >= 0; j--)
-        fac__apply_reflector(n - j, k, w->second + j * (rank + 1), rank, w->second_tau[j], fac__rows_of(b + j * k, k),
+        fac__apply_reflector(n - j, k, w->second + j * (rank + 1), rank, w->second_tau[j], fac__by_rows(b + j * k, k),
                              w->line);
 }
 
@@ -96,9 +96,9 @@ static int64_t lstsq_one(int64_t m, int64_t n, int64_t k, double *a, double *b, 
     room w = divide(work, m, n);
     int64_t rank = pivoted_qr(m, n, a, &w, w.columns, rcond);
     for (int64_t i = 0; i < smaller(m, n); i++)
-        fac__apply_reflector(m - i, k, a + i * (n + 1), n, w.tau[i], fac__rows_of(b + i * k, k), w.line);
+        fac__apply_reflector(m - i, k, a + i * (n + 1), n, w.tau[i], fac__by_rows(b + i * k, k), w.line);
     if (rank == n)
-        fac__solve_triangle(n, k, fac__rows_of(a, n), fac__rows_of(b, k), true, false);
+        fac__solve_triangle(n, k, fac__by_rows(a, n), fac__by_rows(b, k), true, false);
     else
         least_norm(n, k, rank, a, b, &w);
     for (int64_t i = 0; i < n; i++)
