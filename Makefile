@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 MAKEFLAGS += --no-print-directory
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 # The lesson's programs, in the order of docs/lesson.md. On 2 cores the whole takes less than 3 minutes.
 lesson: ## installs what is missing, builds, and runs the lesson's programs
@@ -45,6 +45,12 @@ site: ## the docs as a site, in build/site/html (needs Doxygen)
 	tools/site/site build/site
 	@echo "Open build/site/html/index.html in a browser."
 
+amalgamation: build ## the whole library as facula.c and facula.h, in build/amalgamation/
+	tools/amalgamate build build/amalgamation
+
+deb: build ## Debian packages, in build/
+	cd build && cpack
+
 format: ## formats the sources with clang-format
 	tests/check_format --fix
 
@@ -56,4 +62,4 @@ install: build ## installs into PREFIX=/usr/local
 clean: ## removes every build directory
 	rm -rf build build-*
 
-.PHONY: help lesson build test debug asan tsan site format install clean
+.PHONY: help lesson build test debug asan tsan site amalgamation deb format install clean

@@ -9,7 +9,7 @@ static atomic_int chosen = -1;
 
 static fac__isa best_isa(void)
 {
-#if defined(__x86_64__)
+#if FAC__HAVE_X86_ISAS
     __builtin_cpu_init();
     /* The flags that the files are compiled with; f16c and fma come with every avx2 machine that has been made. */
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return FAC__BASELINE;

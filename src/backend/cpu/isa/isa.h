@@ -1,5 +1,5 @@
 /* Floor 1. One body, several instruction sets. Files in this folder are compiled once for each of them, with
- * FAC__ISA_SUFFIX naming the one (_baseline, _avx2, _avx512; on other machines than x86-64 only _baseline):
+ * FAC__ISA_SUFFIX naming the one (_baseline, _avx2, _avx512; on other machines than x86-64, or without FACULA_DISPATCH, only _baseline):
  *
  *     in isa/rows.c         void FAC__ISA(fac__add_rows)(float *y, const float *a, int64_t n) { ... }
  *     in the dispatcher     FAC__ISA_DECLARE(void, fac__add_rows, (float *y, const float *a, int64_t n));
@@ -17,7 +17,7 @@
 
 /* DECLARE declares the function in all its builds, or an object: FAC__ISA_DECLARE(extern const rows, table, );
  * PICK is the one for the running machine. */
-#if defined(__x86_64__)
+#if FAC__HAVE_X86_ISAS
 #define FAC__ISA_DECLARE(type, name, parameters)                                                                       \
     type name##_baseline parameters;                                                                                   \
     type name##_avx2 parameters;                                                                                       \
