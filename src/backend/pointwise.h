@@ -35,8 +35,9 @@ typedef struct fac__row_def {
     fac__row_loop loops[FAC__ISA_COUNT][FAC__COMPUTE_COUNT];
     fac__row_id id;
     uint8_t arity, n_tensors; /* the other arguments are numbers without a say in the dtype */
+    uint16_t cost; /* in additions; only the magnitude matters: it decides how many elements are worth a thread */
     fac__dtype_rule rule;
-    const char *name, *expression, *derivatives[4];
+    const char *name, *derivatives[4];
     const struct fac__row_def *const *mentions; /* the rows that the derivatives use; ends with NULL */
 } fac__row_def;
 typedef const fac__row_def *fac__row;

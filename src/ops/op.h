@@ -102,7 +102,7 @@ static inline fac__arg fac__scalar_arg(fac_scalar s)
 /* torch.result_type: tensors with dimensions rule, then 0-d tensors, then numbers, each only by a higher category. */
 fac_dtype fac__result_type(int n, const fac__arg *args);
 
-/* ---- pointwise (pointwise.c) -------------------------------------------------------------------------------- */
+/* ---- pointwise (row_run.c) ---------------------------------------------------------------------------------- */
 
 #include "backend/pointwise.h"
 

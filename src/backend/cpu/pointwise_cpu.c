@@ -23,25 +23,6 @@ enum {
     GRAIN = 32 * 1024    /* cheap rows' elements that are worth another thread */
 };
 
-/* What a row costs, in additions. Only the magnitude matters: it decides how many elements are worth a thread. */
-static int row_cost(fac__row row)
-{
-    static const char *const cheap[] = {"FMA(", "ABS(", "MAX(", "MIN(", "SIGN(", "NUM(", "SQRT("};
-    int cost = 1;
-    for (const char *p = row->expression; (p = strchr(p, '(')) != NULL; p++) {
-        const char *begin = p;
-        while (begin > row->expression && begin[-1] >= 'A' && begin[-1] <= 'Z')
-            begin--;
-        if (begin == p) continue; /* a parenthesis, not a call */
-        bool is_cheap = false;
-        for (size_t i = 0; i < sizeof cheap / sizeof *cheap; i++)
-            is_cheap |= strncmp(begin, cheap[i], strlen(cheap[i])) == 0;
-        bool special = strncmp(begin, "SPECIAL(", 8) == 0;
-        cost += is_cheap ? 0 : special ? 40 : 4;
-    }
-    return cost;
-}
-
 /* ---- one row over plain memory ------------------------------------------------------------------------------ */
 
 static inline int64_t least(int64_t a, int64_t b)
@@ -117,7 +98,7 @@ static __attribute__((noinline)) void cut(const fac__row_call *c, fac__row_loop 
     if (c->n <= 1024)
         run_cut(&s, 0, c->n);
     else
-        fac__parallel(c->n, grain_of(c->n, row_cost(c->row)), run_cut, &s);
+        fac__parallel(c->n, grain_of(c->n, c->row->cost), run_cut, &s);
 }
 
 void fac__row_run(const fac__row_call *c)
@@ -703,7 +684,7 @@ static __attribute__((noinline)) void run_plan(const fac__pointwise_args *args, 
     if (numel > 1024) {
         int64_t cost = 1;
         for (int i = 0; i < args->program.n_code; i++)
-            cost += row_cost(args->program.code[i].row);
+            cost += args->program.code[i].row->cost;
         grain = grain_of(numel, cost) / p.box_numel;
         if (p.far && grain < FAR_CHUNK) grain = FAR_CHUNK;
     } else {

@@ -23,20 +23,27 @@
     }
 #endif
 
-#define ROW(name, arity, tensors, rule, expr, ...)                                                                     \
+#define ROW(name, arity, tensors, rule, ...)                                                                           \
     FAC__ISA_DECLARE(void, fac__row_##name##_i64, LOOP_PARAMETERS);                                                    \
     FAC__ISA_DECLARE(void, fac__row_##name##_f32, LOOP_PARAMETERS);                                                    \
     FAC__ISA_DECLARE(void, fac__row_##name##_f64, LOOP_PARAMETERS);                                                    \
     static const fac__row mentions_##name[] = {FAC__MENTIONS_##name NULL};                                             \
-    const fac__row_def FAC__ROW_##name[1] = {                                                                          \
-        {LOOPS(name), FAC__ID_##name, arity, tensors, FAC__##rule, #name, #expr, {__VA_ARGS__}, mentions_##name}};
+    const fac__row_def FAC__ROW_##name[1] = {{LOOPS(name),                                                             \
+                                              FAC__ID_##name,                                                          \
+                                              arity,                                                                   \
+                                              tensors,                                                                 \
+                                              FAC__COST_##name,                                                        \
+                                              FAC__##rule,                                                             \
+                                              #name,                                                                   \
+                                              {__VA_ARGS__},                                                           \
+                                              mentions_##name}};
 
 /* clang-format off */
-#define FAC_UNARY(name, rule, expr, da, doc)                   ROW(name, 1, 1, rule, expr, da)
-#define FAC_UNARY_P(name, rule, params, n, expr, da, doc)      ROW(name, 1 + n, 1, rule, expr, da)
-#define FAC_BINARY(name, rule, expr, da, db, doc)              ROW(name, 2, 2, rule, expr, da, db)
-#define FAC_BINARY_T(name, rule, expr, da, db, doc)            ROW(name, 2, 2, rule, expr, da, db)
-#define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc) ROW(name, 3, 3, rule, expr, da, db, dc)
-#define FAC_HELPER(name, n, expr, da, db, dc, dd)              ROW(name, n, n, SAME, expr, da, db, dc, dd)
+#define FAC_UNARY(name, rule, expr, da, doc)                   ROW(name, 1, 1, rule, da)
+#define FAC_UNARY_P(name, rule, params, n, expr, da, doc)      ROW(name, 1 + n, 1, rule, da)
+#define FAC_BINARY(name, rule, expr, da, db, doc)              ROW(name, 2, 2, rule, da, db)
+#define FAC_BINARY_T(name, rule, expr, da, db, doc)            ROW(name, 2, 2, rule, da, db)
+#define FAC_TERNARY(name, rule, schema, expr, da, db, dc, doc) ROW(name, 3, 3, rule, da, db, dc)
+#define FAC_HELPER(name, n, expr, da, db, dc, dd)              ROW(name, n, n, SAME, da, db, dc, dd)
 /* clang-format on */
 #include "facula/pointwise.def"
