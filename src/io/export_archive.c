@@ -61,7 +61,7 @@ static char *read_text(const fac__export *e, const fac__zip_entry *entry)
     if (!fac__zip_stream(&e->zip, entry, &s)) return NULL;
     char *text = fac__alloc((size_t)entry->size + 1);
     if (text) text[entry->size] = 0;
-    if (text && (!fac__stream_read(&s, text, entry->size) || !fac__stream_end(&s))) {
+    if (text && (!fac__stream_read(&s, text, entry->size) || !fac__stream_done(&s))) {
         fac__free(text);
         text = NULL;
     }
@@ -218,7 +218,7 @@ static fac_tensor *read_tensor(const fac__export *e, const fac__zip_entry *entry
     if (!fac__zip_stream(&e->zip, entry, &s)) return NULL;
     int64_t count = entry->size / (int64_t)fac__element_size(element);
     fac_tensor *storage = fac__stream_tensor(&s, element, 1, &count, e->big_endian), *t = NULL;
-    if (storage && fac__stream_end(&s)) t = fac__new_view(storage, (int)n, sizes, strides, offset);
+    if (storage && fac__stream_done(&s)) t = fac__new_view(storage, (int)n, sizes, strides, offset);
     fac__stream_close(&s);
     fac_release(storage);
     return t;

@@ -85,7 +85,7 @@ static fac_tensor *read_external(fac__onnx_reader *r, const proto *p)
     } else {
         fac__stream s = fac__stream_plain(&in, p->name, p->offset, length);
         t = fac__stream_tensor(&s, p->element, p->ndim, p->shape, false);
-        if (t && p->length >= 0 && !fac__stream_end(&s)) {
+        if (t && p->length >= 0 && !fac__stream_done(&s)) {
             fac_release(t);
             t = NULL;
         }
@@ -217,7 +217,7 @@ fac_tensor *fac__onnx_tensor_of(fac__onnx_reader *r, fac__message m, const char 
         }
         fac__stream s = fac__stream_plain(r->wire.in, p.name, p.raw.at, p.raw.n);
         t = fac__stream_tensor(&s, p.element, p.ndim, p.shape, false);
-        if (t && !fac__stream_end(&s)) {
+        if (t && !fac__stream_done(&s)) {
             fac_release(t);
             t = NULL;
         }

@@ -10,15 +10,14 @@
 /* Out of the way of those that are not traced. Whoever is missing is told so by the operation itself. */
 static __attribute__((noinline, cold)) fac_tensor *traced(fac__row row, fac__arg *args, bool inplace)
 {
-    const fac__row_info *info = &fac__rows[row];
     fac_keyword given[4];
-    for (int i = 0; i < info->arity; i++) {
-        if (i < info->n_tensors && !args[i].t && args[i].s.kind == FAC_DTYPE_NONE)
+    for (int i = 0; i < row->arity; i++) {
+        if (i < row->n_tensors && !args[i].t && args[i].s.kind == FAC_DTYPE_NONE)
             return fac__pointwise(row, args, inplace);
         given[i].name = NULL;
         given[i].value = args[i].t ? FAC__VALUE(args[i].t) : FAC__VALUE(args[i].s);
     }
-    return fac__traced(fac__tracing(), fac__traced_name(info->name, inplace), given, info->arity);
+    return fac__traced(fac__tracing(), fac__traced_name(row->name, inplace), given, row->arity);
 }
 
 static fac_tensor *apply(fac__row row, fac__arg *args, bool inplace)
