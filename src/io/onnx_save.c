@@ -333,7 +333,8 @@ static bool close_enough(fac_tensor *a, fac_tensor *b, int k)
     }
     fac__free(x);
     bool narrow = a->dtype == FAC_FLOAT16 || a->dtype == FAC_BFLOAT16;
-    double limit = !fac_dtype_is_floating((fac_dtype)a->dtype) ? 0 : (narrow ? 3e-2 : 2e-4) * (1 + most);
+    double limit = narrow ? 3e-2 * most + 1e-3 : 3e-4 * most + 1e-6;
+    if (!fac_dtype_is_floating((fac_dtype)a->dtype)) limit = 0;
     if (!ok || worst <= limit) return ok;
     return fac__value_error("output %d of the ONNX model differs from the network's by %g: it is not written", k,
                             worst),
