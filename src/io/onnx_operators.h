@@ -1,6 +1,6 @@
 /* Floor 7. ONNX's operators (https://github.com/onnx/onnx/blob/main/docs/Operators.md) and facula's: one table for both
  * directions. A row says how a node becomes calls of a graph module (load), and how a traced call becomes nodes (save). The
- * rows stand in onnx_math.c, onnx_layers.c, onnx_sizes.c, onnx_recurrent.c.
+ * rows stand in onnx_math.c, onnx_layers.c, onnx_windows.c, onnx_sizes.c, onnx_parts.c, onnx_recurrent.c.
  *
  *     {"Relu", "relu", fac__onnx_load_plain, fac__onnx_save_plain},
  */
@@ -23,7 +23,8 @@ typedef struct fac__onnx_operator {
 } fac__onnx_operator;
 
 /* Each ends with a row of NULLs. */
-extern const fac__onnx_operator fac__onnx_math[], fac__onnx_layers[], fac__onnx_sizes[], fac__onnx_recurrent[];
+extern const fac__onnx_operator fac__onnx_math[], fac__onnx_layers[], fac__onnx_windows[], fac__onnx_sizes[],
+    fac__onnx_parts[], fac__onnx_recurrent[];
 /* All rows: i from 0; NULL behind the last. */
 const fac__onnx_operator *fac__onnx_operator_at(int i);
 

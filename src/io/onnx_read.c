@@ -5,7 +5,7 @@
 
 #include "core/raise.h"
 #include "onnx_model.h"
-#include "onnx_parts.h"
+#include "onnx_tensor.h"
 #include "wire.h"
 
 /* ---- small things ------------------------------------------------------------------------------------------- */

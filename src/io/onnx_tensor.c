@@ -6,7 +6,7 @@
 
 #include "core/raise.h"
 #include "data/byte_order.h"
-#include "onnx_parts.h"
+#include "onnx_tensor.h"
 
 typedef struct proto {
     const char *name;

@@ -1,6 +1,6 @@
 /* Floor 7. What onnx_read.c and onnx_tensor.c share. */
-#ifndef FACULA_ONNX_PARTS_H
-#define FACULA_ONNX_PARTS_H
+#ifndef FACULA_ONNX_TENSOR_H
+#define FACULA_ONNX_TENSOR_H
 
 #include "onnx_model.h"
 #include "wire.h"
