@@ -61,7 +61,7 @@ static void *grown(fac__graph *g, void *items, int count, int *room, size_t size
 
 /* ---- values ------------------------------------------------------------------------------------------------- */
 
-static int add_value(fac__graph *g, fac__source source, int at, const char *name)
+static int add_value(fac__graph *g, fac__value_source source, int at, const char *name)
 {
     fac__graph_code *c = g->code;
     if (!GROW(g, c->values, c->n_values, c->values_room)) return -1;

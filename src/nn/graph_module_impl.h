@@ -119,10 +119,15 @@ fac_module *fac__graph_ready(fac__graph *g);
 
 /* ---- what it is made of ------------------------------------------------------------------------------------- */
 
-typedef enum fac__source { FAC__FROM_INPUT, FAC__FROM_STATE, FAC__FROM_CONSTANT, FAC__FROM_CALL } fac__source;
+typedef enum fac__value_source {
+    FAC__FROM_INPUT,
+    FAC__FROM_STATE,
+    FAC__FROM_CONSTANT,
+    FAC__FROM_CALL
+} fac__value_source;
 
 typedef struct fac__graph_value {
-    fac__source source;
+    fac__value_source source;
     int at; /* which input, constant or call */
     const char *name;
     fac_dtype dtype; /* of an input */

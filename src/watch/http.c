@@ -133,7 +133,7 @@ struct MHD_Response *fac__http_listen(fac__http *http, struct MHD_Connection *co
     return response;
 }
 
-static void put(listener *l, fac__message *m)
+static void put(listener *l, fac__sse_message *m)
 {
     if (!m || !fac__queue_put(&l->queue, m)) {
         l->cut = true;
@@ -145,7 +145,7 @@ static void put(listener *l, fac__message *m)
 void fac__http_push(fac__http *http, const char *event, const char *key, const char *text, size_t bytes)
 {
     if (!http || !http->listeners) return;
-    fac__message *m = fac__message_new(event, key, text, bytes);
+    fac__sse_message *m = fac__message_new(event, key, text, bytes);
     for (listener *l = http->listeners; l; l = l->next)
         put(l, m);
     fac__message_drop(m);

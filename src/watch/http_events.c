@@ -5,7 +5,7 @@
 #include "core/memory.h"
 #include "http_parts.h"
 
-struct fac__message {
+struct fac__sse_message {
     int holders;
     char *key; /* behind the text, or NULL */
     size_t bytes;
@@ -14,15 +14,15 @@ struct fac__message {
 
 typedef struct fac__waiting {
     struct fac__waiting *next;
-    fac__message *message;
+    fac__sse_message *message;
 } waiting;
 
-fac__message *fac__message_new(const char *event, const char *key, const char *text, size_t bytes)
+fac__sse_message *fac__message_new(const char *event, const char *key, const char *text, size_t bytes)
 {
     size_t name = strlen(event), of_key = key ? strlen(key) + 1 : 0;
     static const char begin[] = "event: ", middle[] = "\ndata: ", end[] = "\n\n";
     size_t total = sizeof begin + name + sizeof middle + bytes + sizeof end - 3;
-    fac__message *m = fac__alloc(sizeof *m + total + of_key);
+    fac__sse_message *m = fac__alloc(sizeof *m + total + of_key);
     if (!m) return NULL;
     char *to = m->text;
     to = (char *)memcpy(to, begin, sizeof begin - 1) + sizeof begin - 1;
@@ -38,7 +38,7 @@ fac__message *fac__message_new(const char *event, const char *key, const char *t
     return m;
 }
 
-void fac__message_drop(fac__message *m)
+void fac__message_drop(fac__sse_message *m)
 {
     if (m && --m->holders == 0) fac__free(m);
 }
@@ -54,12 +54,12 @@ static void take_out(fac__queue *q, waiting *before)
     fac__free(w);
 }
 
-static bool same_key(const fac__message *a, const fac__message *b)
+static bool same_key(const fac__sse_message *a, const fac__sse_message *b)
 {
     return a->key && b->key && strcmp(a->key, b->key) == 0;
 }
 
-bool fac__queue_put(fac__queue *q, fac__message *m)
+bool fac__queue_put(fac__queue *q, fac__sse_message *m)
 {
     /* What is half sent has to stay. Of the others an older one of the key goes, and if need be those that have none. */
     waiting *before = q->sent ? q->first : NULL;
@@ -88,7 +88,7 @@ size_t fac__queue_take(fac__queue *q, char *to, size_t room)
 {
     size_t n = 0;
     while (q->first && n < room) {
-        const fac__message *m = q->first->message;
+        const fac__sse_message *m = q->first->message;
         size_t part = m->bytes - q->sent < room - n ? m->bytes - q->sent : room - n;
         memcpy(to + n, m->text + q->sent, part);
         n += part;

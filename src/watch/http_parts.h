@@ -53,9 +53,9 @@ enum {
 };
 
 /* One text for all clients. */
-typedef struct fac__message fac__message;
-fac__message *fac__message_new(const char *event, const char *key, const char *text, size_t bytes);
-void fac__message_drop(fac__message *message); /* NULL is ignored */
+typedef struct fac__sse_message fac__sse_message;
+fac__sse_message *fac__message_new(const char *event, const char *key, const char *text, size_t bytes);
+void fac__message_drop(fac__sse_message *message); /* NULL is ignored */
 
 typedef struct fac__queue {
     struct fac__waiting *first, *last;
@@ -63,7 +63,7 @@ typedef struct fac__queue {
     size_t sent;  /* of the first, which stays when that is not 0 */
 } fac__queue;
 /* False when the client is to be cut off: too much waits, or there is no memory. */
-bool fac__queue_put(fac__queue *queue, fac__message *message);
+bool fac__queue_put(fac__queue *queue, fac__sse_message *message);
 size_t fac__queue_take(fac__queue *queue, char *to, size_t room);
 void fac__queue_clear(fac__queue *queue);
 
