@@ -54,7 +54,8 @@ int convert_command(int argc, char **argv)
             "Writes the tensors in FROM to TO, in the format that its name says: .safetensors, .npy, .npz, .pt or "
             ".pth. What "
             "FROM is, is found by what is in it; it may be an idx file, too, which is one tensor. Where TO is a .onnx "
-            "file, the model in FROM is written, which takes inputs as they come from the data.\v"
+            "file, the model in FROM is written, which takes inputs as they come from the data; where it ends in "
+            ".safetensors.index.json, several files of at most 5 GB each are, beside that index.\v"
             "Examples:\n  facula convert model.safetensors model.npz\n  facula convert model.safetensors model.onnx\n"};
     char *files[2] = {NULL, NULL};
     argp_parse(&argp, argc, argv, 0, NULL, files);
