@@ -385,7 +385,7 @@ static void test_addresses(void **state)
 
 static void put(fac__queue *q, const char *key, const char *text, size_t n, bool expected)
 {
-    fac__message *m = fac__message_new("e", key, text, n);
+    fac__sse_message *m = fac__message_new("e", key, text, n);
     assert_int_equal(fac__queue_put(q, m), expected);
     fac__message_drop(m);
 }
