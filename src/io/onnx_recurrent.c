@@ -43,7 +43,9 @@ static fac_tensor *ordered(fac_tensor *w, const int *order, int gates)
 /* The parameters of one direction as PyTorch has them: w_ih, w_hh and, if there are any, b_ih, b_hh. */
 static bool direction_params(const kind *k, int64_t d, const fac_value *args, fac_tensor **out)
 {
-    fac_tensor *b = args[4].kind == FAC_VALUE_TENSOR ? fac_select(args[4].v.tensor, 0, d) : NULL;
+    bool biased = args[4].kind == FAC_VALUE_TENSOR;
+    fac_tensor *b = biased ? fac_select(args[4].v.tensor, 0, d) : NULL;
+    if (biased && !b) return false;
     for (int i = 0; i < 2; i++) {
         fac_tensor *w = fac_select(args[2 + i].v.tensor, 0, d);
         if (!(out[i] = ordered(w, k->from_onnx, k->gates))) return false;
