@@ -161,8 +161,8 @@ static void make_input(const fac_module *m, const char *name, step *s)
                   {"vgg11_bn", {2, 3, 32, 32}},
                   {"vgg11_grey", {2, 1, 32, 32}},
                   {"resnet18_", {2, 1, 16, 16}},
-                  {"resnet", {2, 3, 64, 64}},
-                  {"mobilenet", {4, 3, 64, 64}},
+                  {"resnet", {2, 3, 40, 40}},
+                  {"mobilenet", {4, 3, 40, 40}},
                   {"vae", {3, 1, 28, 28}},
                   {"gpt2", {2, 16}},
                   {"lstm", {5, 3}}};
@@ -291,6 +291,19 @@ static void check_model(recorded *r)
     fac_empty_cache(); /* what one network leaves is of little use to the next */
 }
 
+/* With sanitizers all takes ten times as long, and other depths run no other code. */
+static bool is_left_out(const char *name)
+{
+#ifdef FAC_TEST_SANITIZE
+    static const char *const deep[] = {"vgg13",    "vgg16",    "vgg19",     "vgg13_bn",  "vgg16_bn",
+                                       "vgg19_bn", "resnet34", "resnet101", "resnet152", "resnet50_zero"};
+    for (size_t i = 0; i < sizeof deep / sizeof *deep; i++)
+        if (!strcmp(name, deep[i])) return true;
+#endif
+    (void)name;
+    return false;
+}
+
 static void test_recorded(void **state)
 {
     recorded r = {.file = fopen(FAC_TEST_DATA "/models.txt", "r")};
@@ -299,8 +312,12 @@ static void test_recorded(void **state)
     for (; recorded_line(&r); count++) {
         assert_string_equal(recorded_word(&r), "model");
         snprintf(r.name, sizeof r.name, "%s", recorded_word(&r));
-        fac_scope
-            check_model(&r);
+        if (is_left_out(r.name))
+            while (recorded_line(&r) && strcmp(r.line, "end\n"))
+                continue;
+        else
+            fac_scope
+                check_model(&r);
         assert_null(fac_error());
     }
     assert_int_equal(count, MAKERS);
@@ -338,9 +355,11 @@ static void test_table(void **state)
     REFUSES(resnet101)
     REFUSES(resnet152)
     REFUSES(mobilenet_v2)
+#ifndef FAC_TEST_SANITIZE /* it would take long */
     fac_module *whole = fac_vgg11();
     assert_int_equal(fac_num_parameters(whole), 132863336); /* torchvision's number */
     fac_module_free(whole);
+#endif
 }
 
 static void test_gpt2_sizes(void **state)
@@ -471,7 +490,13 @@ static void test_copies(void **state)
 
 /* ---- training --------------------------------------------------------------------------------------------------- */
 
-/* Three steps, captured or not; the state afterwards, and the losses. */
+#ifdef FAC_TEST_SANITIZE
+enum { STEPS = 2 };
+#else
+enum { STEPS = 3 };
+#endif
+
+/* Some steps, captured or not; the state afterwards, and the losses. */
 static fac_state *train(const char *name, bool captured, double *losses)
 {
     fac_manual_seed(0);
@@ -482,7 +507,7 @@ static fac_state *train(const char *name, bool captured, double *losses)
     step s = {0};
     make_input(m, name, &s);
     fac_manual_seed(5);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < STEPS; i++) {
         fac_scope {
             if (captured) {
                 fac_capture(&plan) {
@@ -504,7 +529,7 @@ static fac_state *train(const char *name, bool captured, double *losses)
     }
     if (captured) {
         assert_non_null(plan);
-        assert_int_equal(fac_plan_numbers(plan).replays, 2);
+        assert_int_equal(fac_plan_numbers(plan).replays, STEPS - 1);
         fac_release(loss);
     }
     fac_plan_free(plan);
@@ -520,11 +545,11 @@ static void test_captured(void **state)
     static const char *const names[] = {"lenet_colour", "resnet18", "mobilenet_v2", "gpt2", "lstm_lm", "vae"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         fac_scope {
-            double plain[3], replayed[3];
+            double plain[STEPS], replayed[STEPS];
             fac_state *a = train(names[i], false, plain), *b = train(names[i], true, replayed);
             if (!a || !b || fac_error()) fail_msg("%s: %s", names[i], fac_error());
             assert_memory_equal(plain, replayed, sizeof plain);
-            assert_true(plain[0] != plain[2]);
+            assert_true(plain[0] != plain[STEPS - 1]);
             for (int64_t k = 0; k < fac_state_count(a); k++)
                 check_close(fac_state_tensor_at(b, k), fac_state_tensor_at(a, k), 0);
             fac_state_free(a);
@@ -629,7 +654,7 @@ static void test_failed_allocations(void **state)
 {
     static const char *const names[] = {"lenet", "resnet18_small", "mobilenet_v2_narrow", "gpt2", "lstm_lm", "vae"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        for (int n = 1;; n += 1 + n / 8) {
+        for (int n = 1;; n += 1 + n / 4) {
             fac_clear_error();
             int64_t before = fac_memory().used, count = fac__alloc_count();
             fac__alloc_fail_at(n);

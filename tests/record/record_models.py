@@ -201,14 +201,14 @@ with open(pathlib.Path(__file__).parent.parent / "data" / "models.txt", "w") as 
     record("vgg11_grey", lambda: vgg(lambda **kw: grey(tv.vgg11, **kw), 64, num_classes=10, dropout=0.25), (2, 1, 32, 32))
     for name in ("vgg11", "vgg13", "vgg16", "vgg19", "vgg13_bn", "vgg16_bn", "vgg19_bn"):
         record(name, lambda: vgg(getattr(tv, name), 64))
-    record("resnet18", lambda: tv.resnet18(num_classes=10), (2, 3, 64, 64), detail=True)
+    record("resnet18", lambda: tv.resnet18(num_classes=10), (2, 3, 40, 40), detail=True)
     record("resnet18_small", lambda: grey(tv.resnet18, True, num_classes=10), (2, 1, 16, 16))
     record("resnet18_zero", lambda: tv.resnet18(zero_init_residual=True))
-    record("resnet50", lambda: tv.resnet50(num_classes=10), (2, 3, 64, 64))
+    record("resnet50", lambda: tv.resnet50(num_classes=10), (2, 3, 40, 40))
     record("resnet50_zero", lambda: tv.resnet50(zero_init_residual=True))
     for name in ("resnet34", "resnet101", "resnet152"):
         record(name, getattr(tv, name))
-    record("mobilenet_v2", lambda: tv.mobilenet_v2(num_classes=10), (4, 3, 64, 64), detail=True)
+    record("mobilenet_v2", lambda: tv.mobilenet_v2(num_classes=10), (4, 3, 40, 40), detail=True)
     record("mobilenet_v2_narrow", lambda: tv.mobilenet_v2(width_mult=0.35, dropout=0.5))
     record("mobilenet_v2_wide", lambda: tv.mobilenet_v2(width_mult=1.4))
     record("gpt2", lambda: gpt2(vocab_size=64, n_positions=32, n_embd=16, n_layer=2, n_head=2), (2, 16), 64, True)
