@@ -64,6 +64,22 @@ INLINE int64_t NAME(panel_first)(const NAME(correlating) * s, int64_t p)
     return p * s->c->rows / s->panels;
 }
 
+/* Memory for offsets, packed weights and each thread's own_bytes, which are rounded up. The offsets are to be filled in; NULL: there is none. */
+static int32_t *NAME(take_memory)(NAME(correlating) * s)
+{
+    const fac__correlation *c = s->c;
+    size_t offsets_bytes = ((size_t)s->k * sizeof(int32_t) + 63) / 64 * 64;
+    size_t weights_bytes = ((size_t)(s->k * c->rows * c->groups) * sizeof(T) + 63) / 64 * 64;
+    s->own_bytes = (s->own_bytes + 4095) / 4096 * 4096 + 256;
+    char *shared =
+        fac__scratch(FAC__SCRATCH_CONV, offsets_bytes + weights_bytes + (size_t)fac__threads() * s->own_bytes);
+    if (!shared) return NULL;
+    s->offsets = (int32_t *)(void *)shared;
+    s->weights = (T *)(void *)(shared + offsets_bytes);
+    s->own = shared + offsets_bytes + weights_bytes;
+    return (int32_t *)(void *)shared;
+}
+
 /* n zeros, or a few more. Mostly one vector is enough, and a loop alone would be a call of memset. */
 INLINE T *NAME(put_zeros)(T *to, int64_t n)
 {
@@ -332,21 +348,14 @@ static bool NAME(correlation)(const fac__correlation *c)
     int64_t lines = s.in_place ? h->source : s.block_rows + h->max_shift;
     int64_t reach = d->taps * c->depth * h->phases * w->phases * lines * s.line;
     if (reach > INT32_MAX) return false;
-    size_t offsets_bytes = ((size_t)s.k * sizeof(int32_t) + 63) / 64 * 64;
-    size_t weights_bytes = ((size_t)(s.k * c->rows * c->groups) * sizeof(T) + 63) / 64 * 64;
     if (!s.in_place) s.copy_bytes = ((size_t)(reach + 4 * L) * sizeof(T) + 63) / 64 * 64;
     s.at_bytes = (size_t)(s.block_rows * (s.line / L + 2)) * sizeof(int32_t);
     s.at_bytes = (s.at_bytes + 63) / 64 * 64;
     s.own_bytes = s.copy_bytes + s.at_bytes +
                   (size_t)(MR_MAX * ((s.block_rows - 1) * s.line + w->outputs + 2 * L)) * sizeof(T);
-    s.own_bytes = (s.own_bytes + 4095) / 4096 * 4096 + 256;
-    char *shared =
-        fac__scratch(FAC__SCRATCH_CONV, offsets_bytes + weights_bytes + (size_t)fac__threads() * s.own_bytes);
-    if (!shared) return false;
-    s.offsets = (int32_t *)(void *)shared;
-    s.weights = (T *)(void *)(shared + offsets_bytes);
-    s.own = shared + offsets_bytes + weights_bytes;
-    NAME(offsets)(&s, lines, (int32_t *)(void *)shared);
+    int32_t *offsets = NAME(take_memory)(&s);
+    if (!offsets) return false;
+    NAME(offsets)(&s, lines, offsets);
     fac__parallel(c->groups * s.panels, 1 + (1 << 16) / (s.k * MR_MAX + 1), NAME(pack_panels), &s);
     items *= s.splits;
     fac__parallel(items, fac__conv_grain(items, work / (double)s.splits),

@@ -73,17 +73,11 @@ static bool NAME(correlate_points)(const fac__correlation *c)
     if (items == 0 || s.panels < 2) return false;
     s.splits = items < 8 && fac__threads() > 1 ? (8 + items - 1) / items : 1;
     if (s.splits > s.panels) s.splits = s.panels;
-    size_t offsets_bytes = ((size_t)s.k * sizeof(int32_t) + 63) / 64 * 64;
-    size_t weights_bytes = ((size_t)(s.k * c->rows * c->groups) * sizeof(T) + 63) / 64 * 64;
-    s.own_bytes = ((size_t)(s.k + MR_MAX) * 2 * L * sizeof(T) + 4095) / 4096 * 4096 + 256;
-    char *shared =
-        fac__scratch(FAC__SCRATCH_CONV, offsets_bytes + weights_bytes + (size_t)fac__threads() * s.own_bytes);
-    if (!shared) return false;
-    s.offsets = (int32_t *)(void *)shared;
-    s.weights = (T *)(void *)(shared + offsets_bytes);
-    s.own = shared + offsets_bytes + weights_bytes;
+    s.own_bytes = (size_t)(s.k + MR_MAX) * 2 * L * sizeof(T);
+    int32_t *offsets = NAME(take_memory)(&s);
+    if (!offsets) return false;
     for (int64_t e = 0; e < s.k; e++)
-        ((int32_t *)(void *)shared)[e] = (int32_t)(e * 2 * L);
+        offsets[e] = (int32_t)(e * 2 * L);
     fac__parallel(c->groups * s.panels, 1 + (1 << 14) / (s.k * MR_MAX + 1), NAME(pack_panels), &s);
     double work = (double)s.k * (double)c->rows * 2 * L / (double)s.splits;
     items *= s.splits;
