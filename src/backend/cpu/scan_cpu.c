@@ -178,11 +178,13 @@ static line line_at(const job *j, int64_t unit)
                   .streamed = fac__streams(n * j->outer * (int64_t)sizeof(float))};
 }
 
+enum { AHEAD = 1024 }; /* elements between what is summed and what is asked for */
+
 static void sum_whole_lines(void *context, int64_t begin, int64_t end)
 {
     for (int64_t unit = begin; unit < end; unit++) {
         line l = line_at(context, unit);
-        FAC__ISA_PICK(fac__running_sums)(0, l.in, l.out, l.n, l.streamed ? 1024 : 0);
+        FAC__ISA_PICK(fac__running_sums)(0, l.in, l.out, l.n, l.streamed ? AHEAD : 0);
     }
     fac__stream_end();
 }
@@ -191,22 +193,26 @@ static void sum_whole_lines(void *context, int64_t begin, int64_t end)
  * with the sum of all that is before it, each piece's running sums. */
 enum { PIECE = 1 << 14, PIECES = 16 };
 
+static int64_t piece_size(const line *l, int64_t p)
+{
+    int64_t left = l->n - p * PIECE;
+    return left < PIECE ? left : PIECE;
+}
+
 static void sum_pieces(void *context, int64_t begin, int64_t end)
 {
     const line *l = context;
-    for (int64_t p = begin; p < end; p++) {
-        int64_t left = l->n - p * PIECE;
-        l->sums[p] = FAC__ISA_PICK(fac__sum_in_double)(l->in + p * PIECE, left < PIECE ? left : PIECE);
-    }
+    for (int64_t p = begin; p < end; p++)
+        l->sums[p] = FAC__ISA_PICK(fac__sum_in_double)(l->in + p * PIECE, piece_size(l, p));
 }
 
 static void run_pieces(void *context, int64_t begin, int64_t end)
 {
     const line *l = context;
+    int64_t ahead = l->streamed ? PIECE * PIECES : 0; /* the piece that takes this one's place */
     for (int64_t p = begin; p < end; p++) {
-        int64_t left = l->n - p * PIECE, at = p * PIECE;
-        FAC__ISA_PICK(fac__running_sums)
-        (l->sums[p], l->in + at, l->out + at, left < PIECE ? left : PIECE, l->streamed ? PIECE * PIECES : 0);
+        int64_t at = p * PIECE, n = piece_size(l, p);
+        FAC__ISA_PICK(fac__running_sums)(l->sums[p], l->in + at, l->out + at, n, ahead);
     }
     fac__stream_end();
 }

@@ -7,9 +7,6 @@
 #include <string.h>
 #if defined(__AVX512F__)
 #include <immintrin.h>
-#endif
-
-#if defined(__AVX512F__)
 enum { L = 8 };
 #elif defined(__AVX__)
 enum { L = 4 };
