@@ -1,14 +1,12 @@
 /* What libFuzzer calls with the bytes of a table, which is to be read or refused in peace: inferred, as a dataset, as rows, and
  * its description as JSON, which is also made of the bytes themselves. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "facula/csv.h"
 #include "facula/error.h"
+#include "fuzz_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,23 +34,20 @@ static void use_table(fac_csv *csv, const char *path)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fac_set_error_handler(NULL);
-    int fd = memfd_create("input", MFD_CLOEXEC);
-    if (fd < 0 || write(fd, data, size) != (ssize_t)size) abort();
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    fuzz_file file = fuzz_file_of(data, size);
     for (int task = FAC_CSV_ANY; task <= FAC_CSV_NUMBERS; task++) {
-        fac_csv *csv = fac_csv_infer(path, .task = (fac_csv_task)task);
+        fac_csv *csv = fac_csv_infer(file.path, .task = (fac_csv_task)task);
         if (!csv == !fac_error()) abort();
         fac_clear_error();
-        if (csv) use_table(csv, path);
+        if (csv) use_table(csv, file.path);
         fac_csv_free(csv);
     }
     char *text = strndup((const char *)data, size);
     fac_csv *csv = text ? fac_csv_from_json(text) : NULL;
     fac_clear_error();
-    if (csv) use_table(csv, path);
+    if (csv) use_table(csv, file.path);
     fac_csv_free(csv);
     free(text);
-    close(fd);
+    close(file.fd);
     return 0;
 }

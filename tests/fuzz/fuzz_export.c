@@ -2,13 +2,11 @@
  * loaded, or refused, in peace. What was loaded is printed, copied and freed, but does not run: a program may well ask for a
  * tensor of all memory. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "facula/graph_module.h"
 #include "facula/io.h"
+#include "fuzz_input.h"
 #include "io/zip.h"
 
 static void write_archive(int fd, const uint8_t *program, size_t size)
@@ -33,15 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fac_set_error_handler(NULL);
-    int fd = memfd_create("program", MFD_CLOEXEC);
-    if (fd < 0) abort();
-    if (size && *data == '{')
-        write_archive(fd, data, size);
-    else if (write(fd, data, size) != (ssize_t)size)
-        abort();
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    fac_module *module = fac_export_load(path);
+    bool json = size && *data == '{';
+    fuzz_file file = json ? fuzz_file_empty() : fuzz_file_of(data, size);
+    if (json) write_archive(file.fd, data, size);
+    fac_module *module = fac_export_load(file.path);
     if (!module == !fac_error()) abort();
     if (module) {
         fac_module *copy = fac_copy_module(module);
@@ -52,6 +45,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     fac_clear_error();
     fac_module_free(module);
-    close(fd);
+    close(file.fd);
     return 0;
 }

@@ -1,12 +1,10 @@
 /* What libFuzzer calls with the bytes of a file, which is to be read or refused in peace; as copies, and mapped. FORMAT
  * is the row of the format. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "facula/error.h"
+#include "fuzz_input.h"
 #include "io/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,12 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fac_set_error_handler(NULL);
-    int fd = memfd_create("input", MFD_CLOEXEC);
-    if (fd < 0 || write(fd, data, size) != (ssize_t)size) abort();
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    fuzz_file file = fuzz_file_of(data, size);
     for (int map = 0; map < 2; map++) {
-        fac_state *state = fac__load_as(&FORMAT, path, map);
+        fac_state *state = fac__load_as(&FORMAT, file.path, map);
         if (!state == !fac_error()) abort();
         double sum = 0;
         for (int64_t i = 0; i < fac_state_count(state); i++) { /* every element is there */
@@ -35,6 +30,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fac_clear_error();
         fac_state_free(state);
     }
-    close(fd);
+    close(file.fd);
     return 0;
 }
