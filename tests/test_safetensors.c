@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
 #include "core/memory.h"
 #include "core/tensor_impl.h"
 #include "facula/error.h"
 #include "facula/io.h"
+#include "json_failures.h"
 
 static char directory[] = "/tmp/facula-safetensors-XXXXXX";
 
@@ -660,21 +660,6 @@ static void failed_allocations(void **state)
         }
         fac_state_free(s);
     }
-}
-
-static int json_left, json_blocks;
-
-static void *json_take(size_t n)
-{
-    void *p = json_left && --json_left == 0 ? NULL : malloc(n);
-    json_blocks += p != NULL;
-    return p;
-}
-
-static void json_give(void *p)
-{
-    json_blocks -= p != NULL;
-    free(p);
 }
 
 /* The same for the blocks that jansson asks for: an error, and none is left over. */

@@ -6,10 +6,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <jansson.h>
-
 #include "core/memory.h"
 #include "file_bytes.h"
+#include "json_failures.h"
 
 #define INDEX "m.safetensors.index.json"
 
@@ -219,21 +218,6 @@ static void failures(void **unused)
         fac_state_free(s);
         fac_state_free(old);
     }
-}
-
-static int json_left, json_blocks;
-
-static void *json_take(size_t n)
-{
-    void *p = json_left && --json_left == 0 ? NULL : malloc(n);
-    json_blocks += p != NULL;
-    return p;
-}
-
-static void json_give(void *p)
-{
-    json_blocks -= p != NULL;
-    free(p);
 }
 
 /* The same for the blocks that jansson asks for. Where it fails to read the old index, that set's files are left. */
