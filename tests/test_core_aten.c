@@ -319,6 +319,29 @@ static void test_pooling(void **state)
     }
 }
 
+/* Gradients of max pooling are scattered by whatever indices are given: those of the forward pass, and others. */
+static void test_max_pool_indices(void **state)
+{
+    (void)state;
+    const fac_value two = INTS(2, 2), none = INTS(0, 0), one = INTS(1, 1);
+    for (int64_t n = 2; n < 40; n++)
+        fac_scope {
+            int64_t all = (41 - n) * n;
+            fac_tensor *x = fac_randn(FAC_SHAPE(2, 3, 41 - n, n)), *indices;
+            fac_tensor *y = fac_max_pool2d(x, 2, .indices = &indices), *g = fac_randn_like(y);
+            fac_tensor *row = fac_select(fac_select(indices, 2, 0), 2, fac_size(indices, 3) - 1); /* of the indices */
+            for (int other = 0; other < 3; other++) {
+                if (other) fac_fill_(row, other == 1 ? (double)(all - 1) : 0);
+                fac_tensor *got, *places = fac_reshape(indices, FAC_SHAPE(2, 3, -1));
+                fac_tensor *want =
+                    fac_scatter_add(fac_zeros(FAC_SHAPE(2, 3, all)), 2, places, fac_reshape(g, FAC_SHAPE(2, 3, -1)));
+                CALL("aten.max_pool2d_with_indices_backward", &got, 1, TENSOR(g), TENSOR(x), two, two, none, one,
+                     BOOL(false), TENSOR(indices));
+                check_close(got, fac_reshape(want, fac_shape(x)), 0);
+            }
+        }
+}
+
 static void test_embedding_and_dropout(void **state)
 {
     (void)state;
@@ -424,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_normalisation),
         cmocka_unit_test(test_layer_norm),
         cmocka_unit_test(test_pooling),
+        cmocka_unit_test(test_max_pool_indices),
         cmocka_unit_test(test_embedding_and_dropout),
         cmocka_unit_test(test_making_and_copying),
         cmocka_unit_test(test_out),

@@ -9,9 +9,10 @@
 #include "backend/cpu/pool_rows.h"
 #include "core/half.h"
 
-/* What there is for a dtype: by rows, and output by output. */
+/* What there is for a dtype: by rows, and output by output. max_back may be NULL. */
 typedef struct ways {
     void(*rows) FAC__POOL_ROWS_PARAMETERS;
+    bool(*max_back) FAC__MAX_BACK_PARAMETERS;
     void (*max)(const fac__pool_args *a, int64_t plane, int64_t in, int64_t out);
     void (*avg)(const fac__pool_args *a, int64_t plane, int64_t in, int64_t out);
     void (*backward)(const fac__pool_args *a, int64_t plane, int64_t in, int64_t out);
@@ -49,7 +50,7 @@ static bool is_empty(const windows *v)
     (a->kind == FAC__POOL_AVG ? (sum) / (W)(a->divisor ? a->divisor : v.d.size * v.h.size * v.w.size)                  \
                               : (sum) / (W)v.d.size / (W)v.h.size / (W)v.w.size)
 
-#define POOL(T, COMPUTE, LOAD, STORE)                                                                                  \
+#define POOL(T, COMPUTE, LOAD, STORE, MAX_BACK)                                                                        \
     static void max_##T(const fac__pool_args *a, int64_t plane, int64_t in, int64_t out)                               \
     {                                                                                                                  \
         typedef COMPUTE W;                                                                                             \
@@ -99,16 +100,17 @@ static bool is_empty(const windows *v)
     FAC__ISA_DECLARE(void, fac__pool_rows_##T, FAC__POOL_ROWS_PARAMETERS);                                             \
     static ways ways_##T(void)                                                                                         \
     {                                                                                                                  \
-        return (ways){FAC__ISA_PICK(fac__pool_rows_##T), max_##T, avg_##T, backward_##T};                              \
+        return (ways){FAC__ISA_PICK(fac__pool_rows_##T), MAX_BACK, max_##T, avg_##T, backward_##T};                    \
     }
 typedef uint16_t float16_bits;
 typedef uint16_t bfloat16_bits;
 typedef float float_bits;
 typedef double double_bits;
-POOL(float16, float, fac__float16_to_float, fac__float_to_float16)
-POOL(bfloat16, float, fac__bfloat16_to_float, fac__float_to_bfloat16)
-POOL(float, float, , )
-POOL(double, double, , )
+FAC__ISA_DECLARE(bool, fac__max_2x2_back_float, FAC__MAX_BACK_PARAMETERS);
+POOL(float16, float, fac__float16_to_float, fac__float_to_float16, NULL)
+POOL(bfloat16, float, fac__bfloat16_to_float, fac__float_to_bfloat16, NULL)
+POOL(float, float, , , FAC__ISA_PICK(fac__max_2x2_back_float))
+POOL(double, double, , , NULL)
 
 static ways ways_of(fac_dtype dtype)
 {
@@ -151,6 +153,7 @@ static void backward_planes(void *context, int64_t begin, int64_t end)
     for (int64_t p = begin; p < end; p++) {
         char *dx = (char *)a->dx + p * in * size;
         const char *dy = (const char *)a->dy + p * out * size;
+        if (is_max(a) && w.max_back && w.max_back(a, dy, dx, a->indices + p * out)) continue;
         memset(dx, 0, (size_t)(in * size)); /* the bits of 0 */
         if (fac__pool_by_rows(a) && !is_max(a))
             w.rows(a, dy, dx, NULL, FAC__POOL_WAY_AVG_BACK);

@@ -35,6 +35,9 @@ static inline fac__window fac__window_at(const fac__pool_args *a, int axis, int6
 typedef enum fac__pool_way { FAC__POOL_WAY_MAX, FAC__POOL_WAY_AVG, FAC__POOL_WAY_AVG_BACK } fac__pool_way;
 #define FAC__POOL_ROWS_PARAMETERS (const fac__pool_args *a, const void *x, void *y, int64_t *indices, fac__pool_way way)
 
+/* The gradient of max pooling of one plane of outputs dy, with the places of the maxima; false where it does not do this one. */
+#define FAC__MAX_BACK_PARAMETERS (const fac__pool_args *a, const void *dy, void *dx, const int64_t *indices)
+
 /* Elements of a row at a time, and outputs at a step; windows and strides must be small enough for that. */
 enum { FAC__POOL_ROW = 1024, FAC__POOL_STEP = 16 };
 static inline bool fac__pool_by_rows(const fac__pool_args *a)

@@ -1,5 +1,7 @@
 /* Floor 1. Max and avg pooling by rows (conv_pool_body.h), for each dtype; and the pooling of most networks, max over
  * 2 x 2, in one pass. */
+#include <string.h>
+
 #include "backend/cpu/isa/isa.h"
 #include "backend/cpu/pool_rows.h"
 #include "core/half.h"
@@ -57,6 +59,50 @@ static bool is_2x2(const fac__pool_args *a)
     }
 MAX_2X2(float, int32_t, 8, 4)
 MAX_2X2(double, int64_t, 4, 2)
+
+/* The gradient of that for floats, N outputs at a time: each one's goes to one of its four inputs, the rest gets 0. Two inputs
+ * side by side are one number, as wide as a place. False, with dx half done, where a place is none of the four. */
+enum { TO_FIRST = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 32, TO_SECOND = 32 - TO_FIRST };
+
+#define ONLY_IF(N, mask, v) ((pairs_##N)(mask) & (v))
+#define MAX_2X2_BACK(N, ...)                                                                                           \
+    typedef int64_t places_##N __attribute__((vector_size(8 * (N)), aligned(8), may_alias));                           \
+    typedef uint64_t pairs_##N __attribute__((vector_size(8 * (N)), aligned(4), may_alias));                           \
+    typedef uint32_t bits_##N __attribute__((vector_size(4 * (N))));                                                   \
+    typedef float floats_##N __attribute__((vector_size(4 * (N)), aligned(4), may_alias));                             \
+    static bool max_2x2_back_##N(const fac__pool_args *a, const float *dy, const int64_t *places, float *dx)           \
+    {                                                                                                                  \
+        static const places_##N twice = {__VA_ARGS__};                                                                 \
+        int64_t columns = a->out[2], width = a->in[2];                                                                 \
+        places_##N elsewhere = {0};                                                                                    \
+        for (int64_t row = 0; row < a->out[1]; row++, dy += columns, places += columns, dx += 2 * width) {             \
+            for (int64_t from = 0; from < columns; from += N) {                                                        \
+                int64_t j = from < columns - N ? from : columns - N;                                                   \
+                floats_##N sum = *(const floats_##N *)(dy + j) + 0; /* its first member: -0 becomes 0 */               \
+                pairs_##N share = __builtin_convertvector((bits_##N)sum, pairs_##N);                                   \
+                places_##N o = *(const places_##N *)(places + j) - twice - 2 * (row * width + j), u = o - width;       \
+                *(pairs_##N *)(dx + 2 * j) = ONLY_IF(N, o == 0, share << TO_FIRST) |                                   \
+                                             ONLY_IF(N, o == 1, share << TO_SECOND);                                   \
+                *(pairs_##N *)(dx + width + 2 * j) = ONLY_IF(N, u == 0, share << TO_FIRST) |                           \
+                                                     ONLY_IF(N, u == 1, share << TO_SECOND);                           \
+                elsewhere |= ((o & -2) != 0) & ((u & -2) != 0);                                                        \
+            }                                                                                                          \
+            if (width & 1) dx[width - 1] = dx[2 * width - 1] = 0;                                                      \
+        }                                                                                                              \
+        if (a->in[1] & 1) memset(dx, 0, (size_t)width * sizeof *dx);                                                   \
+        int64_t any = 0;                                                                                               \
+        for (int i = 0; i < N; i++)                                                                                    \
+            any |= elsewhere[i];                                                                                       \
+        return any == 0;                                                                                               \
+    }
+MAX_2X2_BACK(8, 0, 2, 4, 6, 8, 10, 12, 14)
+MAX_2X2_BACK(4, 0, 2, 4, 6)
+
+bool FAC__ISA(fac__max_2x2_back_float) FAC__MAX_BACK_PARAMETERS
+{
+    if (!is_2x2(a) || a->out[2] < 4) return false;
+    return (a->out[2] < 8 ? max_2x2_back_4 : max_2x2_back_8)(a, dy, indices, dx);
+}
 
 /* clang-format off: what conv_pool_body.h wants to know of a dtype */
 #define POOL_DTYPE float
