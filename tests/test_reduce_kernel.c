@@ -354,8 +354,8 @@ static void test_same_bits(void **context)
     static const struct {
         int64_t shape[3];
         uint32_t reduced;
-    } cases[] = {
-        {{1, 1, 1500000}, 7}, {{1500, 1, 1000}, 1}, {{40, 50, 700}, 5}, {{200000, 1, 10}, 1}, {{2, 3, 300000}, 4}};
+    } cases[] = {{{1, 1, 1500000}, 7}, {{1500, 1, 1000}, 1}, {{40, 50, 700}, 5},
+                 {{200000, 1, 10}, 1}, {{2, 3, 300000}, 4},  {{24, 3, 2000}, 5}};
     static const fac__reduce_kind kinds[] = {FAC__SUM, FAC__PROD, FAC__MAX, FAC__SUM_SQUARES, FAC__MEAN_VAR};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {

@@ -259,7 +259,7 @@ static void merge(const job *j, int64_t a, int64_t b, int64_t before, int64_t n)
         if (ints)
             x->i = (int64_t)((uint64_t)x->i + (uint64_t)y->i);
         else
-            x->f += y->f;
+            x->f = j->rounded && j->compute == FAC__F32 ? (double)(float)(x->f + y->f) : x->f + y->f;
     }
 }
 
@@ -282,10 +282,10 @@ static void merge_parts(const job *j)
 static void run(job *j, int64_t units, int64_t cost)
 {
     fac__range_body body = j->direct ? run_units : run_units_loaded;
-    if (cost < 4 * GRAIN)
+    if (cost < 4 * GRAIN && j->parts == 1)
         body(j, 0, units);
     else
-        fac__parallel(units, 1 + (GRAIN - 1) / (cost / units + 1), body, j);
+        fac__parallel(units, at_most(1 + (GRAIN - 1) / (cost / units + 1), ceil_div(units, 8)), body, j);
 }
 
 static __attribute__((noinline)) void run_parts(job *j, int64_t units, int64_t cost)
@@ -468,6 +468,11 @@ static bool make_job(job *j, const void *args)
         int64_t parts = at_most(at_most(PARTIAL / results, 64), j->cost / j->units / (GRAIN / 2));
         j->per_part = ceil_div(j->segments, at_least(parts, 1));
         j->parts = ceil_div(j->segments, j->per_part);
+    } else if (j->rows && j->sum && j->segments >= 8 && j->cost >= GRAIN / 2 && j->segments * results <= PARTIAL) {
+        /* Sums over images: in PyTorch's order where each piece is a part. Threads go by images as they do elsewhere, and so
+         * find what they read in their own caches. */
+        j->per_part = 1;
+        j->parts = j->segments;
     }
     return true;
 }
