@@ -32,7 +32,7 @@ typedef struct fac__correlation {
  * stays on its thread. Results depend on neither. */
 static inline int64_t fac__conv_grain(int64_t items, double work)
 {
-    return (double)items * work < fac__worth_sharing() ? items : 1 + (int64_t)((1 << 19) / (work + 1));
+    return (double)items * work < fac__worth_sharing() ? items : 1 + (int64_t)((1 << 18) / (work + 1));
 }
 
 /* conv_point_cpu.c. false: it is another convolution, or too small a product for several threads; nothing done. */

@@ -60,7 +60,7 @@ static bool NAME(mostly_zeros)(const T *p, int64_t n, int64_t most)
     NAME(counting) c = {.p = p, .size = n / parts, .count = count};
     NAME(count_parts)(&c, 0, 1);
     if (count[0] < 0 || count[0] > most / parts + c.size / 8) return false;
-    fac__parallel(parts, n < 1 << 18 ? parts : PARTS / 8, NAME(count_parts), &c);
+    fac__parallel(parts, n < 1 << 16 ? parts : PARTS / 8, NAME(count_parts), &c);
     NAME(counting) rest = {.p = p + parts * c.size, .size = n - parts * c.size, .count = count + parts};
     NAME(count_parts)(&rest, 0, 1);
     bool finite = true;
