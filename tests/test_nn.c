@@ -226,6 +226,38 @@ static void test_inplace(void **state)
         }
 }
 
+/* Where pooling comes behind ReLU, Sequential takes the maxima first: the same bits as one layer after the other. */
+static void test_relu_and_pooling(void **state)
+{
+    for (int trial = 0; trial < 4; trial++)
+        fac_scope {
+            fac_tensor *start = fac_randn(FAC_SHAPE(2, 3, 9, 10)), *x[2], *y[2], *g = NULL;
+            if (trial == 1) start = fac_sub_scalar(start, 1.5); /* whole windows are cut off */
+            if (trial == 2) start = fac_round(start);    /* many are equal */
+            if (trial == 3) fac_fill_(fac_select(start, 2, 4), NAN);
+            fac_module *relu = fac_nn_relu(), *pool = fac_nn_max_pool2d(3, .stride = 2, .padding = 1),
+                       *flat = fac_nn_flatten();
+            fac_module *all = fac_nn_sequential(relu, pool, flat);
+            for (int i = 0; i < 2; i++) {
+                x[i] = fac_requires_grad_(fac_clone(start), true);
+                y[i] = i ? fac_forward(all, x[i]) : fac_forward(flat, fac_forward(pool, fac_forward(relu, x[i])));
+                if (!g) g = fac_randn_like(y[i]);
+                fac_backward(y[i], .gradient = g);
+            }
+            check_close(y[1], y[0], 0);
+            check_close(fac_grad(x[1]), fac_grad(x[0]), 0);
+            fac_module_free(all);
+
+            all = fac_nn_sequential(fac_nn_relu(), fac_nn_max_pool2d(2));
+            assert_string_equal(fac_grad_fn_name(fac_forward(all, x[0])), "MaxPool2DWithIndicesBackward0");
+            fac_module_free(all);
+            all = fac_nn_sequential(fac_nn_relu(.inplace = true), fac_nn_max_pool2d(2), fac_nn_flatten());
+            fac_forward(all, start);
+            assert_true(fac_item(fac_min(fac_nan_to_num(start))) >= 0); /* who asks for it in place sees it */
+            fac_module_free(all);
+        }
+}
+
 /* ---- failures ----------------------------------------------------------------------------------------------- */
 
 static void test_layer_errors(void **state)
@@ -357,8 +389,9 @@ int main(void)
 {
     fac_set_error_handler(NULL);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),       cmocka_unit_test(test_attention),          cmocka_unit_test(test_inplace),
-        cmocka_unit_test(test_layer_errors), cmocka_unit_test(test_failed_allocations),
+        cmocka_unit_test(test_relu_and_pooling), cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_attention),        cmocka_unit_test(test_inplace),
+        cmocka_unit_test(test_layer_errors),     cmocka_unit_test(test_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,8 +78,9 @@ typedef struct fac_named_tensors {
 struct fac_module {
     const fac_module_type *type;
     fac_module *parent;
-    bool training; /* true at first; set by fac_train and fac_eval */
-    bool failed;   /* something could not be added */
+    bool training;       /* true at first; set by fac_train and fac_eval */
+    bool failed;         /* something could not be added */
+    unsigned char trait; /* what Sequential may know of a layer of the library's: a fac__trait (nn/layer.h), or 0 */
     int count, room;
     struct fac__member *members;         /* parameters, buffers and children, in the order in which they came */
     fac_tensor_list parameters, buffers; /* what the lists below point to */

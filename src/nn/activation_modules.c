@@ -140,6 +140,7 @@ fac_module *fac_nn_activation_with(const char *name, fac_nn_activation_options o
         if (!m) return NULL;
         m->row = r;
         m->inplace = options.inplace && r->apply_;
+        if (r->apply == apply_relu && !m->inplace) m->base.trait = FAC__CUTS_AT_0;
         double *const values[] = {&m->a, &m->b};
         for (int k = 0; k < 2; k++) {
             if (r->keywords[k].style == NOT_THERE) continue;

@@ -24,6 +24,9 @@ void fac__init_weight_and_bias(fac_tensor *weight, fac_tensor *bias);
 /* The Linear in MultiheadAttention, which PyTorch calls otherwise (linear.c). */
 fac_module *fac__attention_out(int64_t features, fac_nn_linear_options options);
 
+/* fac_module's `trait`: it computes relu(x), not in place; the maximum of each window. */
+typedef enum fac__trait { FAC__CUTS_AT_0 = 1, FAC__TAKES_MAXIMA } fac__trait;
+
 /* The forward of Sequential, for types that are one by another name. */
 fac_tensor *fac__sequential_forward(fac_module *self, fac_tensor *x);
 

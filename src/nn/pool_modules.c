@@ -69,6 +69,7 @@ static fac_module *make(const form *f, fac_dims size, const fac_pool_options *op
     p->size = size;
     if (options) p->options = *options;
     p->options.indices = NULL;
+    if (f->kind == MAX) p->base.trait = FAC__TAKES_MAXIMA;
     return &p->base;
 }
 
