@@ -233,7 +233,7 @@ static void test_relu_and_pooling(void **state)
         fac_scope {
             fac_tensor *start = fac_randn(FAC_SHAPE(2, 3, 9, 10)), *x[2], *y[2], *g = NULL;
             if (trial == 1) start = fac_sub_scalar(start, 1.5); /* whole windows are cut off */
-            if (trial == 2) start = fac_round(start);    /* many are equal */
+            if (trial == 2) start = fac_round(start);           /* many are equal */
             if (trial == 3) fac_fill_(fac_select(start, 2, 4), NAN);
             fac_module *relu = fac_nn_relu(), *pool = fac_nn_max_pool2d(3, .stride = 2, .padding = 1),
                        *flat = fac_nn_flatten();
