@@ -269,31 +269,67 @@ static void conv_sparse(void **state)
     each_isa(conv_sparse_body);
 }
 
-/* An image's gradient does not depend on the others: some sparse, some not, all together and one by one. */
+/* Small pictures of many channels, which go through one product: taps that see nothing, strides, dilation, several blocks of
+ * images, one column. */
+static void conv_small_body(void)
+{
+    static const int64_t counts[] = {1, 13};
+    for (int i = 0; i < 2; i++) {
+        int64_t n = counts[i];
+        check_conv(CONV2D(.n = n, .c = 40, .k = 33, .in = {1, 1, 1}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+        check_conv(CONV2D(.n = n, .c = 33, .k = 70, .in = {1, 2, 2}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+        check_conv(CONV2D(.n = n, .c = 65, .k = 64, .in = {1, 3, 5}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+        check_conv(CONV2D(.n = n, .c = 64, .k = 80, .in = {1, 7, 8}, .kernel = {1, 5, 3}, .stride = {1, 2, 2},
+                          .pad = {0, 2, 1}));
+        check_conv(CONV2D(.n = n, .c = 32, .k = 32, .in = {1, 2, 2}, .kernel = {1, 1, 1}, .stride = {1, 2, 2}));
+        check_conv(CONV2D(.n = n, .c = 64, .k = 64, .in = {1, 1, 9}, .kernel = {1, 1, 3}, .pad = {0, 0, 2},
+                          .dilation = {1, 1, 3}));
+        check_conv(CONV2D(.n = n, .c = 36, .k = 34, .in = {1, 1, 3}, .kernel = {3, 2, 2}, .pad = {1, 1, 0}));
+        fac__conv_args a = CONV2D(.n = n, .c = 32, .k = 40, .in = {1, 1, 2}, .kernel = {1, 3, 2}, .pad = {0, 1, 1});
+        a.dtype = FAC_FLOAT64;
+        check_conv(a);
+    }
+    check_conv(CONV2D(.n = 50, .c = 1200, .k = 32, .in = {1, 2, 2}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+}
+static void conv_small(void **state)
+{
+    each_isa(conv_small_body);
+}
+
+/* What comes of an image does not depend on the others: some sparse, some not, all together and one by one. */
 static void check_alone(fac__conv_args a)
 {
     assert_true(outputs(&a));
     int64_t out = a.k * volume(a.out), in = a.c * volume(a.in), weights = a.k * a.c * volume(a.kernel);
     float *w = buffer(a.dtype, weights), *dy = buffer(a.dtype, a.n * out), *dx = buffer(a.dtype, a.n * in);
-    float *alone = buffer(a.dtype, in);
+    float *x = buffer(a.dtype, a.n * in), *y = buffer(a.dtype, a.n * out),
+          *alone = buffer(a.dtype, in > out ? in : out);
     for (int64_t i = 0; i < weights; i++)
         w[i] /= 3; /* else the sums are exact, in any order */
     for (int64_t i = 0; i < a.n * out; i++)
         dy[i] = i / out % 3 && i % 6 ? 0 : dy[i] / 7;
-    a.w = w, a.dy = dy, a.dx = dx;
+    for (int64_t i = 0; i < a.n * in; i++)
+        x[i] /= 7;
+    a.x = x, a.w = w, a.y = y, a.dy = dy, a.dx = dx;
+    fac__k_conv.run[FAC__CPU](&a);
     fac__k_conv_input.run[FAC__CPU](&a);
     for (int64_t n = 0; n < a.n; n++) {
         fac__conv_args one = a;
         one.n = 1, one.dy = dy + n * out, one.dx = alone;
         fac__k_conv_input.run[FAC__CPU](&one);
         assert_memory_equal(alone, dx + n * in, (size_t)in * sizeof *alone);
+        one.x = x + n * in, one.y = alone;
+        fac__k_conv.run[FAC__CPU](&one);
+        assert_memory_equal(alone, y + n * out, (size_t)out * sizeof *alone);
     }
-    free(w), free(dy), free(dx), free(alone);
+    free(x), free(y), free(w), free(dy), free(dx), free(alone);
 }
 static void conv_alone_body(void)
 {
     check_alone(CONV2D(.n = 9, .c = 10, .k = 40, .in = {1, 12, 21}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
     check_alone(CONV2D(.n = 9, .c = 40, .k = 50, .in = {1, 5, 9}, .kernel = {1, 1, 1})); /* share vectors */
+    check_alone(CONV2D(.n = 40, .c = 200, .k = 300, .in = {1, 1, 1}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+    check_alone(CONV2D(.n = 70, .c = 150, .k = 90, .in = {1, 3, 4}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
 }
 static void conv_alone(void **state)
 {
@@ -332,6 +368,7 @@ static void conv_without_memory(void **state)
     fac__scratch_refuse(1);
     for (int i = 0; i < 10; i++)
         random_conv();
+    check_conv(CONV2D(.n = 2, .c = 40, .k = 33, .in = {1, 2, 1}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
     fac__scratch_refuse(0);
 }
 
@@ -351,6 +388,7 @@ static void conv_threads_body(void)
         CONV2D(.n = 9, .c = 1, .k = 32, .in = {1, 28, 28}, .kernel = {1, 3, 3}),
         CONV2D(.n = 1, .c = 80, .k = 300, .in = {1, 7, 8}, .kernel = {1, 1, 1}),
         CONV2D(.n = 7, .c = 260, .k = 60, .in = {1, 7, 7}, .kernel = {1, 1, 1}),
+        CONV2D(.n = 30, .c = 70, .k = 90, .in = {1, 3, 3}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}),
         CONV2D(.n = 1, .c = 3, .k = 70, .in = {1, 60, 60}, .kernel = {1, 3, 3}, .stride = {1, 2, 2})};
     int before = fac_get_num_threads();
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -557,10 +595,9 @@ static void pools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv_shapes),         cmocka_unit_test(conv_sparse),
-        cmocka_unit_test(conv_alone),          cmocka_unit_test(conv_sparse_infinite),
-        cmocka_unit_test(conv_without_memory), cmocka_unit_test(conv_empty),
-        cmocka_unit_test(conv_threads),        cmocka_unit_test(pools),
+        cmocka_unit_test(conv_shapes), cmocka_unit_test(conv_sparse),          cmocka_unit_test(conv_small),
+        cmocka_unit_test(conv_alone),  cmocka_unit_test(conv_sparse_infinite), cmocka_unit_test(conv_without_memory),
+        cmocka_unit_test(conv_empty),  cmocka_unit_test(conv_threads),         cmocka_unit_test(pools),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -270,7 +270,7 @@ static bool weight_quickly(const fac__conv_args *a)
 static void run_forward(const void *args)
 {
     const fac__conv_args *a = args;
-    if (forward_quickly(a)) return;
+    if ((!better_tiled(a, a->out) && fac__conv_small(a)) || forward_quickly(a)) return;
     (a->dtype == FAC_FLOAT64 ? forward_double : forward_float)(a);
 }
 
@@ -286,6 +286,7 @@ static void slice_images(void *args, int64_t begin, int64_t end);
 static void run_input(const void *args)
 {
     const fac__conv_args *a = args;
+    if (!better_tiled(a, a->in) && fac__conv_input_small(a)) return;
     bool *sparse = fac__scratch(FAC__SCRATCH_CONV_IMAGES, (size_t)a->n);
     if (!sparse || !FAC__ISA_PICK(fac__conv_find_sparse)(a, sparse)) {
         input_of_all(a);
@@ -303,7 +304,7 @@ static void run_input(const void *args)
 static void run_weight(const void *args)
 {
     const fac__conv_args *a = args;
-    if (weight_quickly(a)) return;
+    if ((!better_tiled(a, a->out) && fac__conv_weight_small(a)) || weight_quickly(a)) return;
     (a->dtype == FAC_FLOAT64 ? weight_double : weight_float)(a);
 }
 

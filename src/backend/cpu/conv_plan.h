@@ -38,6 +38,11 @@ static inline int64_t fac__conv_grain(int64_t items, double work)
 /* conv_point_cpu.c. false: it is another convolution, or too small a product for several threads; nothing done. */
 bool fac__conv_weight_points(const fac__conv_args *a);
 
+/* conv_small_cpu.c: the forward pass and both gradients. false: it is another convolution, or there is no memory; nothing done. */
+bool fac__conv_small(const fac__conv_args *a);
+bool fac__conv_input_small(const fac__conv_args *a);
+bool fac__conv_weight_small(const fac__conv_args *a);
+
 /* false: no memory to work in, nothing done. */
 #define FAC__CORRELATE_PARAMETERS (const fac__correlation *c)
 #define FAC__CORRELATE_TILED_PARAMETERS (const fac__correlation *c, bool *odd)
