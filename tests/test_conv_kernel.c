@@ -289,7 +289,7 @@ static void conv_small_body(void)
         a.dtype = FAC_FLOAT64;
         check_conv(a);
     }
-    check_conv(CONV2D(.n = 50, .c = 1200, .k = 32, .in = {1, 2, 2}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+    check_conv(CONV2D(.n = 80, .c = 2400, .k = 32, .in = {1, 1, 2}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
 }
 static void conv_small(void **state)
 {
@@ -328,8 +328,8 @@ static void conv_alone_body(void)
 {
     check_alone(CONV2D(.n = 9, .c = 10, .k = 40, .in = {1, 12, 21}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
     check_alone(CONV2D(.n = 9, .c = 40, .k = 50, .in = {1, 5, 9}, .kernel = {1, 1, 1})); /* share vectors */
-    check_alone(CONV2D(.n = 40, .c = 200, .k = 300, .in = {1, 1, 1}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
-    check_alone(CONV2D(.n = 70, .c = 150, .k = 90, .in = {1, 3, 4}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+    check_alone(CONV2D(.n = 9, .c = 100, .k = 130, .in = {1, 1, 1}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
+    check_alone(CONV2D(.n = 9, .c = 80, .k = 90, .in = {1, 3, 4}, .kernel = {1, 3, 3}, .pad = {0, 1, 1}));
 }
 static void conv_alone(void **state)
 {

@@ -11,7 +11,7 @@ enum {
     MOST_OUTPUTS = 16,   /* of an image and channel */
     MOST_INPUTS = 256,   /* of the same */
     MOST_SEEN = 64,      /* taps */
-    SEEN_BYTES = 8 << 20 /* of the matrix: more images are taken one block after the other */
+    SEEN_BYTES = 4 << 20 /* of the matrix: more images are taken one block after the other */
 };
 
 typedef struct pictures {
