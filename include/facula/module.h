@@ -81,7 +81,7 @@ struct fac_module {
     bool training;       /* true at first; set by fac_train and fac_eval */
     bool failed;         /* something could not be added */
     unsigned char trait; /* what Sequential may know of a layer of the library's: a fac__trait (nn/layer.h), or 0 */
-    int count, room;
+    int count;
     struct fac__member *members;         /* parameters, buffers and children, in the order in which they came */
     fac_tensor_list parameters, buffers; /* what the lists below point to */
     fac_module_list children;

@@ -204,6 +204,18 @@ void *fac__realloc(void *p, size_t n)
     return q;
 }
 
+bool fac__array_grow(void *array, int64_t count, size_t size)
+{
+    void *p;
+    memcpy(&p, array, sizeof p); /* a pointer of whatever type */
+    size_t needed = ((size_t)count + 1) * size;
+    if (p && room(p) >= needed) return true;
+    p = fac__realloc(p, count < 4 ? 8 * size : 2 * needed);
+    if (!p) return false;
+    memcpy(array, &p, sizeof p);
+    return true;
+}
+
 char *fac__strdup(const char *s)
 {
     size_t n = strlen(s) + 1;

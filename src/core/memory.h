@@ -3,6 +3,7 @@
 #ifndef FACULA_MEMORY_H
 #define FACULA_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,10 @@ void *fac__alloc(size_t n);
 void *fac__calloc(size_t n);
 /* Keeps min(old, n) bytes. On failure p stays valid. p = NULL allocates. */
 void *fac__realloc(void *p, size_t n);
+/* Room for one more behind the `count` elements of an array, whose pointer's address is given and may be NULL at first; it grows
+ * to twice as many at a time. false when memory runs out: the array is as it was. */
+bool fac__array_grow(void *array, int64_t count, size_t size);
+#define FAC__GROW(array, count) fac__array_grow(&(array), count, sizeof *(array))
 void fac__free(void *p); /* NULL is ignored */
 char *fac__strdup(const char *s);
 

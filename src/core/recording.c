@@ -19,13 +19,7 @@ static int64_t *slot_of(const fac__recording *r, const fac__storage *s)
 
 static bool grow(fac__recording *r)
 {
-    if (r->count == r->room) {
-        int64_t room = r->room ? 2 * r->room : 64;
-        fac__held *held = fac__realloc(r->held, (size_t)room * sizeof *held);
-        if (!held) return false;
-        r->held = held;
-        r->room = room;
-    }
+    if (!FAC__GROW(r->held, r->count)) return false;
     if (2 * r->count < r->table_size) return true;
     int64_t size = r->table_size ? 2 * r->table_size : 256, *table = fac__calloc((size_t)size * sizeof *table);
     if (!table) return false;

@@ -20,7 +20,7 @@ typedef struct fac__held {
 
 typedef struct fac__recording {
     fac__held *held;
-    int64_t count, room;
+    int64_t count;
     int64_t *table; /* open addressing: storage -> its place in held + 1 */
     int64_t table_size;
     int paused;          /* what happens now belongs to no step */

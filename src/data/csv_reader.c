@@ -69,13 +69,7 @@ static int new_field(fac__csv_reader *r)
         return fac__io_error("%s: line %lld: more than %d columns", fac__csv_path(r), (long long)r->line,
                              (int)MOST_FIELDS),
                FAILED;
-    if (r->count == r->room) {
-        int room = r->room ? 2 * r->room : 64;
-        fac__csv_field *fields = fac__realloc(r->fields, (size_t)room * sizeof *fields);
-        if (!fields) return FAILED;
-        r->fields = fields;
-        r->room = room;
-    }
+    if (!FAC__GROW(r->fields, r->count)) return FAILED;
     r->fields[r->count++] = (fac__csv_field){.at = r->text.n, .line = r->line};
     return 0;
 }

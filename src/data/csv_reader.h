@@ -19,7 +19,7 @@ typedef struct fac__csv_reader {
     bool after_cr, ended;
     /* the record that was read last */
     fac__csv_field *fields;
-    int count, room;
+    int count;
     fac__text text;
     /* what has come from the source */
     char *buffer;

@@ -8,13 +8,7 @@
 
 bool fac__texts_add(fac__texts *t, const char *text, size_t n)
 {
-    if (t->count == t->room) {
-        int64_t room = t->room ? 2 * t->room : 16;
-        char **items = fac__realloc(t->items, (size_t)room * sizeof *items);
-        if (!items) return false;
-        t->items = items;
-        t->room = room;
-    }
+    if (!FAC__GROW(t->items, t->count)) return false;
     char *copy = fac__alloc(n + 1);
     if (!copy) return false;
     memcpy(copy, text, n);

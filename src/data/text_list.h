@@ -8,7 +8,7 @@
 
 typedef struct fac__texts {
     char **items;
-    int64_t count, room;
+    int64_t count;
 } fac__texts;
 
 /* Adds a copy of n bytes, with a zero behind them. False when memory runs out; the list is as before. */

@@ -54,9 +54,9 @@ typedef struct fac__storage_facts {
 struct fac_plan {
     fac__recording memory; /* first: the thread knows the plan by it while it is recorded */
     fac__planned *steps;
-    int64_t count, room;
+    int64_t count;
     fac__leaf *leaves;
-    int64_t n_leaves, leaves_room;
+    int64_t n_leaves;
     const char *file; /* where it was captured */
     int line;
     /* made by planning */

@@ -75,13 +75,7 @@ void fac__planned_free(fac__planned *step)
 
 static fac__planned *append(fac_plan *plan, int64_t at)
 {
-    if (plan->count == plan->room) {
-        int64_t room = plan->room ? 2 * plan->room : 64;
-        fac__planned *steps = fac__realloc(plan->steps, (size_t)room * sizeof *steps);
-        if (!steps) return NULL;
-        plan->steps = steps;
-        plan->room = room;
-    }
+    if (!FAC__GROW(plan->steps, plan->count)) return NULL;
     memmove(plan->steps + at + 1, plan->steps + at, (size_t)(plan->count - at) * sizeof *plan->steps);
     plan->count++;
     plan->steps[at] = (fac__planned){.args = NULL};
@@ -200,15 +194,9 @@ void fac__record_grad(fac_tensor *t, bool read)
                               "gradients to zero in the step, as fac_zero_grad does");
         return;
     }
-    if (plan->n_leaves == plan->leaves_room) {
-        int64_t room = plan->leaves_room ? 2 * plan->leaves_room : 16;
-        fac__leaf *leaves = fac__realloc(plan->leaves, (size_t)room * sizeof *leaves);
-        if (!leaves) {
-            plan->memory.failed = true;
-            return;
-        }
-        plan->leaves = leaves;
-        plan->leaves_room = room;
+    if (!FAC__GROW(plan->leaves, plan->n_leaves)) {
+        plan->memory.failed = true;
+        return;
     }
     plan->leaves[plan->n_leaves++] = (fac__leaf){.t = fac__retain(t), .before = read ? fac__retain(t->grad) : NULL};
 }

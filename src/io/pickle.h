@@ -72,7 +72,7 @@ struct fac__value {
 /* An array of pointers that grows. */
 typedef struct fac__pointers {
     void **p;
-    int64_t count, room;
+    int64_t count;
 } fac__pointers;
 
 struct fac__pickle {

@@ -51,14 +51,8 @@ fac__value *fac__pickle_new(fac__pickle *p, fac__value_kind kind)
 
 bool fac__pickle_push(fac__pickle *p, fac__pointers *to, void *item)
 {
-    if (to->count == to->room) {
-        if (to->count >= MOST_POINTERS) return fac__pickle_error(p, "the pickle makes too many values"), false;
-        int64_t room = to->room ? 2 * to->room : 64;
-        void **array = fac__realloc(to->p, (size_t)room * sizeof *array);
-        if (!array) return false;
-        to->p = array;
-        to->room = room;
-    }
+    if (to->count >= MOST_POINTERS) return fac__pickle_error(p, "the pickle makes too many values"), false;
+    if (!FAC__GROW(to->p, to->count)) return false;
     to->p[to->count++] = item;
     return true;
 }

@@ -39,32 +39,15 @@ static const char *text_copy(fac__graph *g, const char *text)
     return copy ? memcpy(copy, text, n) : NULL;
 }
 
-/* An array with room for one more than `count`. */
-static void *grown(fac__graph *g, void *items, int count, int *room, size_t size)
-{
-    if (count < *room) return items;
-    int more = *room ? 2 * *room : 16;
-    void *p = fac__realloc(items, (size_t)more * size);
-    if (p)
-        *room = more;
-    else
-        g->base.failed = true;
-    return p;
-}
-/* Makes it so; false when memory runs out. */
-#define GROW(g, array, count, room)                                                                                    \
-    __extension__({                                                                                                    \
-        void *grown_array = grown(g, array, count, &(room), sizeof *(array));                                          \
-        if (grown_array) (array) = grown_array;                                                                        \
-        grown_array != NULL;                                                                                           \
-    })
+/* Room for one more in one of its arrays; false, and it has failed, when memory runs out. */
+#define GROW(g, array, count) (FAC__GROW(array, count) || !((g)->base.failed = true))
 
 /* ---- values ------------------------------------------------------------------------------------------------- */
 
 static int add_value(fac__graph *g, fac__value_source source, int at, const char *name)
 {
     fac__graph_code *c = g->code;
-    if (!GROW(g, c->values, c->n_values, c->values_room)) return -1;
+    if (!GROW(g, c->values, c->n_values)) return -1;
     c->values[c->n_values] = (fac__graph_value){.source = source, .at = at, .name = name, .shape.n = -1};
     return c->n_values++;
 }
@@ -153,7 +136,7 @@ int fac__graph_constant(fac__graph *g, const char *name, fac_tensor *tensor)
     if (!g || g->base.failed) return -1;
     fac__graph_code *c = g->code;
     const char *copy = text_copy(g, name);
-    if (!copy || !GROW(g, g->constants, c->n_constants, g->constants_room)) return -1;
+    if (!copy || !GROW(g, g->constants, c->n_constants)) return -1;
     int v = add_value(g, FAC__FROM_CONSTANT, c->n_constants, copy);
     if (v >= 0) g->constants[c->n_constants++] = fac_keep(tensor);
     if (!tensor) {
@@ -271,7 +254,7 @@ bool fac__graph_call(fac__graph *g, const fac__new_call *call, int n_values, int
         fac__value_error("%.200s calls %.200s, which facula does not have", call->name, call->op);
         g->base.failed = true;
     }
-    if (g->base.failed || !GROW(g, c->nodes, c->n_nodes, c->nodes_room) || !fill_node(g, call, &node)) return false;
+    if (g->base.failed || !GROW(g, c->nodes, c->n_nodes) || !fill_node(g, call, &node)) return false;
     node.first = c->n_values;
     node.n_values = n_values;
     for (int i = 0; i < n_values; i++) {
@@ -288,9 +271,7 @@ bool fac__graph_output(fac__graph *g, const char *name, fac__term term)
     fac__graph_code *c = g->code;
     fac__named_term out = {text_copy(g, name), term};
     size_t scratch = 0;
-    if (!out.name || !GROW(g, c->outputs, c->n_outputs, c->outputs_room) ||
-        !copy_terms(g, &term, 1, &out.term, &scratch))
-        return false;
+    if (!out.name || !GROW(g, c->outputs, c->n_outputs) || !copy_terms(g, &term, 1, &out.term, &scratch)) return false;
     if (out.term.kind == FAC__TERM_LIST) {
         fac__type_error("output '%.200s' of a graph is a list; give each of its tensors by itself", name);
         g->base.failed = true;
@@ -308,7 +289,7 @@ bool fac__graph_update(fac__graph *g, int into, int value)
         if (!fac_error()) fac__value_error("a value is used before there is one");
         g->base.failed = true;
     }
-    if (g->base.failed || !GROW(g, c->changes, c->n_changes, c->changes_room)) return false;
+    if (g->base.failed || !GROW(g, c->changes, c->n_changes)) return false;
     c->changes[c->n_changes++] = (fac__graph_change){into, value};
     return true;
 }

@@ -157,7 +157,6 @@ typedef struct fac__graph_code {
     fac__named_term *outputs;
     fac__graph_change *changes;
     int n_values, n_nodes, n_outputs, n_changes, n_inputs, n_constants;
-    int values_room, nodes_room, outputs_room, changes_room;
     size_t scratch; /* bytes for the arguments of a call, the most that one needs */
 } fac__graph_code;
 
@@ -165,7 +164,6 @@ struct fac__graph {
     fac_module base;
     fac__graph_code *code;
     fac_tensor **constants;
-    int constants_room;
 };
 
 extern const fac_module_type fac__graph_type;

@@ -84,13 +84,7 @@ static fac__member *member_for(fac_module *m, const char *name, fac__member_kind
     if (!check_name(m, name, kind)) return NULL;
     fac__member *member = fac__find_member(m, name, strlen(name));
     if (member) return member;
-    if (m->count == m->room) {
-        int room = m->room ? 2 * m->room : 4;
-        fac__member *members = fac__realloc(m->members, (size_t)room * sizeof *members);
-        if (!members) return NULL;
-        m->members = members;
-        m->room = room;
-    }
+    if (!FAC__GROW(m->members, m->count)) return NULL;
     char *copy = fac__strdup(name);
     if (!copy) return NULL;
     member = &m->members[m->count++];

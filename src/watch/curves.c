@@ -23,13 +23,7 @@ static int add(fac__curves *c, const char *name)
                -1;
     if (c->count == FAC__CURVES)
         return fac__value_error("'%s' would be one curve more than the %d that a run may have", name, FAC__CURVES), -1;
-    if (c->count == c->room) {
-        int room = c->room ? 2 * c->room : 8;
-        fac__curve *items = fac__realloc(c->items, (size_t)room * sizeof *items);
-        if (!items) return -1;
-        c->items = items;
-        c->room = room;
-    }
+    if (!FAC__GROW(c->items, c->count)) return -1;
     fac__curve *curve = &c->items[c->count];
     *curve = (fac__curve){.bytes = (uint8_t)strlen(name)};
     strcpy(curve->name, name);

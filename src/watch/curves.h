@@ -17,7 +17,7 @@ typedef struct fac__curve {
 enum { FAC__CURVE_CACHE = 256, FAC__CURVE_TABLE = 2048 };
 typedef struct fac__curves {
     fac__curve *items;
-    int count, room;
+    int count;
     /* By the address of the text, which is most often a literal's; what it finds is compared. */
     struct {
         const char *name;

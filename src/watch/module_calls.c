@@ -93,13 +93,7 @@ static void find_sources(const fac__calls *c, fac__call *call, const fac_tensor 
 bool fac__calls_add(fac__calls *c, const char *name, const fac_module *layer, const fac_tensor *x, fac_tensor *y)
 {
     if (c->count == CALLS) return true;
-    if (c->count == c->room) {
-        int room = c->room ? 2 * c->room : 16;
-        fac__call *items = fac__realloc(c->items, (size_t)room * sizeof *items);
-        if (!items) return false;
-        c->items = items;
-        c->room = room;
-    }
+    if (!FAC__GROW(c->items, c->count)) return false;
     fac__call *call = &c->items[c->count];
     *call = (fac__call){.name = name, .type = layer->type->name, .input = fac_shape(x), .output = fac_shape(y)};
     find_sources(c, call, x);

@@ -8,7 +8,7 @@
 typedef struct fac__call fac__call;
 typedef struct fac__calls {
     fac__call *items;
-    int count, room;
+    int count;
     const fac__storage *input; /* of the whole module's */
 } fac__calls;
 

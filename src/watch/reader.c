@@ -63,13 +63,7 @@ static bool take_name(fac__reader *r, const fac__point *p)
     if (strlen(name) != p->bytes || !fac__label_ok(name, FAC__CURVE_NAME) || p->curve != (uint32_t)r->count ||
         r->count == FAC__CURVES || fac__reader_find(r, name) >= 0)
         return r->damaged++, true;
-    if (r->count == r->room) {
-        int room = r->room ? r->room * 2 : 8;
-        fac__read_curve *curves = fac__realloc(r->curves, (size_t)room * sizeof *curves);
-        if (!curves) return false;
-        r->curves = curves;
-        r->room = room;
-    }
+    if (!FAC__GROW(r->curves, r->count)) return false;
     fac__read_curve *c = &r->curves[r->count++];
     *c = (fac__read_curve){.whole = {.most = 0}};
     strcpy(c->name, name);
@@ -233,7 +227,7 @@ void fac__reader_drop(fac__reader *r)
 
 size_t fac__reader_bytes(const fac__reader *r)
 {
-    size_t bytes = (size_t)r->room * sizeof *r->curves;
+    size_t bytes = (size_t)r->count * sizeof *r->curves;
     for (int i = 0; i < r->count; i++)
         bytes += (size_t)(r->curves[i].whole.room + r->curves[i].fresh.room) * sizeof(fac__bucket);
     return bytes;

@@ -25,7 +25,7 @@ typedef struct fac__reader {
     int64_t values, damaged;
     int64_t step; /* of the last value */
     fac__read_curve *curves;
-    int count, room;
+    int count;
     bool behind;   /* the last fac__reader_read stopped because of its `most` */
     bool collects; /* what comes from now on is kept as news, too */
     int64_t told;  /* the news begin at this record */

@@ -194,13 +194,7 @@ fac__watched *fac__folder_find(const fac__folder *f, const char *name)
 static fac__watched *add_run(fac__folder *f, const char *name)
 {
     if (f->count == FAC__FOLDER_RUNS) return NULL;
-    if (f->count == f->room) {
-        int room = f->room ? 2 * f->room : 16;
-        fac__watched **runs = fac__realloc(f->runs, (size_t)room * sizeof *runs);
-        if (!runs) return NULL;
-        f->runs = runs;
-        f->room = room;
-    }
+    if (!FAC__GROW(f->runs, f->count)) return NULL;
     fac__watched *run = fac__calloc(sizeof *run);
     if (!run) return NULL;
     strcpy(run->name, name);

@@ -42,7 +42,7 @@ typedef struct fac__folder {
     char *path;
     int fd;
     fac__watched **runs; /* the newest first */
-    int count, room;
+    int count;
     int64_t uses;
     size_t bytes; /* of all readers */
 } fac__folder;
