@@ -193,16 +193,20 @@ int64_t fac__onnx_int(const fac__onnx_loader *l, const char *attribute, int64_t 
     return a ? a->i : otherwise;
 }
 
+double fac__onnx_shortest(float f)
+{
+    char text[32];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)f);
+        if (strtof(text, NULL) == f) break;
+    }
+    return strtod(text, NULL);
+}
+
 double fac__onnx_float(const fac__onnx_loader *l, const char *attribute, double otherwise)
 {
     const fac__onnx_attribute *a = fac__onnx_attribute_of(l->node, attribute);
-    if (!a) return otherwise;
-    char text[32]; /* 0.1f was 0.1 to who wrote it: the shortest number that is this float */
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)a->f);
-        if (strtof(text, NULL) == a->f) break;
-    }
-    return strtod(text, NULL);
+    return a ? fac__onnx_shortest(a->f) : otherwise;
 }
 
 const char *fac__onnx_word(const fac__onnx_loader *l, const char *attribute, const char *otherwise)

@@ -24,7 +24,7 @@ typedef struct fac__onnx_operator {
 
 /* Each ends with a row of NULLs. */
 extern const fac__onnx_operator fac__onnx_math[], fac__onnx_layers[], fac__onnx_windows[], fac__onnx_sizes[],
-    fac__onnx_parts[], fac__onnx_recurrent[];
+    fac__onnx_parts[], fac__onnx_recurrent[], fac__onnx_resize[];
 /* All rows: i from 0; NULL behind the last. */
 const fac__onnx_operator *fac__onnx_operator_at(int i);
 
@@ -69,6 +69,8 @@ fac__term fac__onnx_ints(fac__onnx_loader *l, int i);
 
 int64_t fac__onnx_int(const fac__onnx_loader *l, const char *attribute, int64_t otherwise);
 double fac__onnx_float(const fac__onnx_loader *l, const char *attribute, double otherwise);
+/* 0.1f was 0.1 to who wrote it: the shortest number that is this float. */
+double fac__onnx_shortest(float f);
 const char *fac__onnx_word(const fac__onnx_loader *l, const char *attribute, const char *otherwise);
 /* An attribute of ints; n = -1: not given. Longer than FAC_MAX_DIMS keeps its n. */
 fac_dims fac__onnx_list(const fac__onnx_loader *l, const char *attribute);

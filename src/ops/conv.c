@@ -353,7 +353,7 @@ static fac_tensor *batched(fac_tensor *x, fac_tensor *w, fac_tensor *bias, int s
         return fac__runtime_error("Expected %dD (unbatched) or %dD (batched) input to %s, but got input of size: %s",
                                   spatial + 1, spatial + 2, op, fac__shape_text(x->ndim, x->shape));
     fac_tensor *y = fac_unsqueeze(x, 0);
-    y = y ? convolution(y, w, bias, spatial, transposed, &o) : NULL;
+    y = y ? batched(y, w, bias, spatial, transposed, op, o) : NULL;
     return y ? fac_squeeze_dim(y, 0) : NULL;
 }
 

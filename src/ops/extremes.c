@@ -77,6 +77,7 @@ fac_tensor *fac_max(fac_tensor *self)
 {
     FAC__OP("max");
     FAC__NEED(self);
+    if (fac__tracing()) return fac_amax(self); /* which differs in its gradient only */
     return extreme(self, FAC__MAX, "max", "MaxBackward1", fac_reduce_options_defaults());
 }
 
@@ -84,6 +85,7 @@ fac_tensor *fac_min(fac_tensor *self)
 {
     FAC__OP("min");
     FAC__NEED(self);
+    if (fac__tracing()) return fac_amin(self); /* which differs in its gradient only */
     return extreme(self, FAC__MIN, "min", "MinBackward1", fac_reduce_options_defaults());
 }
 
@@ -171,6 +173,7 @@ fac_tensor *fac_max_dim(fac_tensor *self, int64_t dim, bool keepdim, fac_tensor 
 {
     FAC__OP("max");
     FAC__NEED(self);
+    FAC__TRACE_TWO(indices, "max.dim", FAC__ARG(self), FAC__ARG(dim), FAC__ARG(keepdim));
     return extreme_dim(self, FAC__MAX, "max", "MaxBackward0", dim, keepdim, indices);
 }
 
@@ -178,6 +181,7 @@ fac_tensor *fac_min_dim(fac_tensor *self, int64_t dim, bool keepdim, fac_tensor 
 {
     FAC__OP("min");
     FAC__NEED(self);
+    FAC__TRACE_TWO(indices, "min.dim", FAC__ARG(self), FAC__ARG(dim), FAC__ARG(keepdim));
     return extreme_dim(self, FAC__MIN, "min", "MinBackward0", dim, keepdim, indices);
 }
 

@@ -4,6 +4,7 @@
 #include "facula/ops_view.h"
 #include "op.h"
 #include "plain.h"
+#include "tracing.h"
 #include "window.h"
 
 typedef struct windows {
@@ -217,10 +218,17 @@ static fac_tensor *col2im(fac_tensor *x, fac_dims size, fac_dims kernel, const f
     return y && !batch ? fac_squeeze_dim(y, 0) : y;
 }
 
+/* Dilation, padding and stride as a trace is told them. */
+#define LIST(many, one) (many).n < 0 ? fac_dims_one(one) : (many)
+#define LISTS(o) LIST((o).dilations, (o).dilation), LIST((o).paddings, (o).padding), LIST((o).strides, (o).stride)
+
 fac_tensor *fac_im2col_with(fac_tensor *input, fac_dims kernel, fac_conv_options options)
 {
     FAC__OP("im2col");
     FAC__NEED(input);
+    fac_dims numbers[] = {LISTS(options)};
+    FAC__TRACE("im2col", FAC__ARG(input), FAC__ARG(&kernel), FAC__ARG(&numbers[0]), FAC__ARG(&numbers[1]),
+               FAC__ARG(&numbers[2]));
     return im2col(input, kernel, &options);
 }
 
@@ -228,6 +236,9 @@ fac_tensor *fac_col2im_with(fac_tensor *input, fac_dims output_size, fac_dims ke
 {
     FAC__OP("col2im");
     FAC__NEED(input);
+    fac_dims numbers[] = {LISTS(options)};
+    FAC__TRACE("col2im", FAC__ARG(input), FAC__ARG(&output_size), FAC__ARG(&kernel), FAC__ARG(&numbers[0]),
+               FAC__ARG(&numbers[1]), FAC__ARG(&numbers[2]));
     return col2im(input, output_size, kernel, &options);
 }
 

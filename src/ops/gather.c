@@ -159,6 +159,7 @@ fac_tensor *fac_gather(fac_tensor *self, int dim, fac_tensor *index)
     FAC__OP("gather");
     FAC__NEED(self);
     FAC__NEED(index);
+    FAC__TRACE("gather", FAC__ARG(self), FAC__ARG(dim), FAC__ARG(index));
     if ((dim = fac__wrap_dim(dim, self->ndim)) < 0 || !gather_args(self, dim, index)) return NULL;
     fac_tensor *y = fac__new_like(index, (fac_dtype)self->dtype);
     if (!y) return NULL;

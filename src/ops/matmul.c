@@ -197,6 +197,8 @@ fac_tensor *fac_baddbmm_with(fac_tensor *self, fac_tensor *batch1, fac_tensor *b
     FAC__NEED(self);
     FAC__NEED(batch1);
     FAC__NEED(batch2);
+    FAC__TRACE("baddbmm", FAC__ARG(self), FAC__ARG(batch1), FAC__ARG(batch2), FAC__KEYWORD("beta", options.beta),
+               FAC__KEYWORD("alpha", options.alpha));
     if (!batches_fit(batch1, batch2) || !fac__same_dtype(batch1, self)) return NULL;
     if (!fac__bias_fits(self, 3, (int64_t[]){batch1->shape[0], batch1->shape[1], batch2->shape[2]})) return NULL;
     return product("BaddbmmBackward0", self, batch1, batch2, (factors){false, false, options.beta, options.alpha});

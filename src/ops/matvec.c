@@ -3,6 +3,7 @@
 
 #include "backend/gemm.h"
 #include "facula/ops_view.h"
+#include "tracing.h"
 
 /* ---- matrix and vector ------------------------------------------------------------------------------------------ */
 
@@ -64,6 +65,7 @@ fac_tensor *fac_mv(fac_tensor *self, fac_tensor *vec)
     FAC__OP("mv");
     FAC__NEED(self);
     FAC__NEED(vec);
+    FAC__TRACE("mv", FAC__ARG(self), FAC__ARG(vec));
     return matrix_vector("MvBackward0", NULL, self, vec, fac_addmm_options_defaults());
 }
 
@@ -130,6 +132,7 @@ fac_tensor *fac_dot(fac_tensor *self, fac_tensor *tensor)
     FAC__OP("dot");
     FAC__NEED(self);
     FAC__NEED(tensor);
+    FAC__TRACE("dot", FAC__ARG(self), FAC__ARG(tensor));
     return dot(self, tensor, "dot", "DotBackward0");
 }
 

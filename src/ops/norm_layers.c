@@ -254,9 +254,9 @@ fac_tensor *fac_batch_norm_with(fac_tensor *input, fac_tensor *running_mean, fac
                                 fac_norm_options options)
 {
     FAC__OP("batch_norm");
-    FAC__TRACE_IF(input && !options.training, "batch_norm.functional", FAC__ARG(input), FAC__ARG(running_mean),
-                  FAC__ARG(running_var), FAC__ARG(options.weight), FAC__ARG(options.bias), FAC__ARG(options.training),
-                  FAC__ARG(options.momentum), FAC__ARG(options.eps));
+    FAC__TRACE_IF(input && (!options.training || !running_mean), "batch_norm.functional", FAC__ARG(input),
+                  FAC__ARG(running_mean), FAC__ARG(running_var), FAC__ARG(options.weight), FAC__ARG(options.bias),
+                  FAC__ARG(options.training), FAC__ARG(options.momentum), FAC__ARG(options.eps));
     if (options.training && input && input->ndim && input->shape[0] * product(input, 2) == 1)
         return fac__value_error("Expected more than 1 value per channel when training, got input size torch.Size(%s)",
                                 fac__shape_text(input->ndim, input->shape));

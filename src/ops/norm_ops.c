@@ -6,6 +6,7 @@
 #include "facula/ops_spectral.h"
 #include "facula/ops_view.h"
 #include "reduction.h"
+#include "tracing.h"
 
 static fac_dims mask_dims(const fac__reduction *r)
 {
@@ -54,6 +55,19 @@ static bool finish(fac_tensor *y, fac_tensor *squares, const spread *s)
     return fac__run_program(s->root ? &divide_root : &divide, FAC_FLOAT64, y->ndim, y->shape, &squares, &by, &y);
 }
 
+/* What a trace is told: over which dimensions, by their numbers. */
+static fac_tensor *traced(fac_tensor *self, const char *op, fac_value number, const fac__reduction *r)
+{
+    fac_dims dims = FAC_DIMS();
+    for (int d = 0; d < self->ndim; d++)
+        if (r->mask >> d & 1) dims.d[dims.n++] = d;
+    bool norm = !strcmp(op, "norm.ScalarOpt_dim");
+    const fac_keyword by_norm[] = {FAC__ARG(self), {NULL, number}, FAC__ARG(&dims), FAC__ARG(r->keepdim)};
+    const fac_keyword by_spread[] = {
+        FAC__ARG(self), FAC__ARG(&dims), {"correction", number}, FAC__KEYWORD("keepdim", r->keepdim)};
+    return fac__traced(fac__tracing(), op, norm ? by_norm : by_spread, 4);
+}
+
 static fac_tensor *spread_of(fac_tensor *self, const char *op, const char *name, bool root, fac_tensor **mean,
                              const fac_reduce_options *o)
 {
@@ -62,6 +76,8 @@ static fac_tensor *spread_of(fac_tensor *self, const char *op, const char *name,
     if (!fac__reduction_of(self, o, &s.r)) return NULL;
     if (!fac_dtype_is_floating((fac_dtype)self->dtype))
         return fac__runtime_error("%s only support floating point and complex dtypes", mean ? op : "std and var");
+    if (fac__tracing() && !mean)
+        return traced(self, root ? "std.correction" : "var.correction", FAC__VALUE(s.correction), &s.r);
     fac__node *n = fac__record(name, var_backward, mean ? 2 : 1, 2, sizeof s, self);
     fac_dtype dtype = (fac_dtype)self->dtype;
     fac_tensor *y = fac__new(dtype, s.r.ndim, s.r.shape), *m = y && mean ? fac__new(dtype, s.r.ndim, s.r.shape) : NULL;
@@ -208,6 +224,7 @@ static fac_tensor *norm_of(fac_tensor *self, const char *op, const char *name, c
     FAC__NEED(self);
     norm m = {.p = o->p};
     if (!fac__reduction_of(self, o, &m.r)) return NULL;
+    if (fac__tracing() && !o->dtype) return traced(self, "norm.ScalarOpt_dim", FAC__VALUE(o->p), &m.r);
     fac_dtype dtype = o->dtype ? o->dtype : (fac_dtype)self->dtype;
     bool vector = !strcmp(op, "linalg.vector_norm");
     if (vector && !fac__norm_dtype_fits(self, o->dtype, op)) return NULL;

@@ -371,6 +371,7 @@ static fac_tensor *adaptive_max(fac_tensor *x, int spatial, const char *op, cons
 {
     FAC__OP(op);
     FAC__NEED(x);
+    FAC__TRACE_TWO(indices, op, FAC__ARG(x), FAC__ARG(&size));
     pooling p;
     if (!adaptive_of(&p, x, FAC__POOL_ADAPTIVE_MAX, spatial, op, size)) return NULL;
     if (!fac_dtype_is_floating((fac_dtype)x->dtype))

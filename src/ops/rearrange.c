@@ -5,6 +5,7 @@
 #include "facula/ops_index.h"
 #include "facula/ops_view.h"
 #include "shaping.h"
+#include "tracing.h"
 
 /* A result that was computed with views, as a tensor of its own: the caller's. */
 static fac_tensor *fresh(fac_tensor *t)
@@ -23,6 +24,7 @@ fac_tensor *fac_flip(fac_tensor *self, fac_dims dims)
 {
     FAC__OP("flip");
     FAC__NEED(self);
+    FAC__TRACE_IF(fac__dims_fit(dims), "flip", FAC__ARG(self), FAC__ARG(&dims));
     if (!fac__wrap_dims(&dims, self->ndim, "dim %d appears multiple times in the list of dims")) return NULL;
     fac_tensor *y = fac__new_like(self, (fac_dtype)self->dtype);
     if (!y) return NULL;
@@ -124,6 +126,8 @@ fac_tensor *fac_roll(fac_tensor *self, fac_dims shifts, fac_dims dims)
 {
     FAC__OP("roll");
     FAC__NEED(self);
+    FAC__TRACE_IF(fac__dims_fit(shifts) && fac__dims_fit(dims), "roll", FAC__ARG(self), FAC__ARG(&shifts),
+                  FAC__ARG(&dims));
     int64_t shift[FAC_MAX_DIMS];
     if (!roll_args(self, &shifts, &dims, shift)) return NULL;
     fac_tensor *y = NULL;
@@ -268,6 +272,7 @@ fac_tensor *fac_repeat(fac_tensor *self, fac_dims repeats)
     FAC__OP("repeat");
     FAC__NEED(self);
     if (!fac__dims_fit(repeats)) return NULL;
+    FAC__TRACE("repeat", FAC__ARG(self), FAC__ARG(&repeats));
     int lead = repeats.n - self->ndim;
     if (lead < 0)
         return fac__runtime_error(

@@ -192,6 +192,9 @@ fac_tensor *fac_prod_with(fac_tensor *self, fac_reduce_options options)
         return y;
     }
     fac_dtype dtype = fac__sum_dtype(self, options.dtype);
+    FAC__TRACE_IF(r.mask == all && !r.keepdim, "prod", FAC__ARG(self), {"dtype", fac__value_of_dtype(dtype)});
+    FAC__TRACE_IF(r.mask && !(r.mask & (r.mask - 1)), "prod.dim_int", FAC__ARG(self), FAC__ARG(__builtin_ctz(r.mask)),
+                  FAC__ARG(r.keepdim), {"dtype", fac__value_of_dtype(dtype)});
     fac_tensor *x = narrowed(self, dtype);
     FAC__NEED(x);
     fac__node *n = record(r.all_given ? "ProdBackward0" : "ProdBackward1", prod_backward, 1, self, &r);
@@ -233,6 +236,7 @@ static fac_tensor *logsumexp(fac_tensor *x, const fac__reduction *r)
 fac_tensor *fac_logsumexp_with(fac_tensor *self, fac_reduce_options options)
 {
     REDUCTION("logsumexp");
+    if (fac__tracing()) return fac__traced_reduction("logsumexp", self, &r, FAC_DTYPE_NONE);
     fac_tensor *y = NULL;
     fac__node *n = record("LogsumexpBackward0", logsumexp_backward, 2, self, &r);
     fac__save(n, 0, self);
@@ -256,12 +260,14 @@ static fac_dtype truth_dtype(const fac_tensor *x)
 fac_tensor *fac_all_with(fac_tensor *self, fac_reduce_options options)
 {
     REDUCTION("all");
+    if (fac__tracing()) return fac__traced_reduction("all.dims", self, &r, FAC_DTYPE_NONE);
     return fac__own(fac__reduce(FAC__ALL, self, &r, truth_dtype(self)));
 }
 
 fac_tensor *fac_any_with(fac_tensor *self, fac_reduce_options options)
 {
     REDUCTION("any");
+    if (fac__tracing()) return fac__traced_reduction("any.dims", self, &r, FAC_DTYPE_NONE);
     return fac__own(fac__reduce(FAC__ANY, self, &r, truth_dtype(self)));
 }
 

@@ -12,6 +12,7 @@
 
 #include "backend/resample.h"
 #include "plain.h"
+#include "tracing.h"
 
 /* ---- places and weights ------------------------------------------------------------------------------------------- */
 
@@ -294,6 +295,25 @@ static bool fits(const fac__resampling *r, const fac_tensor *x)
            false;
 }
 
+/* What a trace is told: ATen's operator. */
+static fac_tensor *traced(const fac__resampling *r, fac_tensor *x)
+{
+    static const char *const names[4][3] = {
+        {"upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d"},
+        {"_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d"},
+        {"upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d"},
+        {"", "upsample_bicubic2d", ""}};
+    const char *op = r->antialias ? r->kind == FAC__LINEAR ? "_upsample_bilinear2d_aa" : "_upsample_bicubic2d_aa"
+                                  : names[r->kind][r->spatial - 1];
+    fac_dims size = fac_dims_make(r->spatial, r->out + 3 - r->spatial);
+    fac_keyword given[6] = {FAC__ARG(x), FAC__ARG(&size)};
+    int n = 2;
+    if (r->kind >= FAC__LINEAR) given[n++].value = FAC__VALUE(r->align_corners);
+    for (int d = 3 - r->spatial; d < 3; d++, n++)
+        given[n].value = r->factor[d] > 0 ? FAC__VALUE(r->factor[d]) : fac_value_none();
+    return fac__traced(fac__tracing(), op, given, n);
+}
+
 fac_tensor *fac__resample(fac_tensor *x, fac__resampling r, fac_dims size, const double *factors)
 {
     r.lead = fac_dims_make(2, x->shape);
@@ -304,5 +324,6 @@ fac_tensor *fac__resample(fac_tensor *x, fac__resampling r, fac_dims size, const
         double scaled = (double)r.in[d] * r.factor[d];
         r.out[d] = s < 0 ? 1 : size.n >= 0 ? size.d[s] : fabs(scaled) < 0x1p62 ? (int64_t)scaled : 0;
     }
-    return fits(&r, x) ? there(&r, x) : NULL;
+    if (!fits(&r, x)) return NULL;
+    return fac__tracing() ? traced(&r, x) : there(&r, x);
 }

@@ -5,6 +5,7 @@
 #include "facula/ops_view.h"
 #include "reduction.h"
 #include "select.h"
+#include "tracing.h"
 
 static void launch(fac__scan_kind kind, const fac_tensor *x, int dim, const fac_tensor *out, const fac_tensor *second)
 {
@@ -63,6 +64,7 @@ fac_tensor *fac_cumsum(fac_tensor *self, int64_t dim, fac_dtype dtype)
 {
     FAC__OP("cumsum");
     FAC__NEED(self);
+    FAC__TRACE("cumsum", FAC__ARG(self), FAC__ARG(dim), {"dtype", fac__value_of_dtype(dtype)});
     return scan(self, FAC__CUMSUM, "CumsumBackward0", cumsum_backward, dim, dtype);
 }
 
@@ -120,6 +122,7 @@ fac_tensor *fac_cumprod(fac_tensor *self, int64_t dim, fac_dtype dtype)
 {
     FAC__OP("cumprod");
     FAC__NEED(self);
+    FAC__TRACE("cumprod", FAC__ARG(self), FAC__ARG(dim), {"dtype", fac__value_of_dtype(dtype)});
     return scan(self, FAC__CUMPROD, "CumprodBackward0", cumprod_backward, dim, dtype);
 }
 

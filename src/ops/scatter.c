@@ -5,6 +5,7 @@
 #include "facula/ops_create.h"
 #include "facula/ops_reduce.h"
 #include "index_along.h"
+#include "tracing.h"
 
 typedef struct scatter_params {
     int dim;
@@ -126,26 +127,27 @@ static fac_tensor *scatter_number(fac_tensor *self, int dim, fac_tensor *index, 
     fac_tensor *(fac_##name)declared                                                                                   \
     {                                                                                                                  \
         FAC__OP(#name);                                                                                                \
-        given bool inplace = false;                                                                                    \
-        return arguments;                                                                                              \
+        bool inplace = false;                                                                                          \
+        given return arguments;                                                                                        \
     }                                                                                                                  \
     fac_tensor *(fac_##name##_)declared                                                                                \
     {                                                                                                                  \
         FAC__OP(#name "_");                                                                                            \
-        given bool inplace = true;                                                                                     \
-        return arguments;                                                                                              \
+        bool inplace = true;                                                                                           \
+        given return arguments;                                                                                        \
     }
 #define NEED2                                                                                                          \
     FAC__NEED(self);                                                                                                   \
     FAC__NEED(index);
 #define NEED3(x) NEED2 FAC__NEED(x);
 
-PAIR(scatter, (fac_tensor * self, int dim, fac_tensor *index, fac_tensor *src), NEED3(src),
+#define TRACE(op, source) FAC__TRACE_IF(!inplace, op, FAC__ARG(self), FAC__ARG(dim), FAC__ARG(index), FAC__ARG(source));
+PAIR(scatter, (fac_tensor * self, int dim, fac_tensor *index, fac_tensor *src), NEED3(src) TRACE("scatter.src", src),
      scatter(self, dim, index, src, false, inplace))
-PAIR(scatter_add, (fac_tensor * self, int dim, fac_tensor *index, fac_tensor *src), NEED3(src),
-     scatter(self, dim, index, src, true, inplace))
-PAIR(scatter_scalar, (fac_tensor * self, int dim, fac_tensor *index, fac_scalar value), NEED2,
-     scatter_number(self, dim, index, value, inplace))
+PAIR(scatter_add, (fac_tensor * self, int dim, fac_tensor *index, fac_tensor *src),
+     NEED3(src) TRACE("scatter_add", src), scatter(self, dim, index, src, true, inplace))
+PAIR(scatter_scalar, (fac_tensor * self, int dim, fac_tensor *index, fac_scalar value),
+     NEED2 TRACE("scatter.value", value), scatter_number(self, dim, index, value, inplace))
 
 /* ---- scatter_reduce, index_reduce ---------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "ranking.h"
 #include "reduction.h"
 #include "select.h"
+#include "tracing.h"
 
 /* ---- the kernel ------------------------------------------------------------------------------------------------ */
 
@@ -118,10 +119,15 @@ static fac__sort_pick order_of(fac_sort_options options)
     return options.stable ? FAC__PICK_STABLE : FAC__PICK_SORT;
 }
 
+/* What a trace is told. */
+#define STABLE(o) FAC__KEYWORD("stable", true), FAC__KEYWORD("dim", (o).dim), FAC__KEYWORD("descending", (o).descending)
+
 fac_tensor *fac_sort_with(fac_tensor *self, fac_sort_options options)
 {
     FAC__OP("sort");
     FAC__NEED(self);
+    if (options.stable) FAC__TRACE_TWO(options.indices, "sort.stable", FAC__ARG(self), STABLE(options));
+    FAC__TRACE_TWO(options.indices, "sort", FAC__ARG(self), FAC__ARG(options.dim), FAC__ARG(options.descending));
     int dim = fac__wrap_dim(options.dim, self->ndim);
     if (dim < 0) return NULL;
     return ranked(self, options.stable ? "SortBackward1" : "SortBackward0", dim, order_of(options), options.descending,
@@ -132,6 +138,8 @@ fac_tensor *fac_argsort_with(fac_tensor *self, fac_sort_options options)
 {
     FAC__OP("argsort");
     FAC__NEED(self);
+    FAC__TRACE_IF(options.stable, "argsort.stable", FAC__ARG(self), STABLE(options));
+    FAC__TRACE("argsort", FAC__ARG(self), FAC__ARG(options.dim), FAC__ARG(options.descending));
     fac_tensor *indices;
     int dim = fac__wrap_dim(options.dim, self->ndim);
     if (dim < 0) return NULL;
@@ -148,6 +156,8 @@ fac_tensor *fac_topk_with(fac_tensor *self, int64_t k, fac_sort_options options)
 {
     FAC__OP("topk");
     FAC__NEED(self);
+    FAC__TRACE_TWO(options.indices, "topk", FAC__ARG(self), FAC__ARG(k), FAC__ARG(options.dim),
+                   FAC__ARG(options.largest), FAC__ARG(options.sorted));
     int dim = fac__wrap_dim(options.dim, self->ndim);
     if (dim < 0) return NULL;
     if (k < 0 || k > length(self, dim)) return fac__runtime_error("selected index k out of range");

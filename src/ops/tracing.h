@@ -95,6 +95,9 @@ enum { FAC__TRACED_RESULTS = 64 };
 /* Has the tracer make the call: the first result, which is a tensor; NULL after an error. tracing.c */
 fac_tensor *fac__traced(fac__tracer *t, const char *op, const fac_keyword *args, int n_args);
 
+/* The same of one with two results; the second, if somebody wants it, in *second. */
+fac_tensor *fac__traced_two(fac__tracer *t, const char *op, const fac_keyword *args, int n_args, fac_tensor **second);
+
 #define FAC__TRACE_IF(condition, op, ...)                                                                              \
     do {                                                                                                               \
         fac__tracer *fac__tracer_now = fac__tracing();                                                                 \
@@ -104,5 +107,14 @@ fac_tensor *fac__traced(fac__tracer *t, const char *op, const fac_keyword *args,
         }                                                                                                              \
     } while (0)
 #define FAC__TRACE(op, ...) FAC__TRACE_IF(true, op, __VA_ARGS__)
+#define FAC__TRACE_TWO(second, op, ...)                                                                                \
+    do {                                                                                                               \
+        fac__tracer *fac__tracer_now = fac__tracing();                                                                 \
+        if (__builtin_expect(fac__tracer_now != NULL, 0)) {                                                            \
+            const fac_keyword fac__given[] = {__VA_ARGS__};                                                            \
+            return fac__traced_two(fac__tracer_now, op, fac__given, (int)(sizeof fac__given / sizeof *fac__given),     \
+                                   second);                                                                            \
+        }                                                                                                              \
+    } while (0)
 
 #endif
