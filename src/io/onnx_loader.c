@@ -68,7 +68,7 @@ static fac__onnx_name *add(fac__onnx_loader *l, const char *name)
 {
     if (find(l, name)) return fac__value_error("%s: '%.200s' is the name of two things", l->path, name);
     if (!grow(l)) return NULL;
-    l->names[l->n_names] = (fac__onnx_name){.name = name, .value = -1, .length = -1};
+    l->names[l->n_names] = (fac__onnx_name){.name = name, .value = -1, .length = -1, .shape.n = -1};
     *slot_of(l, name) = l->n_names + 1;
     return &l->names[l->n_names++];
 }
@@ -351,6 +351,7 @@ static bool add_inputs(fac__onnx_loader *l)
         if (find(l, v->name)) continue; /* older files list their initializers here */
         fac__onnx_name *name = add(l, v->name);
         if (!name) return false;
+        name->shape = v->shape;
         name->value = fac__graph_input(l->g, v->name, v->dtype, v->shape);
         if (name->value < 0) return false;
     }

@@ -24,7 +24,7 @@ typedef struct fac__onnx_operator {
 
 /* Each ends with a row of NULLs. */
 extern const fac__onnx_operator fac__onnx_math[], fac__onnx_layers[], fac__onnx_windows[], fac__onnx_sizes[],
-    fac__onnx_parts[], fac__onnx_recurrent[], fac__onnx_resize[];
+    fac__onnx_parts[], fac__onnx_recurrent[], fac__onnx_resize[], fac__onnx_pools[];
 /* All rows: i from 0; NULL behind the last. */
 const fac__onnx_operator *fac__onnx_operator_at(int i);
 
@@ -41,6 +41,7 @@ typedef struct fac__onnx_name {
     bool sizes;        /* the value is an int or ints, not a tensor: what comes of Shape */
     int length;        /* of such a value: how many; -1: not known; 0 dimensions: 1 */
     bool single;       /* one int, not a list of them */
+    fac_dims shape;    /* of an input of the network; n = -1: not known, as of all other values */
 } fac__onnx_name;
 
 struct fac__onnx_loader {
@@ -161,6 +162,8 @@ void fac__onnx_give_word(fac__onnx_saver *s, const char *name, const char *value
 void fac__onnx_give_words(fac__onnx_saver *s, const char *name, const char *value, int n);
 void fac__onnx_give_ints(fac__onnx_saver *s, const char *name, const int64_t *ints, int n);
 const char *fac__onnx_give_output(fac__onnx_saver *s);
+/* Whether somebody looks at the call's result k: another call, or the network's outputs. */
+bool fac__onnx_wanted(const fac__onnx_saver *s, int k);
 /* Says what the call's result k is called. False where name is NULL. */
 bool fac__onnx_is(fac__onnx_saver *s, int k, const char *name);
 /* "… cannot be written as ONNX: …", with the operation in front. False. */

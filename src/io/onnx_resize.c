@@ -17,9 +17,8 @@ typedef fac__onnx_loader loader;
 enum { NEAREST, LINEAR, CUBIC };
 static const char *const modes[] = {"nearest", "linear", "cubic", NULL};
 enum { HALF, SYMMETRIC, PYTORCH, ALIGN, ASYMMETRIC, TF_HALF, CROP };
-static const char *const coordinates[] = {
-    "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",  "align_corners",
-    "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize", NULL};
+static const char *const coordinates[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
+                                          "asymmetric", "tf_half_pixel_for_nn", "tf_crop_and_resize", NULL};
 enum { PREFER_FLOOR, PREFER_CEIL, FLOOR, CEIL };
 static const char *const roundings[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
 static const char *const policies[] = {"stretch", "not_larger", "not_smaller", NULL};
@@ -87,7 +86,8 @@ static void fill(const manner *m, const axis *x, int64_t taps, int64_t *at, doub
 {
     double stretch = m->smooth && x->scale < 1 ? x->scale : 1;
     for (int64_t i = 0; i < x->out; i++) {
-        double place = place_of(m, x, i), first = m->mode == NEAREST ? rounded(m->rounding, place) : floor(place), sum = 0;
+        double place = place_of(m, x, i), first = m->mode == NEAREST ? rounded(m->rounding, place) : floor(place),
+               sum = 0;
         for (int64_t k = 0; k < taps; k++) {
             double where = first + (double)(k - (taps - 1) / 2), away = (where - place) * stretch;
             bool out = where < 0 || where > (double)(x->in - 1);

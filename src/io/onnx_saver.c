@@ -269,6 +269,22 @@ void fac__onnx_give_ints(fac__onnx_saver *s, const char *name, const int64_t *in
     a->count = n;
 }
 
+bool fac__onnx_wanted(const fac__onnx_saver *s, int k)
+{
+    const fac__trace *t = s->a;
+    int value = fac__onnx_saved(s)->first + k;
+    for (int i = 0; i < t->n_outputs; i++)
+        if (t->outputs[i] == value) return true;
+    for (int i = s->call + 1; i < t->n_calls; i++)
+        for (int j = 0; j < t->calls[i].n_args; j++) {
+            const fac__trace_arg *a = &t->calls[i].args[j];
+            if (a->value.kind == FAC_VALUE_TENSOR && a->number == value) return true;
+            for (int64_t m = 0; a->value.kind == FAC_VALUE_TENSORS && m < a->value.v.tensors.count; m++)
+                if (a->numbers[m] == value) return true;
+        }
+    return false;
+}
+
 bool fac__onnx_is(fac__onnx_saver *s, int k, const char *name)
 {
     if (name && !s->model->failed) s->names[fac__onnx_saved(s)->first + k] = name;

@@ -120,7 +120,8 @@ static fac__sort_pick order_of(fac_sort_options options)
 }
 
 /* What a trace is told. */
-#define STABLE(o) FAC__KEYWORD("stable", true), FAC__KEYWORD("dim", (o).dim), FAC__KEYWORD("descending", (o).descending)
+#define STABLE(o)                                                                                                      \
+    FAC__KEYWORD("stable", (bool)true), FAC__KEYWORD("dim", (o).dim), FAC__KEYWORD("descending", (o).descending)
 
 fac_tensor *fac_sort_with(fac_tensor *self, fac_sort_options options)
 {
