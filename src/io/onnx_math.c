@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "core/raise.h"
-#include "onnx_operators.h"
+#include "onnx_formulas.h"
 #include "ops/op.h"
 
 typedef fac__onnx_operator row;
@@ -99,98 +99,11 @@ static bool load_thresholded(loader *l, const row *r)
                                            fac__term_float(fac__onnx_float(l, "alpha", 1)), fac__term_float(0)));
 }
 
-/* ---- compositions --------------------------------------------------------------------------------------------- */
-
-static bool save_silu(saver *s, const row *r)
-{
-    (void)r;
-    const char *x = fac__onnx_name_at(s, 0), *gate = fac__onnx_node(s, "Sigmoid", x);
-    return fac__onnx_is(s, 0, gate ? fac__onnx_node(s, "Mul", x, gate) : NULL);
-}
-
-static bool save_mish(saver *s, const row *r)
-{
-    (void)r;
-    const char *x = fac__onnx_name_at(s, 0), *gate = fac__onnx_node(s, "Softplus", x);
-    gate = gate ? fac__onnx_node(s, "Tanh", gate) : NULL;
-    return fac__onnx_is(s, 0, gate ? fac__onnx_node(s, "Mul", x, gate) : NULL);
-}
-
-/* x (1 + inner) / 2 */
-static bool half_of(saver *s, const char *x, const char *inner)
-{
-    const char *one = number(s, 1), *half = number(s, 0.5);
-    const char *sum = inner && one ? fac__onnx_node(s, "Add", inner, one) : NULL;
-    const char *y = sum ? fac__onnx_node(s, "Mul", x, sum) : NULL;
-    return fac__onnx_is(s, 0, y && half ? fac__onnx_node(s, "Mul", y, half) : NULL);
-}
-
-static bool save_gelu(saver *s, const row *r)
-{
-    (void)r;
-    const char *x = fac__onnx_name_at(s, 0), *root = number(s, sqrt(2));
-    const char *inner = root ? fac__onnx_node(s, "Div", x, root) : NULL;
-    return half_of(s, x, inner ? fac__onnx_node(s, "Erf", inner) : NULL);
-}
-
-/* tanh(sqrt(2 / pi) (x + 0.044715 x^3)) */
-static bool save_gelu_tanh(saver *s, const row *r)
-{
-    (void)r;
-    const char *x = fac__onnx_name_at(s, 0), *square = fac__onnx_node(s, "Mul", x, x);
-    const char *cube = square ? fac__onnx_node(s, "Mul", square, x) : NULL, *small = number(s, 0.044715);
-    cube = cube && small ? fac__onnx_node(s, "Mul", cube, small) : NULL;
-    const char *sum = cube ? fac__onnx_node(s, "Add", x, cube) : NULL, *scale = number(s, sqrt(2 / M_PI));
-    sum = sum && scale ? fac__onnx_node(s, "Mul", sum, scale) : NULL;
-    return half_of(s, x, sum ? fac__onnx_node(s, "Tanh", sum) : NULL);
-}
-
-/* Linear from `threshold` on, where the difference is not to be seen in float for PyTorch's 20. */
+/* ONNX's has no factor, and no number from which on it is a line. */
 static bool save_softplus(saver *s, const row *r)
 {
-    double beta = fac__onnx_float_at(s, 1, 1), threshold = fac__onnx_float_at(s, 2, 20);
-    if (threshold < 15) return fac__onnx_cannot(s, "ONNX's Softplus has no threshold");
-    const char *x = fac__onnx_name_at(s, 0), *b = beta != 1 ? number(s, beta) : NULL;
-    if (b) x = fac__onnx_node(s, "Mul", x, b);
-    const char *y = x ? fac__onnx_node(s, r->onnx, x) : NULL;
-    return fac__onnx_is(s, 0, y && b ? fac__onnx_node(s, "Div", y, b) : y);
-}
-
-static bool save_log_sigmoid(saver *s, const row *r)
-{
-    (void)r;
-    const char *y = fac__onnx_node(s, "Neg", fac__onnx_name_at(s, 0));
-    y = y ? fac__onnx_node(s, "Softplus", y) : NULL;
-    return fac__onnx_is(s, 0, y ? fac__onnx_node(s, "Neg", y) : NULL);
-}
-
-static bool save_tanhshrink(saver *s, const row *r)
-{
-    (void)r;
-    const char *x = fac__onnx_name_at(s, 0), *y = fac__onnx_node(s, "Tanh", x);
-    return fac__onnx_is(s, 0, y ? fac__onnx_node(s, "Sub", x, y) : NULL);
-}
-
-static bool save_square(saver *s, const row *r)
-{
-    (void)r;
-    const char *x = fac__onnx_name_at(s, 0);
-    return fac__onnx_is(s, 0, fac__onnx_node(s, "Mul", x, x));
-}
-
-static bool save_rsqrt(saver *s, const row *r)
-{
-    (void)r;
-    const char *y = fac__onnx_node(s, "Sqrt", fac__onnx_name_at(s, 0));
-    return fac__onnx_is(s, 0, y ? fac__onnx_node(s, "Reciprocal", y) : NULL);
-}
-
-static bool save_threshold(saver *s, const row *r)
-{
-    (void)r;
-    const char *x = fac__onnx_name_at(s, 0), *at = number(s, fac__onnx_float_at(s, 1, 0));
-    const char *other = number(s, fac__onnx_float_at(s, 2, 0)), *keep = at ? fac__onnx_node(s, "Greater", x, at) : NULL;
-    return fac__onnx_is(s, 0, keep && other ? fac__onnx_node(s, "Where", keep, x, other) : NULL);
+    bool usual = fac__onnx_float_at(s, 1, 1) == 1 && fac__onnx_float_at(s, 2, 20) == 20;
+    return usual ? fac__onnx_save_plain(s, r) : fac__onnx_save_formula(s, r);
 }
 
 /* ---- clipping -------------------------------------------------------------------------------------------------- */
@@ -228,13 +141,17 @@ static bool save_clamp(saver *s, const row *r)
 {
     (void)r;
     const char *ends[2] = {"", ""};
+    bool tensors = false;
     for (int i = 0; i < 2; i++) {
         const fac__trace_arg *a = fac__trace_arg_at(fac__onnx_saved(s), i + 1);
-        if (a->value.kind == FAC_VALUE_TENSOR && a->value.v.tensor->ndim)
-            return fac__onnx_cannot(s, "its ends are tensors");
+        tensors |= a->value.kind == FAC_VALUE_TENSOR && a->value.v.tensor->ndim;
         if (a->value.kind != FAC_VALUE_NONE) ends[i] = fac__onnx_operand(s, i + 1, result_dtype(s));
     }
-    return clip(s, ends[0], ends[1]);
+    if (!tensors) return clip(s, ends[0], ends[1]);
+    const char *y = fac__onnx_operand(s, 0, result_dtype(s)); /* Clip's ends are numbers */
+    for (int i = 0; i < 2 && y && ends[i]; i++)
+        if (*ends[i]) y = fac__onnx_node(s, i ? "Min" : "Max", y, ends[i]);
+    return fac__onnx_is(s, 0, ends[0] && ends[1] ? y : NULL);
 }
 
 static bool save_hardtanh(saver *s, const row *r)
@@ -435,14 +352,8 @@ const fac__onnx_operator fac__onnx_math[] = {
     PLAIN("Softsign", "softsign"),
     PLAIN("HardSwish", "hardswish"),
     {"Softplus", "softplus", fac__onnx_load_plain, save_softplus},
-    {"Mish", "mish", fac__onnx_load_plain, save_mish},
-    {"Gelu", "gelu", load_gelu, save_gelu},
-    {"", "gelu_tanh", NULL, save_gelu_tanh},
-    {"", "silu", NULL, save_silu},
-    {"", "log_sigmoid", NULL, save_log_sigmoid},
-    {"", "tanhshrink", NULL, save_tanhshrink},
-    {"", "square", NULL, save_square},
-    {"", "rsqrt", NULL, save_rsqrt},
+    {"Mish", "mish", fac__onnx_load_plain, fac__onnx_save_formula},
+    {"Gelu", "gelu", load_gelu, fac__onnx_save_formula},
     {"LeakyRelu", "leaky_relu", load_alpha, save_alpha},
     {"Elu", "elu", load_alpha, save_alpha},
     {"Celu", "celu", load_alpha, save_alpha},
@@ -451,7 +362,6 @@ const fac__onnx_operator fac__onnx_math[] = {
     {"Shrink", "softshrink", load_shrink, save_shrink},
     {"Shrink", "hardshrink", load_shrink, save_shrink},
     {"ThresholdedRelu", "threshold", load_thresholded, NULL},
-    {"", "threshold", NULL, save_threshold},
     {"PRelu", "prelu", load_prelu, save_prelu},
     {"Clip", "clamp", load_clip, save_clamp},
     {"", "hardtanh", NULL, save_hardtanh},

@@ -123,6 +123,7 @@ static fac_tensor *divide(fac__arg a, fac__arg b, fac_rounding mode)
     if (missing(&b)) return fac__null_error("other");
     fac__arg args[] = {a, b};
     if (fac__tracing() && mode == FAC_ROUND_NONE) return traced("div", false, 2, args, NULL);
+    if (fac__tracing() && mode == FAC_ROUND_FLOOR) return traced("floor_divide", false, 2, args, NULL);
     if (mode == FAC_ROUND_NONE) return fac__pointwise(FAC__ROW_div, args, false);
     fac_dtype common = fac__result_type(2, args);
     if (!fac_dtype_is_floating(common) && !fac__check_divisor(args, common)) return NULL;
@@ -250,6 +251,7 @@ static fac_tensor *fused(fac__row row, const char *op, const char *name, fac_ten
     FAC__NEED(self);
     FAC__NEED(a);
     FAC__NEED(b);
+    FAC__TRACE_IF(!inplace, op, FAC__ARG(self), FAC__ARG(a), FAC__ARG(b), FAC__KEYWORD("value", value));
     fac__arg args[] = {tensor(self), tensor(a), tensor(b), number(value)};
     fac_dtype common = fac__result_type(3, args);
     if (row == FAC__ROW_addcdiv && !fac_dtype_is_floating(fac_promote_types((fac_dtype)a->dtype, (fac_dtype)b->dtype)))
@@ -276,6 +278,7 @@ static fac_tensor *lerp_number(fac_tensor *start, fac_tensor *end, fac_scalar we
     if (start->dtype != end->dtype)
         return fac__runtime_error("expected dtype %s for `end` but got dtype %s",
                                   fac_dtype_name((fac_dtype)start->dtype), fac_dtype_name((fac_dtype)end->dtype));
+    FAC__TRACE_IF(!inplace, "lerp.Scalar", FAC__ARG(start), FAC__ARG(end), FAC__ARG(weight));
     fac__arg args[] = {tensor(start), tensor(end), number(weight)};
     return fac__pointwise_as(FAC__ROW_lerp, args, (fac_dtype)start->dtype, (fac_dtype)start->dtype, inplace,
                              "LerpBackward0");

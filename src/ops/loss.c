@@ -1,6 +1,7 @@
 /* Floor 4. Losses of numbers, element by element: rows of pointwise.def and a reduction. mse_loss, the everyday one, has a
  * node of its own, whose backward is one pass in PyTorch's order of operations. */
 #include "loss_parts.h"
+#include "tracing.h"
 
 #include <string.h>
 
@@ -87,6 +88,7 @@ fac_tensor *fac_mse_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_op
     FAC__OP("mse_loss");
     FAC__NEED(input);
     FAC__NEED(target);
+    FAC__TRACE("mse_loss", FAC__ARG(input), FAC__ARG(target), FAC__ARG((int)options.reduction));
     if (!fac__check_reduction(options.reduction)) return NULL;
     fac__arg both[] = {fac__tensor_arg(input), fac__tensor_arg(target)};
     fac_dtype dtype = fac__result_type(2, both);
@@ -136,6 +138,7 @@ fac_tensor *fac_l1_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_opt
     FAC__OP("l1_loss");
     FAC__NEED(input);
     FAC__NEED(target);
+    FAC__TRACE("l1_loss", FAC__ARG(input), FAC__ARG(target), FAC__ARG((int)options.reduction));
     fac__warn_sizes("l1_loss", input, target);
     if (!fac__check_reduction(options.reduction)) return NULL;
     if (input->dtype == FAC_BOOL || target->dtype == FAC_BOOL)
@@ -150,6 +153,8 @@ fac_tensor *fac_smooth_l1_loss_with(fac_tensor *input, fac_tensor *target, fac_l
     FAC__OP("smooth_l1_loss");
     FAC__NEED(input);
     FAC__NEED(target);
+    FAC__TRACE("smooth_l1_loss", FAC__ARG(input), FAC__ARG(target), FAC__ARG((int)options.reduction),
+               FAC__ARG(options.beta));
     if (options.beta < 0) return fac__runtime_error("smooth_l1_loss does not support negative values for beta.");
     if (options.beta == 0) return fac_l1_loss_with(input, target, options);
     fac__warn_sizes("smooth_l1_loss", input, target);
@@ -162,6 +167,8 @@ fac_tensor *fac_huber_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_
     FAC__OP("huber_loss");
     FAC__NEED(input);
     FAC__NEED(target);
+    FAC__TRACE("huber_loss", FAC__ARG(input), FAC__ARG(target), FAC__ARG((int)options.reduction),
+               FAC__ARG(options.delta));
     if (!(options.delta > 0)) return fac__runtime_error("huber_loss does not support non-positive values for delta.");
     fac__warn_sizes("huber_loss", input, target);
     fac_dtype own = (fac_dtype)input->dtype; /* of the result, whatever the target's */

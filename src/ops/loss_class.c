@@ -8,6 +8,7 @@
 #include "facula/ops_index.h"
 #include "facula/ops_view.h"
 #include "loss_parts.h"
+#include "tracing.h"
 
 /* ---- class indices ------------------------------------------------------------------------------------------ */
 
@@ -203,6 +204,8 @@ fac_tensor *fac_nll_loss_with(fac_tensor *input, fac_tensor *target, fac_loss_op
     FAC__NEED(input);
     FAC__NEED(target);
     if (!fac__check_reduction(options.reduction)) return NULL;
+    FAC__TRACE("nll_loss", FAC__ARG(input), FAC__ARG(target), FAC__ARG(options.weight),
+               FAC__ARG((int)options.reduction), FAC__ARG(options.ignore_index));
     if (!fac_dtype_is_floating((fac_dtype)input->dtype))
         return fac__runtime_error("\"nll_loss_out_frame\" not implemented for '%s'",
                                   fac__dtype_word((fac_dtype)input->dtype));
@@ -273,6 +276,8 @@ fac_tensor *fac_cross_entropy_with(fac_tensor *input, fac_tensor *target, fac_lo
     FAC__NEED(input);
     FAC__NEED(target);
     if (!fac__check_reduction(options.reduction)) return NULL;
+    FAC__TRACE("cross_entropy_loss", FAC__ARG(input), FAC__ARG(target), FAC__ARG(options.weight),
+               FAC__ARG((int)options.reduction), FAC__ARG(options.ignore_index), FAC__ARG(options.label_smoothing));
     if (fac__same_shape(input, target)) return of_probabilities(input, target, &options);
     if (!fac_dtype_is_floating((fac_dtype)input->dtype))
         return fac__runtime_error("\"log_softmax\" not implemented for '%s'", fac__dtype_word((fac_dtype)input->dtype));

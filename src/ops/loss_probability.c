@@ -4,6 +4,7 @@
 #include "facula/ops_create.h"
 #include "facula/ops_view.h"
 #include "loss_parts.h"
+#include "tracing.h"
 
 static void *size_error(const char *format, const fac_tensor *target, const fac_tensor *input)
 {
@@ -52,6 +53,8 @@ fac_tensor *fac_binary_cross_entropy_with(fac_tensor *input, fac_tensor *target,
     FAC__OP("binary_cross_entropy");
     FAC__NEED(input);
     FAC__NEED(target);
+    FAC__TRACE("binary_cross_entropy", FAC__ARG(input), FAC__ARG(target), FAC__ARG(options.weight),
+               FAC__ARG((int)options.reduction));
     if (!fac__same_shape(input, target))
         return size_error(
             "Using a target size (torch.Size(%s)) that is different to the input size (torch.Size(%s)) is "
@@ -70,6 +73,8 @@ fac_tensor *fac_binary_cross_entropy_with_logits_with(fac_tensor *input, fac_ten
     FAC__OP("binary_cross_entropy_with_logits");
     FAC__NEED(input);
     FAC__NEED(target);
+    FAC__TRACE("binary_cross_entropy_with_logits", FAC__ARG(input), FAC__ARG(target), FAC__ARG(options.weight),
+               FAC__ARG(options.pos_weight), FAC__ARG((int)options.reduction));
     const char *node = "BinaryCrossEntropyWithLogitsBackward0";
     if (!fac__same_shape(input, target))
         return size_error("Target size (torch.Size(%s)) must be the same as input size (torch.Size(%s))", target,
@@ -95,6 +100,8 @@ fac_tensor *fac_kl_div_with(fac_tensor *input, fac_tensor *target, fac_loss_opti
     bool batch = options.reduction == FAC_BATCHMEAN;
     if (batch) options.reduction = FAC_SUM;
     if (!fac__check_reduction(options.reduction)) return NULL;
+    FAC__TRACE_IF(!batch && !options.log_target, "kl_div", FAC__ARG(input), FAC__ARG(target),
+                  FAC__ARG((int)options.reduction));
     if (!fac_dtype_is_floating(fac_dtype_of(input)) || !fac_dtype_is_floating(fac_dtype_of(target)))
         return fac__runtime_error("kl_div: Integral inputs not supported.");
     const char *const names[] = {options.log_target ? "MulBackward0" : "SubBackward0", "MeanBackward0", "SumBackward0"};

@@ -5,6 +5,7 @@
 
 #include "facula/ops_reduce.h"
 #include "op.h"
+#include "tracing.h"
 
 static fac_tensor *apply(fac__row row, fac_tensor *a, double b, double c, double d)
 {
@@ -34,6 +35,8 @@ fac_tensor *fac_nan_to_num_with(fac_tensor *self, fac_nan_to_num_options o)
     FAC__NEED(self);
     if (!fac_dtype_is_floating((fac_dtype)self->dtype)) return fac_clone(self);
     double most = fac__largest((fac_dtype)self->dtype);
+    FAC__TRACE("nan_to_num", FAC__ARG(self), FAC__ARG(o.nan), FAC__ARG(isnan(o.posinf) ? most : o.posinf),
+               FAC__ARG(isnan(o.neginf) ? -most : o.neginf));
     return apply(FAC__ROW_nan_to_num, self, o.nan, isnan(o.posinf) ? most : o.posinf,
                  isnan(o.neginf) ? -most : o.neginf);
 }
