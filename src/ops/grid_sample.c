@@ -9,6 +9,7 @@
 #include "facula/ops_view.h"
 #include "once.h"
 #include "plain.h"
+#include "tracing.h"
 
 /* ---- the kernels -------------------------------------------------------------------------------------------------- */
 
@@ -147,6 +148,8 @@ fac_tensor *fac_grid_sample_with(fac_tensor *input, fac_tensor *grid, fac_grid_o
         return fac__value_error("nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
                                 "'reflection', but got: '%s'",
                                 options.padding_mode ? options.padding_mode : "");
+    FAC__TRACE_IF(input && grid, "grid_sample.functional", FAC__ARG(input), FAC__ARG(grid), FAC__ARG(modes[mode]),
+                  FAC__ARG(paddings[padding]), FAC__ARG(options.align_corners));
     return grid_sample(input, grid, mode, padding, options.align_corners);
 }
 
