@@ -1,4 +1,4 @@
-/* Floor 7. ONNX's operators that take parts of tensors, join them, and pick elements by indices. */
+/* Floor 7. ONNX's operators that take parts of tensors, join and pad them. */
 #include <stdio.h>
 
 #include "core/raise.h"
@@ -71,17 +71,6 @@ static bool save_narrow(saver *s, const row *r)
     return fac__onnx_is(s, 0, put_slice(s, fac__onnx_name_at(s, 0), dim, start, slice ? length : start + length, step));
 }
 
-static bool save_select(saver *s, const row *r)
-{
-    int64_t dim, index;
-    (void)r;
-    if (!fac__onnx_int_at(s, 1, &dim) || !fac__onnx_int_at(s, 2, &index)) return false;
-    const char *at = fac__onnx_put_number(s, (double)index, FAC_INT64);
-    const char *y = at ? fac__onnx_node(s, "Gather", fac__onnx_name_at(s, 0), at) : NULL;
-    fac__onnx_give_int(s, "axis", dim);
-    return fac__onnx_is(s, 0, y);
-}
-
 static bool load_concat(loader *l, const row *r)
 {
     fac__term items[FAC__TRACED_RESULTS];
@@ -131,69 +120,6 @@ static bool load_split(loader *l, const row *r)
     for (int i = 0; i < n; i++)
         if (!fac__onnx_result(l, i, value < 0 ? -1 : value + i)) return false;
     return n > 0;
-}
-
-/* ---- indices ---------------------------------------------------------------------------------------------------- */
-
-/* Indices of any shape, along one axis; below 0 they count from the end. */
-static int gather(const fac_value *args, int n_args, fac_value *results, int max)
-{
-    (void)n_args, (void)max;
-    fac_tensor *x = args[0].v.tensor, *at = args[1].v.tensor;
-    int64_t axis = fac_scalar_to_int(args[2].v.scalar), n = fac_dim(x), k = fac_dim(at);
-    if (axis < 0) axis += n;
-    if (!x || !at || axis < 0 || axis >= n)
-        return fac__value_error("axis %lld is none of the input's", (long long)axis), -1;
-    at = fac_to(at, FAC_INT64);
-    fac_tensor *wrapped = fac_where(fac_lt_scalar(at, 0), fac_add_scalar(at, fac_size(x, (int)axis)), at);
-    fac_tensor *y = wrapped ? fac_index_select(x, (int)axis, fac_reshape(wrapped, FAC_DIMS(-1))) : NULL;
-    fac_dims shape = FAC_DIMS();
-    if (!y || n - 1 + k > FAC_MAX_DIMS) return y ? (fac__value_error("at most %d dimensions", FAC_MAX_DIMS), -1) : -1;
-    for (int i = 0; i < axis; i++)
-        shape.d[shape.n++] = fac_size(x, i);
-    for (int i = 0; i < k; i++)
-        shape.d[shape.n++] = fac_size(at, i);
-    for (int i = (int)axis + 1; i < n; i++)
-        shape.d[shape.n++] = fac_size(x, i);
-    return fac__onnx_one_result(fac_reshape(y, shape), results);
-}
-
-/* Rows of a learnt table are an embedding, whose gradient is made row by row. */
-static bool load_gather(loader *l, const row *r)
-{
-    const fac__onnx_name *data = fac__onnx_input(l, 0), *at = fac__onnx_input(l, 1);
-    int64_t axis = fac__onnx_int(l, "axis", 0);
-    if (!data || !at) return fac__onnx_error(l, "an input is missing");
-    bool single = at->sizes ? at->single : at->known && at->known->ndim == 0;
-    if (single)
-        return fac__onnx_result(
-            l, 0, fac__onnx_call(l, "select.int", fac__onnx_arg(l, 0), fac__term_int(axis), fac__onnx_ints(l, 1)));
-    if (axis == 0 && data->learnt && data->known->ndim == 2)
-        return fac__onnx_result(l, 0,
-                                fac__onnx_call(l, "embedding.functional", fac__onnx_arg(l, 1), fac__onnx_arg(l, 0)));
-    return fac__onnx_result(
-        l, 0, fac__onnx_function(l, r->onnx, gather, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1), fac__term_int(axis)));
-}
-
-static bool save_embedding(saver *s, const row *r)
-{
-    return fac__onnx_is(s, 0, fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 1), fac__onnx_name_at(s, 0)));
-}
-
-static bool save_index_select(saver *s, const row *r)
-{
-    int64_t dim;
-    if (!fac__onnx_int_at(s, 1, &dim)) return false;
-    const char *y = fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), fac__onnx_name_at(s, 2));
-    fac__onnx_give_int(s, "axis", dim);
-    return fac__onnx_is(s, 0, y);
-}
-
-static bool load_gather_elements(loader *l, const row *r)
-{
-    return fac__onnx_result(l, 0,
-                            fac__onnx_call(l, r->aten, fac__onnx_arg(l, 0), fac__term_int(fac__onnx_int(l, "axis", 0)),
-                                           fac__onnx_arg(l, 1)));
 }
 
 /* ---- padding ---------------------------------------------------------------------------------------------------- */
@@ -257,13 +183,9 @@ static bool save_pad(saver *s, const row *r)
 const fac__onnx_operator fac__onnx_parts[] = {
     {"Slice", "slice", load_slice, save_narrow},
     {"Slice", "narrow", NULL, save_narrow},
-    {"Gather", "select", NULL, save_select},
     {"Concat", "cat", load_concat, save_cat},
     {"Concat", "stack", NULL, save_cat},
     {"Split", "", load_split, NULL},
-    {"Gather", "embedding", load_gather, save_embedding},
-    {"Gather", "index_select", NULL, save_index_select},
-    {"GatherElements", "gather", load_gather_elements, NULL},
     {"Pad", "constant_pad_nd", load_pad, save_pad},
     {NULL, NULL, NULL, NULL},
 };

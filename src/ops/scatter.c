@@ -400,8 +400,10 @@ static fac_tensor *index_add(fac_tensor *self, int dim, fac_tensor *index, fac_t
     return fac__finish(n, y, inplace, y != NULL);
 }
 
-PAIR(index_add, (fac_tensor * self, int dim, fac_tensor *index, fac_tensor *source, fac_scalar alpha), NEED3(source),
-     index_add(self, dim, index, source, alpha, inplace))
+PAIR(index_add, (fac_tensor * self, int dim, fac_tensor *index, fac_tensor *source, fac_scalar alpha),
+     NEED3(source) FAC__TRACE_IF(!inplace, "index_add", FAC__ARG(self), FAC__ARG(dim), FAC__ARG(index),
+                                 FAC__ARG(source), FAC__KEYWORD("alpha", alpha));
+     , index_add(self, dim, index, source, alpha, inplace))
 
 static fac_tensor *index_reduce(fac_tensor *self, int dim, fac_tensor *index, fac_tensor *source, const char *word,
                                 bool include_self, bool inplace)
