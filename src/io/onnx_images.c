@@ -210,22 +210,20 @@ static bool save_col2im(saver *s, const row *r)
 static bool load_col2im(loader *l, const row *r)
 {
     fac_dims begin, end, dilations = fac__onnx_spread(fac__onnx_list(l, "dilations"), 2, 1);
-    fac_dims strides = fac__onnx_spread(fac__onnx_list(l, "strides"), 2, 1), kernel;
-    const fac__onnx_name *size = fac__onnx_input(l, 1);
+    fac_dims strides = fac__onnx_spread(fac__onnx_list(l, "strides"), 2, 1);
     fac__onnx_pads(l, 2, &begin, &end);
-    if (!size || !fac__onnx_known_ints(l, 2, &kernel)) return false;
-    if (kernel.n != 2) return fac__onnx_error(l, "only images, of two dimensions, can be read");
+    if (!fac__onnx_given(l, 2)) return fac__onnx_error(l, "it has no block_shape");
     if (begin.d[0] != end.d[0] || begin.d[1] != end.d[1])
         return fac__onnx_error(l, "its two ends are padded differently");
     return fac__onnx_result(l, 0,
-                            fac__onnx_call(l, r->aten, fac__onnx_arg(l, 0), fac__onnx_ints(l, 1),
-                                           fac__term_dims(&kernel), fac__term_dims(&dilations), fac__term_dims(&begin),
+                            fac__onnx_call(l, r->aten, fac__onnx_arg(l, 0), fac__onnx_ints(l, 1), fac__onnx_ints(l, 2),
+                                           fac__term_dims(&dilations), fac__term_dims(&begin),
                                            fac__term_dims(&strides)));
 }
 
 /* ---- channels and places ---------------------------------------------------------------------------------------------- */
 
-/* x, block, order: 0 is SpaceToDepth, 1 DepthToSpace with columns, rows, depth ("DCR"), 2 the other one. */
+/* x, block, order: 1 is DepthToSpace with depth in front of columns and rows ("DCR"), 2 the other one; 0 and -1 SpaceToDepth so. */
 static int rearrange(const fac_value *args, int n_args, fac_value *results, int max)
 {
     (void)n_args, (void)max;
@@ -233,13 +231,14 @@ static int rearrange(const fac_value *args, int n_args, fac_value *results, int 
     int64_t b = fac_scalar_to_int(args[1].v.scalar), order = fac_scalar_to_int(args[2].v.scalar);
     if (fac_dim(x) != 4 || b < 1) return fac__value_error("images [N, C, H, W] and blocks of 1 and more are read"), -1;
     int64_t n = fac_size(x, 0), c = fac_size(x, 1), h = fac_size(x, 2), w = fac_size(x, 3);
-    if (order ? c % (b * b) : h % b || w % b)
+    if (order > 0 ? c % (b * b) : h % b || w % b)
         return fac__value_error("blocks of %lld do not fit %lld channels of %lld x %lld", (long long)b, (long long)c,
                                 (long long)h, (long long)w),
                -1;
     fac_tensor *y;
-    if (!order) {
-        y = fac_permute(fac_reshape(x, FAC_SHAPE(n, c, h / b, b, w / b, b)), FAC_DIMS(0, 3, 5, 1, 2, 4));
+    if (order <= 0) {
+        y = fac_permute(fac_reshape(x, FAC_SHAPE(n, c, h / b, b, w / b, b)),
+                        order ? FAC_DIMS(0, 1, 3, 5, 2, 4) : FAC_DIMS(0, 3, 5, 1, 2, 4));
         return fac__onnx_one_result(fac_reshape(y, FAC_SHAPE(n, c * b * b, h / b, w / b)), results);
     }
     y = order == 1 ? fac_permute(fac_reshape(x, FAC_SHAPE(n, b, b, c / b / b, h, w)), FAC_DIMS(0, 3, 4, 1, 5, 2))
@@ -249,7 +248,8 @@ static int rearrange(const fac_value *args, int n_args, fac_value *results, int 
 
 static bool load_rearrange(loader *l, const row *r)
 {
-    int order = strcmp(r->onnx, "DepthToSpace") ? 0 : strcmp(fac__onnx_word(l, "mode", "DCR"), "CRD") ? 1 : 2;
+    bool depth = !strcmp(r->onnx, "DepthToSpace"), first = strcmp(fac__onnx_word(l, "mode", "DCR"), "CRD");
+    int order = depth ? first ? 1 : 2 : first ? 0 : -1;
     return fac__onnx_result(l, 0,
                             fac__onnx_function(l, r->onnx, rearrange, fac__onnx_arg(l, 0),
                                                fac__term_int(fac__onnx_int(l, "blocksize", 0)), fac__term_int(order)));

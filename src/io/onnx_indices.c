@@ -180,7 +180,9 @@ static bool save_scatter(saver *s, const row *r)
         const char *sizes = fac__onnx_node(s, "Shape", indices);
         updates = updates && sizes ? fac__onnx_node(s, "Expand", updates, sizes) : NULL;
     } else if (from->ndim != at->ndim || memcmp(from->shape, at->shape, (size_t)at->ndim * sizeof *at->shape)) {
-        return fac__onnx_cannot(s, "only a part of the elements is written");
+        int64_t zeros[FAC_MAX_DIMS] = {0}; /* a part of them, from the front */
+        const char *start = fac__onnx_put_ints(s, zeros, at->ndim), *end = fac__onnx_node(s, "Shape", indices);
+        updates = updates && start && end ? fac__onnx_node(s, "Slice", updates, start, end) : NULL;
     }
     const char *y = indices && updates ? fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), indices, updates) : NULL;
     fac__onnx_give_int(s, "axis", dim);
@@ -305,16 +307,6 @@ static bool load_one_hot(loader *l, const row *r)
                                                fac__onnx_arg(l, 2), fac__term_int(fac__onnx_int(l, "axis", -1))));
 }
 
-static bool save_one_hot(saver *s, const row *r)
-{
-    int64_t n;
-    const int64_t off_on[] = {0, 1};
-    if (!fac__onnx_int_at(s, 1, &n)) return false;
-    const char *depth = fac__onnx_put_number(s, (double)n, FAC_INT64), *values = fac__onnx_put_ints(s, off_on, 2);
-    return fac__onnx_is(s, 0,
-                        depth && values ? fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), depth, values) : NULL);
-}
-
 static int nonzero(const fac_value *args, int n_args, fac_value *results, int max)
 {
     (void)n_args, (void)max;
@@ -360,7 +352,7 @@ const fac__onnx_operator fac__onnx_indices[] = {
     {"ScatterElements", "index_add", NULL, save_scatter},
     {"Scatter", "", load_scatter, NULL},
     {"ScatterND", "", load_scatter_nd, NULL},
-    {"OneHot", "one_hot", load_one_hot, save_one_hot},
+    {"OneHot", "", load_one_hot, NULL},
     {"NonZero", "", load_nonzero, NULL},
     {"Compress", "", load_compress, NULL},
     {NULL, NULL, NULL, NULL},

@@ -64,6 +64,22 @@ static double keyword(const saver *s, const char *name, double otherwise)
     return a->value.kind == FAC_VALUE_SCALAR ? fac_scalar_to_double(a->value.v.scalar) : otherwise;
 }
 
+/* Gemm is of matrices only. */
+static bool save_baddbmm(saver *s, const row *r)
+{
+    (void)r;
+    const char *y = fac__onnx_node(s, "MatMul", fac__onnx_name_at(s, 1), fac__onnx_name_at(s, 2));
+    const char *given = fac__onnx_name_at(s, 0), **terms[] = {&y, &given};
+    double factors[] = {keyword(s, "alpha", 1), keyword(s, "beta", 1)};
+    for (int i = 0; i < 2; i++) {
+        if (factors[i] == 1) continue;
+        const char *by = fac__onnx_put_number(s, factors[i], fac_dtype_of(result(s)));
+        *terms[i] = by && *terms[i] ? fac__onnx_node(s, "Mul", *terms[i], by) : NULL;
+    }
+    if (factors[1] == 0) return fac__onnx_is(s, 0, y);
+    return fac__onnx_is(s, 0, y && given ? fac__onnx_node(s, "Add", y, given) : NULL);
+}
+
 static bool save_addmm(saver *s, const row *r)
 {
     (void)r;
@@ -136,6 +152,12 @@ static bool load_dropout(loader *l, const row *r)
     fac_tensor *ratio = fac__onnx_known(l, 1);
     if (ratio && ratio->numel == 1) fac_to_array(ratio, FAC_FLOAT64, &p, 1);
     if (l->node->n_outputs > 1 && *l->node->outputs[1]) return fac__onnx_error(l, "its mask cannot be read");
+    if (fac__onnx_given(l, 1) && !ratio) return fac__onnx_error(l, "its ratio has to be known beforehand");
+    fac_tensor *training = fac__onnx_known(l, 2);
+    double drops = 0;
+    if (training && training->numel == 1) fac_to_array(training, FAC_FLOAT64, &drops, 1);
+    if ((fac__onnx_given(l, 2) && !training) || drops != 0)
+        return fac__onnx_error(l, "it drops in evaluation, too: random numbers of another library cannot be drawn");
     return fac__onnx_result(
         l, 0,
         fac__onnx_call(l, r->aten, fac__onnx_arg(l, 0), fac__term_float(p), (fac__term){.kind = FAC__TERM_TRAINING}));
@@ -200,6 +222,9 @@ const fac__onnx_operator fac__onnx_layers[] = {
     {"MatMul", "matmul", fac__onnx_load_plain, fac__onnx_save_plain},
     {"MatMul", "mm", NULL, fac__onnx_save_plain},
     {"MatMul", "bmm", NULL, fac__onnx_save_plain},
+    {"MatMul", "mv", NULL, fac__onnx_save_plain},
+    {"MatMul", "dot", NULL, fac__onnx_save_plain},
+    {"", "baddbmm", NULL, save_baddbmm},
     {"Softmax", "softmax", load_softmax, save_softmax},
     {"LogSoftmax", "log_softmax", load_softmax, save_softmax},
     {"", "softmin", NULL, save_softmin},

@@ -59,22 +59,67 @@ static bool save_hard_sigmoid(saver *s, const row *r)
     return fac__onnx_is(s, 0, y);
 }
 
+/* x, alpha, gamma: of other numbers than usual. */
+static int selu(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    double gamma = fac_scalar_to_double(args[2].v.scalar);
+    fac_tensor *y = fac_elu(args[0].v.tensor, fac_scalar_to_double(args[1].v.scalar), 1, 1);
+    y = y ? fac_mul_scalar(y, gamma) : NULL;
+    results[0] = fac_value_tensor(y);
+    return y ? 1 : -1;
+}
+
 static bool load_selu(loader *l, const row *r)
 {
     double alpha = fac__onnx_float(l, "alpha", 1.67326319217681884765625);
     double gamma = fac__onnx_float(l, "gamma", 1.05070102214813232421875);
+    fac__term x = fac__onnx_arg(l, 0);
     if (fabs(alpha - 1.67326319) > 1e-6 || fabs(gamma - 1.05070102) > 1e-6)
-        return fac__onnx_error(l, "only the usual alpha and gamma can be read");
-    return fac__onnx_result(l, 0, fac__onnx_call(l, r->aten, fac__onnx_arg(l, 0)));
+        return fac__onnx_result(
+            l, 0, fac__onnx_function(l, r->onnx, selu, x, fac__term_float(alpha), fac__term_float(gamma)));
+    return fac__onnx_result(l, 0, fac__onnx_call(l, r->aten, x));
+}
+
+/* x, lambd, bias */
+static int shrink(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_tensor *x = args[0].v.tensor;
+    double lambd = fac_scalar_to_double(args[1].v.scalar), bias = fac_scalar_to_double(args[2].v.scalar);
+    fac_tensor *moved = fac_sub(x, fac_mul_scalar(fac_sign(x), bias)), *zero = fac_mul_scalar(x, 0);
+    fac_tensor *y = moved && zero ? fac_where(fac_gt_scalar(fac_abs(x), lambd), moved, zero) : NULL;
+    results[0] = fac_value_tensor(y);
+    return y ? 1 : -1;
 }
 
 static bool load_shrink(loader *l, const row *r)
 {
     double bias = fac__onnx_float(l, "bias", 0), lambd = fac__onnx_float(l, "lambd", 0.5);
-    if (bias != 0 && bias != lambd) return fac__onnx_error(l, "its bias is neither 0 nor lambd");
+    fac__term x = fac__onnx_arg(l, 0);
+    if (bias != 0 && bias != lambd)
+        return fac__onnx_result(
+            l, 0, fac__onnx_function(l, r->onnx, shrink, x, fac__term_float(lambd), fac__term_float(bias)));
+    return fac__onnx_result(l, 0,
+                            fac__onnx_call(l, bias != 0 ? "softshrink" : "hardshrink", x, fac__term_float(lambd)));
+}
+
+static bool load_isinf(loader *l, const row *r)
+{
+    bool negative = fac__onnx_int(l, "detect_negative", 1), positive = fac__onnx_int(l, "detect_positive", 1);
+    const char *op = negative && positive ? r->aten : negative ? "isneginf" : "isposinf";
+    if (!negative && !positive) return fac__onnx_error(l, "it looks for nothing");
+    return fac__onnx_result(l, 0, fac__onnx_call(l, op, fac__onnx_arg(l, 0)));
+}
+
+static bool load_swish(loader *l, const row *r)
+{
+    double alpha = fac__onnx_float(l, "alpha", 1);
+    fac__term x = fac__onnx_arg(l, 0);
     (void)r;
-    return fac__onnx_result(
-        l, 0, fac__onnx_call(l, bias != 0 ? "softshrink" : "hardshrink", fac__onnx_arg(l, 0), fac__term_float(lambd)));
+    if (alpha == 1) return fac__onnx_result(l, 0, fac__onnx_call(l, "silu", x));
+    int gate = fac__onnx_call(l, "sigmoid", fac__term_value(fac__onnx_call(l, "mul", x, fac__term_float(alpha))));
+    return fac__onnx_result(l, 0, fac__onnx_call(l, "mul", x, fac__term_value(gate)));
 }
 
 static bool save_shrink(saver *s, const row *r)
@@ -219,11 +264,22 @@ static bool save_not(saver *s, const row *r)
     return fac__onnx_is(s, 0, a ? fac__onnx_node(s, r->onnx, a) : NULL);
 }
 
+/* The result has the dtype of the base, whatever the exponent's is. */
+static int power(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_tensor *x = args[0].v.tensor, *y = fac_pow(x, args[1].v.tensor);
+    y = y ? fac_to(y, fac_dtype_of(x)) : NULL;
+    results[0] = fac_value_tensor(y);
+    return y ? 1 : -1;
+}
+
 /* pow, whose exponent is known, is a call with a number: faster, and as PyTorch writes it. */
 static bool load_pow(loader *l, const row *r)
 {
     fac_tensor *t = fac__onnx_known(l, 1);
-    if (!t || t->numel != 1 || t->ndim) return fac__onnx_load_plain(l, r);
+    if (!t || t->numel != 1 || t->ndim)
+        return fac__onnx_result(l, 0, fac__onnx_function(l, r->onnx, power, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1)));
     double n;
     fac_to_array(t, FAC_FLOAT64, &n, 1);
     fac__term e = fac_dtype_is_floating((fac_dtype)t->dtype) ? fac__term_float(n) : fac__term_int((int64_t)n);
@@ -254,6 +310,33 @@ static bool load_many(loader *l, const row *r)
     for (int i = 1; i < l->node->n_inputs; i++)
         y = fac__term_value(fac__onnx_call(l, r->aten, y, fac__onnx_arg(l, i)));
     return fac__onnx_result(l, 0, y.value);
+}
+
+static bool load_mean(loader *l, const row *r)
+{
+    fac__term y = fac__onnx_arg(l, 0);
+    (void)r;
+    if (!fac__onnx_given(l, 0)) return fac__onnx_error(l, "it has no input");
+    for (int i = 1; i < l->node->n_inputs; i++)
+        y = fac__term_value(fac__onnx_call(l, "add", y, fac__onnx_arg(l, i)));
+    return fac__onnx_result(l, 0, fac__onnx_call(l, "div", y, fac__term_int(l->node->n_inputs)));
+}
+
+/* Numbers without a sign are wider here than there, but for uint8: their bits turned over are other ones. */
+static bool load_bits(loader *l, const row *r)
+{
+    for (int i = 0; i < l->model->n_inputs; i++)
+        if (!l->model->inputs[i].dtype) return fac__onnx_error(l, "of a type that facula does not have");
+    return fac__onnx_load_plain(l, r);
+}
+
+static bool load_shift(loader *l, const row *r)
+{
+    const char *way = fac__onnx_word(l, "direction", "");
+    (void)r;
+    if (strcmp(way, "LEFT") && strcmp(way, "RIGHT")) return fac__onnx_error(l, "direction='%.40s' is not known", way);
+    const char *op = *way == 'L' ? "bitwise_left_shift" : "bitwise_right_shift";
+    return fac__onnx_result(l, 0, fac__onnx_call(l, op, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1)));
 }
 
 static bool load_mod(loader *l, const row *r)
@@ -349,6 +432,7 @@ const fac__onnx_operator fac__onnx_math[] = {
     PLAIN("Atanh", "atanh"),
     PLAIN("Erf", "erf"),
     PLAIN("IsNaN", "isnan"),
+    {"IsInf", "isinf", load_isinf, fac__onnx_save_plain},
     PLAIN("Softsign", "softsign"),
     PLAIN("HardSwish", "hardswish"),
     {"Softplus", "softplus", fac__onnx_load_plain, save_softplus},
@@ -376,6 +460,14 @@ const fac__onnx_operator fac__onnx_math[] = {
     {"Max", "maximum", load_many, save_arithmetic},
     {"Min", "minimum", load_many, save_arithmetic},
     {"Sum", "add", load_many, NULL},
+    {"Mean", "", load_mean, NULL},
+    {"BitShift", "", load_shift, NULL},
+    {"BitwiseAnd", "bitwise_and", fac__onnx_load_plain, NULL},
+    {"BitwiseOr", "bitwise_or", fac__onnx_load_plain, NULL},
+    {"BitwiseXor", "bitwise_xor", fac__onnx_load_plain, NULL},
+    {"BitwiseNot", "bitwise_not", load_bits, NULL},
+    {"Swish", "", load_swish, NULL},
+    {"Det", "linalg_det", fac__onnx_load_plain, NULL},
     {"Equal", "eq", fac__onnx_load_plain, save_comparison},
     {"", "ne", NULL, save_not_equal},
     {"Less", "lt", fac__onnx_load_plain, save_comparison},

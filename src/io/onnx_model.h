@@ -23,7 +23,7 @@ typedef struct fac__onnx_attribute {
     int type; /* of those above; others cannot be read */
     float f;
     int64_t i;
-    const char *s; /* of several texts the first */
+    const char *s; /* of several texts all, one behind the other with a space between */
     fac_tensor *t; /* the model's */
     const int64_t *ints;
     const float *floats;

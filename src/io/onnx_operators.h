@@ -25,7 +25,8 @@ typedef struct fac__onnx_operator {
 /* Each ends with a row of NULLs. */
 extern const fac__onnx_operator fac__onnx_math[], fac__onnx_layers[], fac__onnx_windows[], fac__onnx_sizes[],
     fac__onnx_parts[], fac__onnx_recurrent[], fac__onnx_resize[], fac__onnx_pools[], fac__onnx_formulas[],
-    fac__onnx_images[], fac__onnx_reduce[], fac__onnx_order[], fac__onnx_norms[], fac__onnx_indices[];
+    fac__onnx_images[], fac__onnx_reduce[], fac__onnx_order[], fac__onnx_norms[], fac__onnx_indices[],
+    fac__onnx_losses[];
 /* All rows: i from 0; NULL behind the last. */
 const fac__onnx_operator *fac__onnx_operator_at(int i);
 
@@ -159,8 +160,8 @@ const char *fac__onnx_put(fac__onnx_saver *s, const char *op, const char *const 
 void fac__onnx_give_int(fac__onnx_saver *s, const char *name, int64_t value);
 void fac__onnx_give_float(fac__onnx_saver *s, const char *name, double value);
 void fac__onnx_give_word(fac__onnx_saver *s, const char *name, const char *value);
-/* The same text n times. */
-void fac__onnx_give_words(fac__onnx_saver *s, const char *name, const char *value, int n);
+/* Several texts, with spaces between. */
+void fac__onnx_give_words(fac__onnx_saver *s, const char *name, const char *words);
 void fac__onnx_give_ints(fac__onnx_saver *s, const char *name, const int64_t *ints, int n);
 const char *fac__onnx_give_output(fac__onnx_saver *s);
 /* Whether somebody looks at the call's result k: another call, or the network's outputs. */

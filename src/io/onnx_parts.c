@@ -18,12 +18,13 @@ typedef fac__onnx_saver saver;
 static fac_tensor *slice_of(fac_tensor *x, int64_t axis, int64_t start, int64_t end, int64_t step)
 {
     if (step > 0) return fac_slice(x, (int)axis, start, end, step);
-    if (step != -1 || !x) return fac__value_error("slices go by steps above 0, or -1, not %lld", (long long)step);
+    if (!step || step == INT64_MIN || !x) return fac__value_error("slices do not go by steps of %lld", (long long)step);
     int64_t size = fac_size(x, (int)axis); /* backwards: those from end + 1 to start, turned round */
     start = start < 0 ? start + size : start >= size ? size - 1 : start;
     end = end < -size ? -1 : end < 0 ? end + size : end;
     fac_tensor *part = fac_slice(x, (int)axis, end + 1, start + 1, 1);
-    return part ? fac_flip(part, FAC_DIMS(axis)) : NULL;
+    part = part ? fac_flip(part, FAC_DIMS(axis)) : NULL;
+    return part && step != -1 ? fac_slice(part, (int)axis, 0, INT64_MAX, -step) : part;
 }
 
 static int slice(const fac_value *args, int n_args, fac_value *results, int max)
@@ -107,60 +108,171 @@ static bool save_cat(saver *s, const row *r)
     return fac__onnx_is(s, 0, y);
 }
 
+/* x, axis, sizes; or x, axis, none, how many parts: all but the last are of one size. */
+static int split(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args;
+    fac_tensor *x = args[0].v.tensor;
+    int64_t axis = fac_scalar_to_int(args[1].v.scalar), at = 0, n = fac_scalar_to_int(args[3].v.scalar);
+    const int64_t *sizes = args[2].kind == FAC_VALUE_INTS ? args[2].v.ints.items : NULL;
+    if (axis < 0) axis += fac_dim(x);
+    if (axis < 0 || axis >= fac_dim(x))
+        return fac__value_error("axis %lld is none of the input's", (long long)axis), -1;
+    if (sizes && args[2].v.ints.count != n)
+        return fac__value_error("%lld sizes for %lld outputs", (long long)args[2].v.ints.count, (long long)n), -1;
+    int64_t all = fac_size(x, (int)axis), each = (all + n - 1) / n;
+    for (int64_t i = 0; i < n && i < max; i++) {
+        int64_t size = sizes ? sizes[i] : at + each > all ? all - at : each;
+        fac_tensor *part = fac_narrow(x, (int)axis, at, size);
+        if (!part) return -1;
+        results[i] = fac_value_tensor(part);
+        at += size;
+    }
+    if (at != all) return fac__value_error("the sizes are not those of %lld elements", (long long)all), -1;
+    return (int)n;
+}
+
 static bool load_split(loader *l, const row *r)
 {
     fac_dims sizes = fac__onnx_list(l, "split");
-    int n = l->node->n_outputs, value;
-    fac__term axis = fac__term_int(fac__onnx_int(l, "axis", 0)), x = fac__onnx_arg(l, 0);
-    (void)r;
-    if (fac__onnx_given(l, 1) && !fac__onnx_known_ints(l, 1, &sizes)) return false;
-    if (sizes.n >= 0 && sizes.n != n) return fac__onnx_error(l, "it has %d sizes for %d outputs", sizes.n, n);
-    const fac__term args[] = {x, sizes.n >= 0 ? fac__term_dims(&sizes) : fac__term_int(n), axis};
-    value = fac__onnx_call_n(l, sizes.n >= 0 ? "split_with_sizes" : "chunk", n, args, 3, NULL, 0);
+    int n = l->node->n_outputs;
+    const fac__term args[] = {fac__onnx_arg(l, 0), fac__term_int(fac__onnx_int(l, "axis", 0)),
+                              sizes.n >= 0            ? fac__term_dims(&sizes)
+                              : fac__onnx_given(l, 1) ? fac__onnx_ints(l, 1)
+                                                      : fac__term_none(),
+                              fac__term_int(n)};
+    if (sizes.n > FAC_MAX_DIMS) return fac__onnx_error(l, "it has %d sizes", sizes.n);
+    if (n < 1) return fac__onnx_error(l, "it has no outputs");
+    int value = fac__onnx_function_many(l, r->onnx, split, n, args, 4);
     for (int i = 0; i < n; i++)
         if (!fac__onnx_result(l, i, value < 0 ? -1 : value + i)) return false;
-    return n > 0;
+    return true;
+}
+
+/* From the end to the start, along each dimension. */
+static bool save_flip(saver *s, const row *r)
+{
+    (void)r;
+    fac_dims dims;
+    int64_t start[FAC_MAX_DIMS], end[FAC_MAX_DIMS], step[FAC_MAX_DIMS];
+    if (!fac__onnx_dims_at(s, 1, &dims)) return false;
+    for (int i = 0; i < dims.n; i++) {
+        start[i] = -1;
+        end[i] = INT64_MIN + 1;
+        step[i] = -1;
+    }
+    if (!dims.n) return fac__onnx_is(s, 0, fac__onnx_node(s, "Identity", fac__onnx_name_at(s, 0)));
+    const char *from = fac__onnx_put_ints(s, start, dims.n), *to = fac__onnx_put_ints(s, end, dims.n);
+    const char *axes = fac__onnx_put_ints(s, dims.d, dims.n), *by = fac__onnx_put_ints(s, step, dims.n);
+    return fac__onnx_is(
+        s, 0,
+        from && to && axes && by ? fac__onnx_node(s, "Slice", fac__onnx_name_at(s, 0), from, to, axes, by) : NULL);
+}
+
+/* The last of a dimension, then the others. */
+static bool save_roll(saver *s, const row *r)
+{
+    (void)r;
+    fac_tensor *x = fac__onnx_tensor_at(s, 0);
+    fac_dims shifts, dims;
+    fac__onnx_size shape[FAC_MAX_DIMS];
+    int n;
+    if (!fac__onnx_dims_at(s, 1, &shifts) || !fac__onnx_dims_at(s, 2, &dims)) return false;
+    if (!dims.n || !x->numel) return fac__onnx_cannot(s, "it goes over all elements");
+    if (!fac__onnx_shape_of(s, fac__trace_arg_at(fac__onnx_saved(s), 0)->number, shape, &n)) return false;
+    const char *name = fac__onnx_name_at(s, 0);
+    for (int i = 0; i < dims.n && name; i++) {
+        int64_t dim = dims.d[i] < 0 ? dims.d[i] + n : dims.d[i], size = x->shape[dim];
+        int64_t shift = (shifts.d[i] % size + size) % size;
+        if (shape[dim].times) return fac__onnx_cannot(s, "it rolls the batch");
+        if (!shift) continue;
+        const char *last = put_slice(s, name, dim, size - shift, INT64_MAX, 1);
+        const char *first = last ? put_slice(s, name, dim, 0, size - shift, 1) : NULL;
+        name = first ? fac__onnx_node(s, "Concat", last, first) : NULL;
+        fac__onnx_give_int(s, "axis", dim);
+    }
+    return fac__onnx_is(s, 0, name);
 }
 
 /* ---- padding ---------------------------------------------------------------------------------------------------- */
 
-/* [begins, ends] of all dimensions, to PyTorch's pairs from the last dimension on, of those that are padded. */
+/* Elements of a dimension at these places, which are within it: edges, reflections. */
+static fac_tensor *extended(fac_tensor *x, int dim, int64_t begin, int64_t end, const char *mode)
+{
+    int64_t size = fac_size(x, dim), n = size + begin + end;
+    if (n < 0 || (!size && n)) return fac__value_error("a dimension of %lld cannot be padded so", (long long)size);
+    fac_tensor *at = fac__own(fac__new(FAC_INT64, 1, &n));
+    int64_t *p = at ? fac__host(at) : NULL, period = !strcmp(mode, "wrap") ? size : 2 * (size - 1);
+    for (int64_t i = 0; p && i < n; i++) {
+        int64_t k = i - begin;
+        if (!strcmp(mode, "edge"))
+            k = k < 0 ? 0 : k >= size ? size - 1 : k;
+        else if (period)
+            k = (k % period + period) % period;
+        else
+            k = 0;
+        p[i] = k < size ? k : period - k;
+    }
+    return p ? fac_index_select(x, dim, at) : NULL;
+}
+
+/* x, pads, mode, value, axes: pads are begins and ends of all dimensions, or of these. */
 static int pad(const fac_value *args, int n_args, fac_value *results, int max)
 {
     (void)n_args, (void)max;
     fac_tensor *x = args[0].v.tensor;
-    const int64_t *pads = args[1].v.ints.items;
-    int n = fac_dim(x), from = 0;
-    fac_dims order = FAC_DIMS();
-    if (args[1].kind != FAC_VALUE_INTS || args[1].v.ints.count != 2 * n || 2 * n > FAC_MAX_DIMS)
+    fac_dims axes, order = FAC_DIMS();
+    int n = fac_dim(x);
+    int64_t begin[FAC_MAX_DIMS] = {0}, end[FAC_MAX_DIMS] = {0};
+    if (!fac__onnx_dims_of(&args[4], &axes)) return -1;
+    int count = args[4].kind == FAC_VALUE_NONE ? n : axes.n;
+    if (args[1].kind != FAC_VALUE_INTS || args[1].v.ints.count != 2 * count)
         return fac__value_error("the pads are not two for each dimension"), -1;
-    while (from < n && !pads[from] && !pads[n + from])
-        from++;
-    for (int i = n - 1; i >= from; i--) {
-        order.d[order.n++] = pads[i];
-        order.d[order.n++] = pads[n + i];
+    for (int i = 0; i < count; i++) {
+        int64_t d = args[4].kind == FAC_VALUE_NONE ? i : axes.d[i] + (axes.d[i] < 0 ? n : 0);
+        if (d < 0 || d >= n) return fac__value_error("axis %lld is none of the input's", (long long)d), -1;
+        begin[d] = args[1].v.ints.items[i];
+        end[d] = args[1].v.ints.items[count + i];
     }
-    if (!order.n) return fac__onnx_one_result(x, results);
-    return fac__onnx_one_result(fac_pad(x, order, args[2].v.string, fac_scalar_to_double(args[3].v.scalar)), results);
+    if (strcmp(args[2].v.string, "constant")) {
+        for (int i = 0; i < n && x; i++)
+            if (begin[i] || end[i]) x = extended(x, i, begin[i], end[i], args[2].v.string);
+        return fac__onnx_one_result(x == args[0].v.tensor ? fac_clone(x) : x, results);
+    }
+    double value = 0;
+    if (args[3].kind == FAC_VALUE_SCALAR) value = fac_scalar_to_double(args[3].v.scalar);
+    if (args[3].kind == FAC_VALUE_TENSOR && !fac_to_array(args[3].v.tensor, FAC_FLOAT64, &value, 1)) return -1;
+    int from = 0;
+    while (from < n && !begin[from] && !end[from])
+        from++;
+    if (2 * (n - from) > FAC_MAX_DIMS)
+        return fac__value_error("more than %d dimensions are padded", FAC_MAX_DIMS / 2), -1;
+    for (int i = n - 1; i >= from; i--) { /* PyTorch's pairs, from the last dimension on */
+        order.d[order.n++] = begin[i];
+        order.d[order.n++] = end[i];
+    }
+    return fac__onnx_one_result(order.n ? fac_pad(x, order, "constant", value) : fac_clone(x), results);
 }
 
 static bool load_pad(loader *l, const row *r)
 {
-    static const char *const modes[][2] = {{"constant", "constant"}, {"reflect", "reflect"}, {"edge", "replicate"}};
+    static const char *const modes[] = {"constant", "reflect", "edge", "wrap"};
     const char *word = fac__onnx_word(l, "mode", "constant"), *mode = NULL;
     fac_dims pads = fac__onnx_list(l, "pads");
     double value = fac__onnx_float(l, "value", 0);
     fac_tensor *number = fac__onnx_known(l, 2);
-    for (int i = 0; i < 3; i++)
-        if (!strcmp(word, modes[i][0])) mode = modes[i][1];
-    if (!mode || fac__onnx_given(l, 3) || (pads.n < 0 && !fac__onnx_given(l, 1)) || pads.n > FAC_MAX_DIMS)
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(word, modes[i])) mode = modes[i];
+    if (!mode || (pads.n < 0 && !fac__onnx_given(l, 1)) || pads.n > FAC_MAX_DIMS)
         return fac__onnx_error(l, "padding of this kind cannot be read");
-    if (fac__onnx_given(l, 2) && (!number || number->numel != 1 || !fac_to_array(number, FAC_FLOAT64, &value, 1)))
-        return fac__onnx_error(l, "what is padded with has to be known beforehand");
+    if (number && (number->numel != 1 || !fac_to_array(number, FAC_FLOAT64, &value, 1)))
+        return fac__onnx_error(l, "what is padded with is no single number");
     fac__term given = pads.n < 0 ? fac__onnx_ints(l, 1) : fac__term_dims(&pads);
+    fac__term with = fac__onnx_given(l, 2) && !number ? fac__onnx_arg(l, 2) : fac__term_float(value);
     return fac__onnx_result(l, 0,
                             fac__onnx_function(l, r->onnx, pad, fac__onnx_arg(l, 0), given,
-                                               fac__term_constant(fac_value_string(mode)), fac__term_float(value)));
+                                               fac__term_constant(fac_value_string(mode)), with,
+                                               fac__onnx_given(l, 3) ? fac__onnx_ints(l, 3) : fac__term_none()));
 }
 
 static bool save_pad(saver *s, const row *r)
@@ -187,5 +299,7 @@ const fac__onnx_operator fac__onnx_parts[] = {
     {"Concat", "stack", NULL, save_cat},
     {"Split", "", load_split, NULL},
     {"Pad", "constant_pad_nd", load_pad, save_pad},
+    {"", "flip", NULL, save_flip},
+    {"", "roll", NULL, save_roll},
     {NULL, NULL, NULL, NULL},
 };

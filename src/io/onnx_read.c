@@ -83,6 +83,16 @@ static int collect(fac__message m, int number, int type, numbers n)
     return n.count;
 }
 
+/* "Sigmoid Tanh" */
+static const char *joined(fac__onnx_reader *r, const char *list, const char *more)
+{
+    size_t room = strlen(list) + strlen(more) + 2;
+    if (!*list) return more;
+    char *text = list_of(r, 1, room);
+    if (text) snprintf(text, room, "%s %s", list, more);
+    return text ? text : "";
+}
+
 static void read_attribute(fac__onnx_reader *r, fac__message m, fac__onnx_attribute *a)
 {
     fac__message whole = m;
@@ -100,9 +110,7 @@ static void read_attribute(fac__onnx_reader *r, fac__message m, fac__onnx_attrib
             break;
         case 6:
         case 11: subgraphs++; break;
-        case 9:
-            if (!*a->s) a->s = text_of(r, &m, &f);
-            break;
+        case 9: a->s = joined(r, a->s, text_of(r, &m, &f)); break;
         case 20: a->type = (int)int_of(&m, &f); break;
         default: break;
         }

@@ -251,11 +251,10 @@ void fac__onnx_give_word(fac__onnx_saver *s, const char *name, const char *value
     if (a) a->s = value;
 }
 
-void fac__onnx_give_words(fac__onnx_saver *s, const char *name, const char *value, int n)
+void fac__onnx_give_words(fac__onnx_saver *s, const char *name, const char *words)
 {
     fac__onnx_attribute *a = attribute(s, name, FAC__ONNX_TEXTS);
-    if (a) a->s = value;
-    if (a) a->count = n;
+    if (a) a->s = words;
 }
 
 void fac__onnx_give_ints(fac__onnx_saver *s, const char *name, const int64_t *ints, int n)

@@ -96,38 +96,58 @@ static bool save_permute(saver *s, const row *r)
     return fac__onnx_is(s, 0, y);
 }
 
-/* An attribute, from opset 13 on an input; n = -1: not given. */
-static bool axes_of(loader *l, fac_dims *axes)
+/* x, axes: what was inserted is counted in the result. */
+static int unsqueeze(const fac_value *args, int n_args, fac_value *results, int max)
 {
-    *axes = fac__onnx_list(l, "axes");
-    return !fac__onnx_given(l, 1) || fac__onnx_known_ints(l, 1, axes);
+    (void)n_args, (void)max;
+    fac_tensor *x = args[0].v.tensor;
+    fac_dims axes, shape = {.n = 0};
+    bool fresh[FAC_MAX_DIMS] = {false};
+    if (!fac__onnx_dims_of(&args[1], &axes)) return -1;
+    int n = fac_dim(x) + axes.n, at = 0;
+    if (n > FAC_MAX_DIMS) return fac__value_error("at most %d dimensions", FAC_MAX_DIMS), -1;
+    for (int i = 0; i < axes.n; i++) {
+        int64_t d = axes.d[i] + (axes.d[i] < 0 ? n : 0);
+        if (d < 0 || d >= n || fresh[d])
+            return fac__value_error("axis %lld cannot be inserted", (long long)axes.d[i]), -1;
+        fresh[d] = true;
+    }
+    for (int i = 0; i < n; i++)
+        shape.d[shape.n++] = fresh[i] ? 1 : fac_size(x, at++);
+    return fac__onnx_one_result(fac_reshape(x, shape), results);
 }
 
+static int squeeze(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_dims axes;
+    if (!fac__onnx_dims_of(&args[1], &axes)) return -1;
+    return fac__onnx_one_result(fac_squeeze_dims(args[0].v.tensor, axes), results);
+}
+
+/* Axes: an attribute, from opset 13 on an input. */
 static bool load_squeeze(loader *l, const row *r)
 {
-    (void)r;
-    fac_dims axes;
-    if (!axes_of(l, &axes)) return false;
-    if (axes.n < 0) return fac__onnx_result(l, 0, fac__onnx_call(l, "squeeze", fac__onnx_arg(l, 0)));
-    return fac__onnx_result(l, 0, fac__onnx_call(l, "squeeze.dims", fac__onnx_arg(l, 0), fac__term_dims(&axes)));
+    fac_dims axes = fac__onnx_list(l, "axes");
+    fac__term x = fac__onnx_arg(l, 0);
+    bool computed = fac__onnx_given(l, 1) && !fac__onnx_known(l, 1);
+    if (computed) return fac__onnx_result(l, 0, fac__onnx_function(l, r->onnx, squeeze, x, fac__onnx_ints(l, 1)));
+    if (fac__onnx_given(l, 1) && !fac__onnx_known_ints(l, 1, &axes)) return false;
+    if (axes.n < 0) return fac__onnx_result(l, 0, fac__onnx_call(l, "squeeze", x));
+    return fac__onnx_result(l, 0, fac__onnx_call(l, "squeeze.dims", x, fac__term_dims(&axes)));
 }
 
 static bool load_unsqueeze(loader *l, const row *r)
 {
-    fac_dims axes;
-    if (!axes_of(l, &axes)) return false;
-    if (axes.n < 1) return fac__onnx_error(l, "it names no axes");
-    for (int i = 1; i < axes.n; i++) /* in order, each is where it will be */
-        for (int k = i; k > 0 && axes.d[k - 1] > axes.d[k]; k--) {
-            int64_t t = axes.d[k];
-            axes.d[k] = axes.d[k - 1];
-            axes.d[k - 1] = t;
-        }
-    if (axes.n > 1 && axes.d[0] < 0) return fac__onnx_error(l, "several axes are counted from the end");
+    fac_dims axes = fac__onnx_list(l, "axes");
     fac__term x = fac__onnx_arg(l, 0);
-    for (int i = 0; i < axes.n; i++)
-        x = fac__term_value(fac__onnx_call(l, r->aten, x, fac__term_int(axes.d[i])));
-    return fac__onnx_result(l, 0, x.value);
+    bool computed = fac__onnx_given(l, 1) && !fac__onnx_known(l, 1);
+    if (!computed && fac__onnx_given(l, 1) && !fac__onnx_known_ints(l, 1, &axes)) return false;
+    if (!computed && axes.n < 1) return fac__onnx_error(l, "it names no axes");
+    if (!computed && axes.n == 1)
+        return fac__onnx_result(l, 0, fac__onnx_call(l, r->aten, x, fac__term_int(axes.d[0])));
+    return fac__onnx_result(
+        l, 0, fac__onnx_function(l, r->onnx, unsqueeze, x, computed ? fac__onnx_ints(l, 1) : fac__term_dims(&axes)));
 }
 
 static bool save_axes(saver *s, const row *r)
@@ -247,13 +267,28 @@ static bool load_range(loader *l, const row *r)
         l, 0, fac__onnx_function(l, r->onnx, range, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1), fac__onnx_arg(l, 2)));
 }
 
+static int triangle(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_dims k;
+    if (!fac__onnx_dims_of(&args[1], &k)) return -1;
+    int64_t diagonal = k.n ? k.d[0] : 0;
+    return fac__onnx_one_result(fac_scalar_to_int(args[2].v.scalar) ? fac_triu(args[0].v.tensor, diagonal)
+                                                                    : fac_tril(args[0].v.tensor, diagonal),
+                                results);
+}
+
 static bool load_trilu(loader *l, const row *r)
 {
     fac_dims k = fac_dims_one(0);
-    (void)r;
+    bool upper = fac__onnx_int(l, "upper", 1);
+    if (fac__onnx_given(l, 1) && !fac__onnx_known(l, 1))
+        return fac__onnx_result(
+            l, 0,
+            fac__onnx_function(l, r->onnx, triangle, fac__onnx_arg(l, 0), fac__onnx_ints(l, 1), fac__term_bool(upper)));
     if (fac__onnx_given(l, 1) && !fac__onnx_known_ints(l, 1, &k)) return false;
-    const char *op = fac__onnx_int(l, "upper", 1) ? "triu" : "tril";
-    return fac__onnx_result(l, 0, fac__onnx_call(l, op, fac__onnx_arg(l, 0), fac__term_int(k.n ? k.d[0] : 0)));
+    return fac__onnx_result(
+        l, 0, fac__onnx_call(l, upper ? "triu" : "tril", fac__onnx_arg(l, 0), fac__term_int(k.n ? k.d[0] : 0)));
 }
 
 static bool save_trilu(saver *s, const row *r)
@@ -264,6 +299,71 @@ static bool save_trilu(saver *s, const row *r)
     const char *y = diagonal ? fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), diagonal) : NULL;
     fac__onnx_give_int(s, "upper", !strcmp(r->aten, "triu"));
     return fac__onnx_is(s, 0, y);
+}
+
+static int eye_like(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_tensor *x = args[0].v.tensor;
+    int64_t k = fac_scalar_to_int(args[1].v.scalar);
+    fac_dtype dtype = args[2].kind == FAC_VALUE_DTYPE ? args[2].v.dtype : fac_dtype_of(x);
+    if (fac_dim(x) != 2) return fac__value_error("its input is no matrix"), -1;
+    fac_tensor *ones = fac_ones(fac_shape(x), .dtype = FAC_FLOAT32);
+    return fac__onnx_one_result(fac_to(fac_tril(fac_triu(ones, k), k), dtype), results);
+}
+
+static bool load_eye_like(loader *l, const row *r)
+{
+    int64_t type = fac__onnx_int(l, "dtype", 0);
+    int element = type ? fac__onnx_element(type) : 0;
+    if (type && !element) return fac__onnx_error(l, "of type %lld, which facula does not have", (long long)type);
+    fac_value v = {.kind = FAC_VALUE_DTYPE, .v.dtype = type ? fac__element_dtype(element) : FAC_DTYPE_NONE};
+    return fac__onnx_result(l, 0,
+                            fac__onnx_function(l, r->onnx, eye_like, fac__onnx_arg(l, 0),
+                                               fac__term_int(fac__onnx_int(l, "k", 0)),
+                                               type ? fac__term_constant(v) : fac__term_none()));
+}
+
+static int cast_like(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    return fac__onnx_one_result(fac_to(args[0].v.tensor, fac_dtype_of(args[1].v.tensor)), results);
+}
+
+static bool load_cast_like(loader *l, const row *r)
+{
+    if (!fac__onnx_given(l, 1)) return fac__onnx_error(l, "it has no target");
+    return fac__onnx_result(l, 0, fac__onnx_function(l, r->onnx, cast_like, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1)));
+}
+
+static int count(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    int64_t n = fac_numel(args[0].v.tensor);
+    fac_tensor *t = fac__own(fac__new(FAC_INT64, 0, NULL));
+    if (t) *(int64_t *)fac__host(t) = n;
+    return fac__onnx_one_result(t, results);
+}
+
+static bool load_size(loader *l, const row *r)
+{
+    return fac__onnx_result(l, 0, fac__onnx_function(l, r->onnx, count, fac__onnx_arg(l, 0)));
+}
+
+/* repeat may name more dimensions than the tensor has, which then are in front. */
+static bool save_repeat(saver *s, const row *r)
+{
+    fac_dims repeats;
+    fac_tensor *x = fac__onnx_tensor_at(s, 0);
+    const char *name = fac__onnx_name_at(s, 0);
+    int64_t axes[FAC_MAX_DIMS];
+    if (!fac__onnx_dims_at(s, 1, &repeats)) return false;
+    for (int i = 0; i < repeats.n - x->ndim; i++)
+        axes[i] = i;
+    const char *fresh = repeats.n > x->ndim ? fac__onnx_put_ints(s, axes, repeats.n - x->ndim) : "";
+    if (fresh && *fresh) name = fac__onnx_node(s, "Unsqueeze", name, fresh);
+    const char *by = fac__onnx_put_ints(s, repeats.d, repeats.n);
+    return fac__onnx_is(s, 0, fresh && name && by ? fac__onnx_node(s, r->onnx, name, by) : NULL);
 }
 
 static bool load_einsum(loader *l, const row *r)
@@ -287,8 +387,11 @@ const fac__onnx_operator fac__onnx_sizes[] = {
     {"Squeeze", "squeeze", load_squeeze, save_axes},
     {"Unsqueeze", "unsqueeze", load_unsqueeze, save_axes},
     {"Expand", "expand", load_expand, save_expand},
-    {"Tile", "repeat", load_tile, NULL},
+    {"Tile", "repeat", load_tile, save_repeat},
     {"Cast", "to", load_cast, NULL},
+    {"CastLike", "", load_cast_like, NULL},
+    {"EyeLike", "", load_eye_like, NULL},
+    {"Size", "", load_size, NULL},
     {"Constant", "", load_constant, NULL},
     {"ConstantOfShape", "", load_constant_of_shape, NULL},
     {"Range", "", load_range, NULL},

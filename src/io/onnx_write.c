@@ -51,8 +51,8 @@ static void put_attribute(fac__text *t, const fac__onnx_attribute *a)
     case FAC__ONNX_TEXT: fac__wire_put_text(&inside, 4, a->s); break;
     case FAC__ONNX_TENSOR: put_small_tensor(&inside, 5, a->t); break;
     case FAC__ONNX_TEXTS:
-        for (int i = 0; i < a->count; i++)
-            fac__wire_put_text(&inside, 9, a->s);
+        for (const char *p = a->s; *p; p += strcspn(p, " "), p += *p == ' ')
+            fac__wire_put_bytes(&inside, 9, p, strcspn(p, " "));
         break;
     case FAC__ONNX_FLOATS:
         for (int i = 0; i < a->count; i++)

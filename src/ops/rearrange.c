@@ -372,6 +372,17 @@ fac_tensor *fac_repeat_interleave(fac_tensor *self, int64_t repeats, int64_t dim
 {
     FAC__OP("repeat_interleave");
     FAC__NEED(self);
+    if (fac__tracing() && repeats >= 0 && self->ndim) { /* without a look at the number in a tensor */
+        fac_tensor *x = dim == FAC_OPEN ? fac_reshape(self, FAC_DIMS(-1)) : self;
+        int d = !x ? -1 : dim == FAC_OPEN ? 0 : fac__wrap_dim(dim, x->ndim);
+        fac_dims wide = fac_shape(x), flat = wide;
+        if (d < 0 || wide.n == FAC_MAX_DIMS) return NULL;
+        memmove(wide.d + d + 2, wide.d + d + 1, (size_t)(wide.n - d - 1) * sizeof *wide.d);
+        wide.d[d + 1] = repeats;
+        wide.n++;
+        flat.d[d] *= repeats;
+        return fac_reshape(fac_expand(fac_unsqueeze(x, d + 1), wide), flat);
+    }
     return repeat_interleave(self, fac_scalar_tensor(repeats, .dtype = FAC_INT64), dim, FAC_OPEN);
 }
 

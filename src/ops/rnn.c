@@ -119,6 +119,8 @@ static fac_tensor *traced(fac__tracer *tracer, const char *op, bool two, fac_ten
     FAC__NEED(params.items);
     if (x->ndim != 3 || params.count < 2 || params.items[1]->ndim != 2)
         return fac__runtime_error("%s: only sequences [T, N, I] can be traced", op);
+    int64_t wanted = o->num_layers * (o->bidirectional ? 2 : 1) * (o->has_biases ? 4 : 2);
+    if (params.count != wanted) return fac__runtime_error("%s with projections cannot be traced", op);
     fac_dims shape = FAC_DIMS(o->num_layers * (o->bidirectional ? 2 : 1), x->shape[o->batch_first ? 0 : 1],
                               params.items[1]->shape[1]);
     if (!h0) h0 = fac_zeros(shape, .dtype = (fac_dtype)x->dtype);
@@ -210,6 +212,14 @@ fac_tensor *fac_lstm_cell(fac_tensor *input, fac_tensor *h, fac_tensor *c, fac_t
 {
     FAC__OP("lstm_cell");
     fac_tensor *in[RNN_ALL] = {input, h, c, w_ih, w_hh, b_ih, b_hh, NULL}, *last = NULL;
+    if (fac__tracing() && input && input->ndim == 2 && w_hh && w_hh->ndim == 2) {
+        fac_dims shape = FAC_DIMS(input->shape[0], w_hh->shape[1]);
+        fac_tensor *states[] = {h ? h : fac_zeros(shape, .dtype = (fac_dtype)input->dtype),
+                                c ? c : fac_zeros(shape, .dtype = (fac_dtype)input->dtype)};
+        fac_tensor_list hx = {states, 2};
+        FAC__TRACE_TWO(cy, "lstm_cell", FAC__ARG(input), FAC__ARG(hx), FAC__ARG(w_ih), FAC__ARG(w_hh), FAC__ARG(b_ih),
+                       FAC__ARG(b_hh));
+    }
     h = step(FAC__LSTM, in, &last);
     if (cy) *cy = h ? last : NULL;
     return h;
@@ -221,6 +231,10 @@ fac_tensor *fac_lstm_cell(fac_tensor *input, fac_tensor *h, fac_tensor *c, fac_t
     {                                                                                                                  \
         FAC__OP(#name);                                                                                                \
         fac_tensor *in[RNN_ALL] = {input, h, NULL, w_ih, w_hh, b_ih, b_hh, NULL}, *none;                               \
+        if (fac__tracing() && !h && input && input->ndim == 2 && w_hh && w_hh->ndim == 2)                              \
+            h = fac_zeros(FAC_DIMS(input->shape[0], w_hh->shape[1]), .dtype = (fac_dtype)input->dtype);                \
+        FAC__TRACE_IF(input &&h, #name, FAC__ARG(input), FAC__ARG(h), FAC__ARG(w_ih), FAC__ARG(w_hh), FAC__ARG(b_ih),  \
+                      FAC__ARG(b_hh));                                                                                 \
         return step(kind, in, &none);                                                                                  \
     }
 CELL(gru_cell, FAC__GRU)

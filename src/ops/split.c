@@ -246,6 +246,11 @@ fac_tensor_list fac_unbind(fac_tensor *self, int dim)
     int64_t count = self->shape[dim], shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS];
     fac_tensor_list list = fac__list_new(count);
     if (!list.items || !count) return list;
+    if (fac__tracing()) {
+        for (int64_t i = 0; i < count; i++)
+            if (!(list.items[i] = fac_select(self, dim, i))) return fac__no_list;
+        return list;
+    }
     for (int i = 0; i < self->ndim - 1; i++) {
         shape[i] = self->shape[i + (i >= dim)];
         strides[i] = self->strides[i + (i >= dim)];
