@@ -22,6 +22,7 @@ typedef fac__onnx_saver saver;
     FORMULA(gelu_tanh, "a a a Mul 0.044715 Mul 1 Add a Mul 0.7978845608028654 Mul Tanh 1 Add Mul 0.5 Mul")             \
     FORMULA(log_sigmoid, "a Neg Softplus Neg")                                                                         \
     FORMULA(softplus, "a b Mul =t c Greater a t Softplus b Div Where")                                                 \
+    FORMULA(celu, "a 0 Max a b Div Exp 1 Sub b Mul 0 Min Add") \
     FORMULA(tanhshrink, "a a Tanh Sub")                                                                                \
     FORMULA(square, "a a Mul")                                                                                         \
     FORMULA(rsqrt, "a Sqrt Reciprocal")                                                                                \

@@ -358,6 +358,21 @@ static bool add_inputs(fac__onnx_loader *l)
     return true;
 }
 
+/* Whether all that the node says was heeded. Some attributes say what is known from elsewhere, or how exactly. */
+static bool all_asked(const fac__onnx_loader *l)
+{
+    static const char *const idle[] = {"hidden_size", "storage_order", "stash_type", "saturate", "round_mode",
+                                       "sorted",      "num_outputs",   "seed",       "momentum"};
+    for (int i = 0; i < l->node->n_attributes; i++) {
+        const fac__onnx_attribute *a = &l->node->attributes[i];
+        bool known = a->asked;
+        for (size_t k = 0; k < sizeof idle / sizeof *idle; k++)
+            known |= !strcmp(a->name, idle[k]);
+        if (!known) return fac__onnx_error(l, "its attribute '%.60s' is not known", a->name);
+    }
+    return true;
+}
+
 static bool load_node(fac__onnx_loader *l, const fac__onnx_node *node)
 {
     l->node = node;
@@ -370,7 +385,7 @@ static bool load_node(fac__onnx_loader *l, const fac__onnx_node *node)
     const fac__onnx_operator *row;
     for (int i = 0; (row = fac__onnx_operator_at(i)); i++)
         if (row->load && !strcmp(row->onnx, node->op))
-            return row->load(l, row) || fac__onnx_error(l, "it cannot be read");
+            return row->load(l, row) ? all_asked(l) : fac__onnx_error(l, "it cannot be read");
     return fac__onnx_error(l, "facula does not have this operator");
 }
 

@@ -33,6 +33,8 @@ static bool load_alpha(loader *l, const row *r)
 static bool save_alpha(saver *s, const row *r)
 {
     bool elu = !strcmp(r->aten, "elu");
+    if (!strcmp(r->aten, "celu") && result_dtype(s) != FAC_FLOAT32) /* which is all that ONNX's takes */
+        return fac__onnx_save_formula(s, r);
     if (elu && (fac__onnx_float_at(s, 2, 1) != 1 || fac__onnx_float_at(s, 3, 1) != 1))
         return fac__onnx_cannot(s, "Elu has no scale");
     const char *y = fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0));

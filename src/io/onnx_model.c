@@ -47,8 +47,11 @@ void fac__onnx_drop(fac__onnx_model *m)
 
 const fac__onnx_attribute *fac__onnx_attribute_of(const fac__onnx_node *n, const char *name)
 {
-    for (int i = 0; i < n->n_attributes; i++)
-        if (!strcmp(n->attributes[i].name, name)) return &n->attributes[i];
+    for (int i = 0; i < n->n_attributes; i++) {
+        if (strcmp(n->attributes[i].name, name)) continue;
+        n->attributes[i].asked = true;
+        return &n->attributes[i];
+    }
     return NULL;
 }
 

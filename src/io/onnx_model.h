@@ -27,7 +27,8 @@ typedef struct fac__onnx_attribute {
     fac_tensor *t; /* the model's */
     const int64_t *ints;
     const float *floats;
-    int count; /* of these */
+    int count;  /* of these */
+    bool asked; /* somebody looked at it: what nobody does would change the node's meaning unseen */
 } fac__onnx_attribute;
 
 typedef struct fac__onnx_node {

@@ -29,6 +29,7 @@ static bool load_batch_norm(loader *l, const row *r)
 {
     (void)r;
     if (fac__onnx_int(l, "training_mode", 0)) return fac__onnx_error(l, "it is of a network in training");
+    if (!fac__onnx_int(l, "spatial", 1)) return fac__onnx_error(l, "its statistics are of each place");
     return fac__onnx_result(l, 0,
                             fac__onnx_call(l, "batch_norm.functional", fac__onnx_arg(l, 0), fac__onnx_arg(l, 3),
                                            fac__onnx_arg(l, 4), fac__onnx_arg(l, 1), fac__onnx_arg(l, 2),

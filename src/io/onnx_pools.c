@@ -258,11 +258,20 @@ static bool save_pool(saver *s, const row *r)
         return false;
     bool ceil = fac__onnx_bool_at(s, max ? 5 : 4), inside = !max && fac__onnx_bool_at(s, 5);
     double divisor = max ? 0 : fac__onnx_float_at(s, 6, 0);
+    fac_dims end = w.begin, exact = w.begin;
+    bool behind = false; /* a last window would begin behind the input, which ONNX had until opset 22 */
+    for (int i = 0; i < w.spatial && ceil; i++) {
+        int64_t span = (w.kernel.d[i] - 1) * (max ? w.dilation.d[i] : 1) + 1, step = w.stride.d[i];
+        int64_t in = fac__onnx_tensor_at(s, 0)->shape[first + i] + w.begin.d[i], out = result(s)->shape[first + i];
+        behind |= (in + w.begin.d[i] - span + step - 1) / step + 1 != out;
+        exact.d[i] = (out - 1) * step + span > in ? (out - 1) * step + span - in : 0;
+    }
+    if (behind && !inside) end = exact, ceil = false;
     if (divisor != 0 || (ceil && inside)) return output(s, put_average(s, x, first, &w, divisor), first);
     y = fac__onnx_node(s, r->onnx, x);
     fac__onnx_give_ints(s, "kernel_shape", w.kernel.d, w.spatial);
     fac__onnx_give_ints(s, "strides", w.stride.d, w.spatial);
-    fac__onnx_give_pads(s, &w.begin, &w.begin);
+    fac__onnx_give_pads(s, &w.begin, &end);
     if (max) fac__onnx_give_ints(s, "dilations", w.dilation.d, w.spatial);
     if (ceil) fac__onnx_give_int(s, "ceil_mode", 1);
     if (!max) fac__onnx_give_int(s, "count_include_pad", inside);

@@ -217,6 +217,7 @@ static bool load_constant(loader *l, const row *r)
     fac__onnx_attribute *a = l->node->n_attributes == 1 ? &l->node->attributes[0] : NULL;
     if (!a) return fac__onnx_error(l, "it has %d attributes", l->node->n_attributes);
     double f = a->f;
+    a->asked = true;
     if (a->t) return fac__onnx_result_known(l, a->t);
     if (!strcmp(a->name, "value_int"))
         a->t = fac_keep(fac_from_array(&a->i, FAC_INT64, FAC_SHAPE()));
