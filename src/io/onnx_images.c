@@ -229,7 +229,8 @@ static int rearrange(const fac_value *args, int n_args, fac_value *results, int 
     (void)n_args, (void)max;
     fac_tensor *x = args[0].v.tensor;
     int64_t b = fac_scalar_to_int(args[1].v.scalar), order = fac_scalar_to_int(args[2].v.scalar);
-    if (fac_dim(x) != 4 || b < 1) return fac__value_error("images [N, C, H, W] and blocks of 1 and more are read"), -1;
+    if (fac_dim(x) != 4 || b < 1 || b > INT16_MAX)
+        return fac__value_error("images [N, C, H, W] and blocks of 1 and more are read"), -1;
     int64_t n = fac_size(x, 0), c = fac_size(x, 1), h = fac_size(x, 2), w = fac_size(x, 3);
     if (order > 0 ? c % (b * b) : h % b || w % b)
         return fac__value_error("blocks of %lld do not fit %lld channels of %lld x %lld", (long long)b, (long long)c,

@@ -215,13 +215,17 @@ const char *fac__onnx_word(const fac__onnx_loader *l, const char *attribute, con
     return a ? a->s : otherwise;
 }
 
-fac_dims fac__onnx_list(const fac__onnx_loader *l, const char *attribute)
+fac_dims fac__onnx_list(fac__onnx_loader *l, const char *attribute)
 {
     const fac__onnx_attribute *a = fac__onnx_attribute_of(l->node, attribute);
-    fac_dims d = {.n = a ? a->count : -1};
-    for (int i = 0; i < d.n && i < FAC_MAX_DIMS && a->ints; i++)
+    fac_dims d = {.n = a && (a->ints || !a->count) ? a->count : -1};
+    if (d.n > FAC_MAX_DIMS) {
+        fac__onnx_error(l, "its attribute '%.60s' has %d numbers, more than %d", attribute, d.n, FAC_MAX_DIMS);
+        l->failed = true;
+        d.n = -1;
+    }
+    for (int i = 0; i < d.n; i++)
         d.d[i] = a->ints[i];
-    if (d.n > 0 && !a->ints) d.n = -1;
     return d;
 }
 
@@ -385,7 +389,7 @@ static bool load_node(fac__onnx_loader *l, const fac__onnx_node *node)
     const fac__onnx_operator *row;
     for (int i = 0; (row = fac__onnx_operator_at(i)); i++)
         if (row->load && !strcmp(row->onnx, node->op))
-            return row->load(l, row) ? all_asked(l) : fac__onnx_error(l, "it cannot be read");
+            return row->load(l, row) && !l->failed ? all_asked(l) : fac__onnx_error(l, "it cannot be read");
     return fac__onnx_error(l, "facula does not have this operator");
 }
 

@@ -312,8 +312,10 @@ static int local_response(const fac_value *args, int n_args, fac_value *results,
     fac_tensor *x = args[0].v.tensor, *square = fac_square(x), *sum = NULL;
     int64_t size = fac_scalar_to_int(args[1].v.scalar);
     if (fac_dim(x) < 2 || size < 1) return fac__value_error("a size of %lld", (long long)size), -1;
-    int64_t channels = fac_size(x, 1);
-    for (int64_t k = -(size - 1) / 2; k <= size / 2; k++) { /* the channels k behind, where there are */
+    int64_t channels = fac_size(x, 1), first = -(size - 1) / 2, last = size / 2;
+    if (first < -channels) first = -channels;
+    if (last > channels) last = channels;
+    for (int64_t k = first; k <= last; k++) { /* the channels k behind, where there are */
         int64_t from = k > 0 ? k : 0, to = k > 0 ? channels : channels + k;
         if (from >= to) continue;
         fac_dims pads = {.n = 2 * (fac_dim(x) - 1)};

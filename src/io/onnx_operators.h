@@ -55,6 +55,7 @@ struct fac__onnx_loader {
     int *table; /* open addressing: name -> its place + 1 */
     int table_size;
     const fac__onnx_node *node; /* that is loaded now */
+    bool failed;                /* an error is pending that a row's load may not have seen */
 };
 
 /* Whether input i is there. */
@@ -75,8 +76,8 @@ double fac__onnx_float(const fac__onnx_loader *l, const char *attribute, double 
 /* 0.1f was 0.1 to who wrote it: the shortest number that is this float. */
 double fac__onnx_shortest(float f);
 const char *fac__onnx_word(const fac__onnx_loader *l, const char *attribute, const char *otherwise);
-/* An attribute of ints; n = -1: not given. Longer than FAC_MAX_DIMS keeps its n. */
-fac_dims fac__onnx_list(const fac__onnx_loader *l, const char *attribute);
+/* An attribute of ints; n = -1: not given. One longer than FAC_MAX_DIMS is an error. */
+fac_dims fac__onnx_list(fac__onnx_loader *l, const char *attribute);
 
 /* Adds a call; the number of its first value, -1 after an error. */
 int fac__onnx_call_n(fac__onnx_loader *l, const char *op, int n_values, const fac__term *args, int n_args,

@@ -199,8 +199,10 @@ static bool save_roll(saver *s, const row *r)
 /* Elements of a dimension at these places, which are within it: edges, reflections. */
 static fac_tensor *extended(fac_tensor *x, int dim, int64_t begin, int64_t end, const char *mode)
 {
-    int64_t size = fac_size(x, dim), n = size + begin + end;
-    if (n < 0 || (!size && n)) return fac__value_error("a dimension of %lld cannot be padded so", (long long)size);
+    int64_t size = fac_size(x, dim), n;
+    if (__builtin_add_overflow(begin, end, &n) || __builtin_add_overflow(size, n, &n)) n = -1;
+    if (begin < INT32_MIN || begin > INT32_MAX || end < INT32_MIN || end > INT32_MAX || n < 0 || (!size && n))
+        return fac__value_error("a dimension of %lld cannot be padded so", (long long)size);
     fac_tensor *at = fac__own(fac__new(FAC_INT64, 1, &n));
     int64_t *p = at ? fac__host(at) : NULL, period = !strcmp(mode, "wrap") ? size : 2 * (size - 1);
     for (int64_t i = 0; p && i < n; i++) {

@@ -32,8 +32,6 @@ typedef struct windows {
 static bool reach(windows *w, int i, int64_t in, int64_t *beyond)
 {
     int64_t span = (w->kernel.d[i] - 1) * w->dilation.d[i] + 1, stride = w->stride.d[i];
-    if (w->kernel.d[i] < 1 || stride < 1 || w->dilation.d[i] < 1)
-        return fac__value_error("kernels, strides and dilations are above 0"), false;
     if (w->how == FAC__ONNX_VALID) w->begin.d[i] = w->end.d[i] = 0;
     if (w->how == FAC__ONNX_SAME_UPPER || w->how == FAC__ONNX_SAME_LOWER)
         fac__onnx_same(w->how, in, w->kernel.d[i], stride, w->dilation.d[i], &w->begin.d[i], &w->end.d[i]);
@@ -143,6 +141,10 @@ static bool load_pool(loader *l, const row *r)
     w.stride = fac__onnx_spread(fac__onnx_list(l, "strides"), w.spatial, 1);
     w.dilation = fac__onnx_spread(fac__onnx_list(l, "dilations"), w.spatial, 1);
     fac__onnx_pads(l, w.spatial, &w.begin, &w.end);
+    if (!fac__onnx_fit(l, "a kernel", &w.kernel, 1) || !fac__onnx_fit(l, "a stride", &w.stride, 1) ||
+        !fac__onnx_fit(l, "a dilation", &w.dilation, 1) || !fac__onnx_fit(l, "a pad", &w.begin, 0) ||
+        !fac__onnx_fit(l, "a pad", &w.end, 0))
+        return false;
     fac__term x = fac__onnx_arg(l, 0), kernel = fac__term_dims(&w.kernel), stride = fac__term_dims(&w.stride);
     fac__term begin = fac__term_dims(&w.begin), dilation = fac__term_dims(&w.dilation), ceil = fac__term_bool(w.ceil);
     if (!usual(&w))

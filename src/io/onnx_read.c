@@ -88,6 +88,7 @@ static const char *joined(fac__onnx_reader *r, const char *list, const char *mor
 {
     size_t room = strlen(list) + strlen(more) + 2;
     if (!*list) return more;
+    if (room > 500) return list; /* no node has so many */
     char *text = list_of(r, 1, room);
     if (text) snprintf(text, room, "%s %s", list, more);
     return text ? text : "";

@@ -116,8 +116,8 @@ static fac_tensor *beyond(const manner *m, const axis *x, fac_tensor *y, fac_dim
 
 static fac_tensor *along(const manner *m, const axis *x, fac_tensor *t, int dim)
 {
+    if (m->mode != NEAREST && !(x->scale > 1e-6f)) return fac__value_error("a factor of %g is too small", x->scale);
     int64_t taps = taps_of(m, x), n = taps * x->out;
-    if (taps > x->in * 4 + 8 || n > INT64_C(1) << 32) return fac__value_error("a factor of %g is too small", x->scale);
     fac_tensor *at = fac__own(fac__new(FAC_INT64, 1, &n)), *weight = at ? fac__own(fac__new(FAC_FLOAT64, 1, &n)) : NULL;
     fac_tensor *y = NULL;
     fac_dims wide = {.n = fac_dim(t)};
@@ -209,13 +209,15 @@ static bool set_axes(const manner *m, fac_tensor *t, const fac_value *args, axis
         if (m->coordinate == CROP) a->from = roi[k], a->to = roi[named + k];
         if (n_scales) {
             float part = m->coordinate == CROP ? a->to - a->from : 1, size = floorf((float)a->in * part * scales[k]);
-            if (!(scales[k] > 0) || !(size < 0x1p40f)) return fac__value_error("a factor of %g", scales[k]), false;
+            if (!(scales[k] > 0) || !(size >= 0 && size < 0x1p32f))
+                return fac__value_error("a factor of %g", scales[k]), false;
             a->out = (int64_t)size;
             a->scale = scales[k];
             a->by_scale = true;
             continue;
         }
-        if (sizes.d[k] < 0 || !a->in) return fac__value_error("a size of %lld", (long long)sizes.d[k]), false;
+        if (sizes.d[k] < 0 || sizes.d[k] > UINT32_MAX || !a->in)
+            return fac__value_error("a size of %lld", (long long)sizes.d[k]), false;
         a->out = sizes.d[k];
         a->scale = (float)a->out / (float)a->in;
         if (k == 0 || (m->policy == 1 ? a->scale < common : a->scale > common)) common = a->scale;
@@ -223,7 +225,9 @@ static bool set_axes(const manner *m, fac_tensor *t, const fac_value *args, axis
     for (int k = 0; k < named && m->policy && !n_scales; k++) { /* one factor for all, the smallest or the largest */
         axis *a = &x[axes.n ? axes.d[k] + (axes.d[k] < 0 ? n : 0) : k];
         a->scale = common;
-        a->out = (int64_t)floorf((float)a->in * common + 0.5f);
+        float size = floorf((float)a->in * common + 0.5f);
+        if (!(size < 0x1p32f)) return fac__value_error("a size of %g", size), false;
+        a->out = (int64_t)size;
     }
     return true;
 }

@@ -32,6 +32,14 @@ void fac__onnx_pads(loader *l, int spatial, fac_dims *begin, fac_dims *end)
     *end = fac_dims_make(spatial, both.d + spatial);
 }
 
+bool fac__onnx_fit(const loader *l, const char *what, const fac_dims *d, int64_t least)
+{
+    for (int i = 0; i < d->n; i++)
+        if (d->d[i] < least || d->d[i] > INT32_MAX)
+            return fac__onnx_error(l, "%s of %lld cannot be read", what, (long long)d->d[i]);
+    return true;
+}
+
 fac__onnx_auto fac__onnx_auto_pad(loader *l)
 {
     static const char *const words[] = {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"};
@@ -94,6 +102,10 @@ static bool take_padding(loader *l, int spatial, fac_dims kernel, fac_dims strid
     fac__onnx_auto how = fac__onnx_auto_pad(l);
     if (how == FAC__ONNX_AUTO_UNKNOWN) return false;
     fac__onnx_pads(l, spatial, pads, &end);
+    if (!fac__onnx_fit(l, "a kernel", &kernel, 1) || !fac__onnx_fit(l, "a stride", &strides, 1) ||
+        !fac__onnx_fit(l, "a dilation", &dilations, 1) || !fac__onnx_fit(l, "a pad", pads, INT32_MIN) ||
+        !fac__onnx_fit(l, "a pad", &end, INT32_MIN))
+        return false;
     if (how == FAC__ONNX_VALID) *pads = fac__onnx_spread((fac_dims){.n = -1}, spatial, 0), end = *pads;
     if (how == FAC__ONNX_SAME_UPPER || how == FAC__ONNX_SAME_LOWER) {
         *pads = fac__onnx_spread((fac_dims){.n = -1}, spatial, 0);
@@ -181,6 +193,10 @@ static bool load_conv_transpose(loader *l, const row *r)
     fac_dims more = fac__onnx_spread(fac__onnx_list(l, "output_padding"), spatial, 0);
     fac__onnx_pads(l, spatial, &pads, &end);
     if (shape.n > spatial) shape = fac_dims_make(spatial, shape.d + shape.n - spatial);
+    if (!fac__onnx_fit(l, "a stride", &strides, 1) || !fac__onnx_fit(l, "a dilation", &dilations, 1) ||
+        !fac__onnx_fit(l, "an output_padding", &more, 0) || !fac__onnx_fit(l, "a pad", &pads, INT32_MIN) ||
+        !fac__onnx_fit(l, "a pad", &end, INT32_MIN) || !fac__onnx_fit(l, "an output_shape", &shape, 0))
+        return false;
     bool plain = shape.n < 0 && how == FAC__ONNX_PADS && !memcmp(pads.d, end.d, (size_t)spatial * sizeof *pads.d);
     fac__term group = fac__term_int(fac__onnx_int(l, "group", 1)), x = fac__onnx_arg(l, 0), w = fac__onnx_arg(l, 1);
     if (plain)

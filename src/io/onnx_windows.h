@@ -13,6 +13,9 @@ int fac__onnx_spatial_of(fac__onnx_loader *l, fac_dims *kernel);
 /* The attributes' pads: begins and ends; zeros if there are none. */
 void fac__onnx_pads(fac__onnx_loader *l, int spatial, fac_dims *begin, fac_dims *end);
 
+/* Whether all are from `least` to 2^31; an error that calls them `what` if not. */
+bool fac__onnx_fit(const fac__onnx_loader *l, const char *what, const fac_dims *d, int64_t least);
+
 /* auto_pad's word. */
 typedef enum fac__onnx_auto {
     FAC__ONNX_PADS,

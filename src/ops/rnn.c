@@ -5,6 +5,8 @@
 #include "facula/ops_create.h"
 #include "facula/ops_embed.h"
 #include "facula/ops_join.h"
+#include "facula/ops_matmul.h"
+#include "facula/ops_pointwise.h"
 #include "facula/ops_view.h"
 #include "rnn_parts.h"
 #include "shaping.h"
@@ -111,6 +113,54 @@ static void forget(const fac_rnn_options *o)
     if (o->cn) *o->cn = NULL;
 }
 
+/* One direction of an LSTM with projections, step by step, as what it is made of: the call by name has none. p: w_ih, w_hh, the
+ * biases if there are any, w_hr; h and c are changed. [T, N, P] */
+static fac_tensor *projected_direction(fac_tensor *x, fac_tensor *const *p, bool biases, bool backwards, fac_tensor **h,
+                                       fac_tensor **c)
+{
+    int64_t steps = fac_size(x, 0), n = fac_size(p[0], 0) / 4;
+    fac_tensor *all = fac_linear(x, p[0], biases ? p[2] : NULL);
+    fac_tensor_list states = fac__list_new(steps);
+    for (int64_t t = 0; states.items && t < steps; t++) {
+        int64_t at = backwards ? steps - 1 - t : t;
+        fac_tensor *gates = fac_add(fac_select(all, 0, at), fac_linear(*h, p[1], biases ? p[3] : NULL)), *g[4];
+        for (int i = 0; i < 4; i++)
+            g[i] = i == 2 ? fac_tanh(fac_narrow(gates, 1, 2 * n, n)) : fac_sigmoid(fac_narrow(gates, 1, i * n, n));
+        *c = fac_add(fac_mul(g[1], *c), fac_mul(g[0], g[2]));
+        *h = fac_linear(fac_mul(g[3], fac_tanh(*c)), p[biases ? 4 : 2], NULL);
+        if (!(states.items[at] = *h)) return NULL;
+    }
+    return states.items ? fac_stack(states, 0) : NULL;
+}
+
+static fac_tensor *projected(fac_tensor *x, fac_tensor *h0, fac_tensor *c0, fac_tensor_list params,
+                             const fac_rnn_options *o)
+{
+    int directions = o->bidirectional ? 2 : 1, each = o->has_biases ? 5 : 3;
+    int64_t count = o->num_layers * directions;
+    if (params.count != count * each) return fac__runtime_error("got an incorrect number of RNN parameters");
+    fac_tensor_list hn = fac__list_new(count), cn = fac__list_new(count);
+    if (o->batch_first) x = fac_transpose(x, 0, 1);
+    for (int64_t layer = 0; layer < o->num_layers && hn.items && cn.items; layer++) {
+        fac_tensor *y[2] = {NULL};
+        for (int d = 0; d < directions; d++) {
+            int64_t i = layer * directions + d;
+            fac_tensor *const *p = params.items + i * each;
+            int64_t n = fac_size(x, 1), hidden = fac_size(p[0], 0) / 4, out = fac_size(p[1], 1);
+            fac_tensor *h = h0 ? fac_select(h0, 0, i) : fac_zeros(FAC_DIMS(n, out), .dtype = (fac_dtype)x->dtype);
+            fac_tensor *c = c0 ? fac_select(c0, 0, i) : fac_zeros(FAC_DIMS(n, hidden), .dtype = (fac_dtype)x->dtype);
+            if (!(y[d] = projected_direction(x, p, o->has_biases, d, &h, &c))) return NULL;
+            hn.items[i] = h;
+            cn.items[i] = c;
+        }
+        x = directions == 2 ? fac_cat(FAC_TENSORS(y[0], y[1]), -1) : y[0];
+    }
+    if (!hn.items || !cn.items) return NULL;
+    if (o->hn && !(*o->hn = fac_stack(hn, 0))) return NULL;
+    if (o->cn && !(*o->cn = fac_stack(cn, 0))) return NULL;
+    return o->batch_first ? fac_transpose(x, 0, 1) : x;
+}
+
 /* What a trace is told. States that are not given are zeros, there. */
 static fac_tensor *traced(fac__tracer *tracer, const char *op, bool two, fac_tensor *x, fac_tensor *h0, fac_tensor *c0,
                           fac_tensor_list params, const fac_rnn_options *o)
@@ -120,7 +170,7 @@ static fac_tensor *traced(fac__tracer *tracer, const char *op, bool two, fac_ten
     if (x->ndim != 3 || params.count < 2 || params.items[1]->ndim != 2)
         return fac__runtime_error("%s: only sequences [T, N, I] can be traced", op);
     int64_t wanted = o->num_layers * (o->bidirectional ? 2 : 1) * (o->has_biases ? 4 : 2);
-    if (params.count != wanted) return fac__runtime_error("%s with projections cannot be traced", op);
+    if (params.count != wanted) return projected(x, h0, c0, params, o);
     fac_dims shape = FAC_DIMS(o->num_layers * (o->bidirectional ? 2 : 1), x->shape[o->batch_first ? 0 : 1],
                               params.items[1]->shape[1]);
     if (!h0) h0 = fac_zeros(shape, .dtype = (fac_dtype)x->dtype);
