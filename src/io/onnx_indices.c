@@ -180,9 +180,15 @@ static bool save_scatter(saver *s, const row *r)
         const char *sizes = fac__onnx_node(s, "Shape", indices);
         updates = updates && sizes ? fac__onnx_node(s, "Expand", updates, sizes) : NULL;
     } else if (from->ndim != at->ndim || memcmp(from->shape, at->shape, (size_t)at->ndim * sizeof *at->shape)) {
-        int64_t zeros[FAC_MAX_DIMS] = {0}; /* a part of them, from the front */
-        const char *start = fac__onnx_put_ints(s, zeros, at->ndim), *end = fac__onnx_node(s, "Shape", indices);
-        updates = updates && start && end ? fac__onnx_node(s, "Slice", updates, start, end) : NULL;
+        fac__onnx_size shape[FAC_MAX_DIMS]; /* a part of them, from the front */
+        int n;
+        if (!fac__onnx_shape_of(s, fac__trace_arg_at(fac__onnx_saved(s), 2)->number, shape, &n)) return false;
+        for (int64_t d = 0; d < n && updates; d++) {
+            if (at->shape[d] == from->shape[d]) continue;
+            const char *start = fac__onnx_put_ints(s, (int64_t[]){0}, 1), *end = fac__onnx_put_sizes(s, &shape[d], 1);
+            const char *axis = fac__onnx_put_ints(s, &d, 1);
+            updates = start && end && axis ? fac__onnx_node(s, "Slice", updates, start, end, axis) : NULL;
+        }
     }
     const char *y = indices && updates ? fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), indices, updates) : NULL;
     fac__onnx_give_int(s, "axis", dim);
