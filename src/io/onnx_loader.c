@@ -1,7 +1,6 @@
 /* Floor 7. From an ONNX model to a graph module: node by node, each by its operator's row. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "core/raise.h"
 #include "facula/ops_create.h"
@@ -63,8 +62,7 @@ static bool grow(fac__onnx_loader *l)
     return true;
 }
 
-/* A new name; NULL after an error. */
-static fac__onnx_name *add(fac__onnx_loader *l, const char *name)
+fac__onnx_name *fac__onnx_add_name(fac__onnx_loader *l, const char *name)
 {
     if (find(l, name)) return fac__value_error("%s: '%.200s' is the name of two things", l->path, name);
     if (!grow(l)) return NULL;
@@ -185,128 +183,6 @@ fac__term fac__onnx_ints(fac__onnx_loader *l, int i)
     return fac__term_value(fac__onnx_function(l, "as_ints", tensor_to_sizes, fac__term_value(tensor_of(l, name))));
 }
 
-/* ---- attributes ---------------------------------------------------------------------------------------------- */
-
-int64_t fac__onnx_int(const fac__onnx_loader *l, const char *attribute, int64_t otherwise)
-{
-    const fac__onnx_attribute *a = fac__onnx_attribute_of(l->node, attribute);
-    return a ? a->i : otherwise;
-}
-
-double fac__onnx_shortest(float f)
-{
-    char text[32];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)f);
-        if (strtof(text, NULL) == f) break;
-    }
-    return strtod(text, NULL);
-}
-
-double fac__onnx_float(const fac__onnx_loader *l, const char *attribute, double otherwise)
-{
-    const fac__onnx_attribute *a = fac__onnx_attribute_of(l->node, attribute);
-    return a ? fac__onnx_shortest(a->f) : otherwise;
-}
-
-const char *fac__onnx_word(const fac__onnx_loader *l, const char *attribute, const char *otherwise)
-{
-    const fac__onnx_attribute *a = fac__onnx_attribute_of(l->node, attribute);
-    return a ? a->s : otherwise;
-}
-
-fac_dims fac__onnx_list(fac__onnx_loader *l, const char *attribute)
-{
-    const fac__onnx_attribute *a = fac__onnx_attribute_of(l->node, attribute);
-    fac_dims d = {.n = a && (a->ints || !a->count) ? a->count : -1};
-    if (d.n > FAC_MAX_DIMS) {
-        fac__onnx_error(l, "its attribute '%.60s' has %d numbers, more than %d", attribute, d.n, FAC_MAX_DIMS);
-        l->failed = true;
-        d.n = -1;
-    }
-    for (int i = 0; i < d.n; i++)
-        d.d[i] = a->ints[i];
-    return d;
-}
-
-/* ---- calls --------------------------------------------------------------------------------------------------- */
-
-static int add_call(fac__onnx_loader *l, const fac__new_call *call, int n_values)
-{
-    int values[FAC__TRACED_RESULTS];
-    if (n_values < 1 || n_values > FAC__TRACED_RESULTS) return fac__onnx_error(l, "it has %d outputs", n_values), -1;
-    return fac__graph_call(l->g, call, n_values, values) ? values[0] : -1;
-}
-
-static const char *node_name(const fac__onnx_loader *l)
-{
-    return *l->node->name || !l->node->n_outputs ? l->node->name : l->node->outputs[0];
-}
-
-int fac__onnx_call_n(fac__onnx_loader *l, const char *op, int n_values, const fac__term *args, int n_args,
-                     const fac__named_term *keywords, int n_keywords)
-{
-    fac__new_call call = {
-        .name = node_name(l), .op = op, .args = args, .n_args = n_args, .keywords = keywords, .n_keywords = n_keywords};
-    return add_call(l, &call, n_values);
-}
-
-int fac__onnx_function_n(fac__onnx_loader *l, const char *name, fac__graph_function function, const fac__term *args,
-                         int n_args)
-{
-    return fac__onnx_function_many(l, name, function, 1, args, n_args);
-}
-
-int fac__onnx_function_many(fac__onnx_loader *l, const char *name, fac__graph_function function, int n_values,
-                            const fac__term *args, int n_args)
-{
-    fac__new_call call = {.name = node_name(l), .op = name, .function = function, .args = args, .n_args = n_args};
-    return add_call(l, &call, n_values);
-}
-
-static fac__onnx_name *result(fac__onnx_loader *l, int k)
-{
-    if (k >= l->node->n_outputs || !*l->node->outputs[k]) return NULL;
-    return add(l, l->node->outputs[k]);
-}
-
-bool fac__onnx_result(fac__onnx_loader *l, int k, int value)
-{
-    if (value < 0) return false;
-    if (k >= l->node->n_outputs || !*l->node->outputs[k]) return true; /* nobody wants it */
-    fac__onnx_name *name = result(l, k);
-    if (name) name->value = value;
-    return name != NULL;
-}
-
-bool fac__onnx_result_sizes(fac__onnx_loader *l, int value, int length, bool single)
-{
-    fac__onnx_name *name = value < 0 ? NULL : result(l, 0);
-    if (!name) return false;
-    name->value = value;
-    name->sizes = true;
-    name->length = length;
-    name->single = single;
-    return true;
-}
-
-bool fac__onnx_result_known(fac__onnx_loader *l, fac_tensor *t)
-{
-    fac__onnx_name *name = t ? result(l, 0) : NULL;
-    if (name) name->known = t;
-    return name != NULL;
-}
-
-bool fac__onnx_load_plain(fac__onnx_loader *l, const fac__onnx_operator *row)
-{
-    fac__term args[FAC__TRACED_RESULTS];
-    int n = l->node->n_inputs;
-    if (n > FAC__TRACED_RESULTS) return fac__onnx_error(l, "it has %d inputs", n);
-    for (int i = 0; i < n; i++)
-        args[i] = fac__onnx_arg(l, i);
-    return fac__onnx_result(l, 0, fac__onnx_call_n(l, row->aten, 1, args, n, NULL, 0));
-}
-
 /* ---- the graph ----------------------------------------------------------------------------------------------- */
 
 /* Learnt are floats that some node takes for data; those that say how, as the ends of Clip, are numbers of the network's. */
@@ -336,7 +212,7 @@ static void decide_uses(fac__onnx_loader *l)
 static bool add_initializers(fac__onnx_loader *l)
 {
     for (int i = 0; i < l->model->n_initializers; i++) {
-        fac__onnx_name *name = add(l, l->model->initializers[i].name);
+        fac__onnx_name *name = fac__onnx_add_name(l, l->model->initializers[i].name);
         if (!name) return false;
         name->known = l->model->initializers[i].t;
     }
@@ -353,7 +229,7 @@ static bool add_inputs(fac__onnx_loader *l)
     for (int i = 0; i < l->model->n_inputs; i++) {
         const fac__onnx_value *v = &l->model->inputs[i];
         if (find(l, v->name)) continue; /* older files list their initializers here */
-        fac__onnx_name *name = add(l, v->name);
+        fac__onnx_name *name = fac__onnx_add_name(l, v->name);
         if (!name) return false;
         name->shape = v->shape;
         name->value = fac__graph_input(l->g, v->name, v->dtype, v->shape);

@@ -1,6 +1,6 @@
 /* Floor 7. ONNX's operators (https://github.com/onnx/onnx/blob/main/docs/Operators.md) and facula's: one table for both
  * directions. A row says how a node becomes calls of a graph module (load), and how a traced call becomes nodes (save). The
- * rows stand in onnx_math.c, onnx_layers.c, onnx_windows.c, onnx_sizes.c, onnx_parts.c, onnx_recurrent.c.
+ * rows stand in the tables that onnx_table.c lists.
  *
  *     {"Relu", "relu", fac__onnx_load_plain, fac__onnx_save_plain},
  */
@@ -23,10 +23,10 @@ typedef struct fac__onnx_operator {
 } fac__onnx_operator;
 
 /* Each ends with a row of NULLs. */
-extern const fac__onnx_operator fac__onnx_math[], fac__onnx_layers[], fac__onnx_windows[], fac__onnx_sizes[],
-    fac__onnx_parts[], fac__onnx_recurrent[], fac__onnx_resize[], fac__onnx_pools[], fac__onnx_formulas[],
-    fac__onnx_images[], fac__onnx_reduce[], fac__onnx_order[], fac__onnx_norms[], fac__onnx_indices[],
-    fac__onnx_losses[];
+extern const fac__onnx_operator fac__onnx_math[], fac__onnx_pairs[], fac__onnx_layers[], fac__onnx_windows[],
+    fac__onnx_sizes[], fac__onnx_parts[], fac__onnx_recurrent[], fac__onnx_resize[], fac__onnx_pools[],
+    fac__onnx_formulas[], fac__onnx_images[], fac__onnx_reduce[], fac__onnx_order[], fac__onnx_norms[],
+    fac__onnx_indices[], fac__onnx_losses[], fac__onnx_create[];
 /* All rows: i from 0; NULL behind the last. */
 const fac__onnx_operator *fac__onnx_operator_at(int i);
 
@@ -58,6 +58,8 @@ struct fac__onnx_loader {
     bool failed;                /* an error is pending that a row's load may not have seen */
 };
 
+/* A new name; NULL after an error: it is there already. */
+fac__onnx_name *fac__onnx_add_name(fac__onnx_loader *l, const char *name);
 /* Whether input i is there. */
 bool fac__onnx_given(const fac__onnx_loader *l, int i);
 /* What is known of input i; NULL where it is not there. */

@@ -1,9 +1,10 @@
-/* Floor 7. ONNX's poolings. */
+/* Floor 7. ONNX's poolings, read; onnx_pools_save.c writes them. */
 #include <math.h>
 
 #include "core/raise.h"
 #include "facula/ops_conv.h"
 #include "facula/ops_create.h"
+#include "facula/ops_index.h"
 #include "facula/ops_join.h"
 #include "facula/ops_pointwise.h"
 #include "facula/ops_reduce.h"
@@ -13,7 +14,6 @@
 
 typedef fac__onnx_operator row;
 typedef fac__onnx_loader loader;
-typedef fac__onnx_saver saver;
 
 enum { MAXIMUM, AVERAGE, POWERS };
 
@@ -114,6 +114,33 @@ static int any(const fac_value *args, int n_args, fac_value *results, int max)
 
 /* ---- loading -------------------------------------------------------------------------------------------------------- */
 
+/* x, kernel, strides, pads, dilations, ceil: with places, which ONNX counts through the whole tensor, facula in each plane. */
+static int with_places(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_tensor *x = args[0].v.tensor, *at = NULL, *y;
+    fac_dims kernel;
+    fac_pool_options o = fac_pool_options_defaults();
+    if (!fac__onnx_dims_of(&args[1], &kernel) || !fac__onnx_dims_of(&args[2], &o.strides) ||
+        !fac__onnx_dims_of(&args[3], &o.paddings) || !fac__onnx_dims_of(&args[4], &o.dilations))
+        return -1;
+    if (fac_dim(x) != kernel.n + 2) return fac__value_error("its input has %d dimensions", fac_dim(x)), -1;
+    o.ceil_mode = fac_scalar_to_int(args[5].v.scalar);
+    o.indices = &at;
+    y = kernel.n == 1   ? fac_max_pool1d_with(x, kernel, o)
+        : kernel.n == 2 ? fac_max_pool2d_with(x, kernel, o)
+                        : fac_max_pool3d_with(x, kernel, o);
+    int64_t planes = fac_size(x, 0) * fac_size(x, 1), plane = planes ? fac_numel(x) / planes : 0;
+    fac_dims shape = {.n = kernel.n + 2, .d = {fac_size(x, 0), fac_size(x, 1)}};
+    for (int i = 2; i < shape.n; i++)
+        shape.d[i] = 1;
+    fac_tensor *start = fac_reshape(fac_mul_scalar(fac_arange(0, planes, 1), plane), shape);
+    at = y && start ? fac_add(at, start) : NULL;
+    results[0] = fac_value_tensor(y);
+    results[1] = fac_value_tensor(at);
+    return at ? 2 : -1;
+}
+
 /* Whether facula's own pooling does it. */
 static bool usual(const windows *w)
 {
@@ -136,8 +163,7 @@ static bool load_pool(loader *l, const row *r)
                  .p = (double)fac__onnx_int(l, "p", 2)};
     w.spatial = w.how == FAC__ONNX_AUTO_UNKNOWN ? 0 : fac__onnx_spatial_of(l, &w.kernel);
     if (!w.spatial) return false;
-    if (w.kind == MAXIMUM && l->node->n_outputs > 1 && *l->node->outputs[1])
-        return fac__onnx_error(l, "its second output cannot be read");
+    bool places = w.kind == MAXIMUM && l->node->n_outputs > 1 && *l->node->outputs[1];
     w.stride = fac__onnx_spread(fac__onnx_list(l, "strides"), w.spatial, 1);
     w.dilation = fac__onnx_spread(fac__onnx_list(l, "dilations"), w.spatial, 1);
     fac__onnx_pads(l, w.spatial, &w.begin, &w.end);
@@ -147,6 +173,13 @@ static bool load_pool(loader *l, const row *r)
         return false;
     fac__term x = fac__onnx_arg(l, 0), kernel = fac__term_dims(&w.kernel), stride = fac__term_dims(&w.stride);
     fac__term begin = fac__term_dims(&w.begin), dilation = fac__term_dims(&w.dilation), ceil = fac__term_bool(w.ceil);
+    if (places && (!usual(&w) || fac__onnx_int(l, "storage_order", 0)))
+        return fac__onnx_error(l, "its second output cannot be read with such pads or such an order");
+    if (places) {
+        const fac__term args[] = {x, kernel, stride, begin, dilation, ceil};
+        int value = fac__onnx_function_many(l, r->onnx, with_places, 2, args, 6);
+        return fac__onnx_result(l, 0, value) && fac__onnx_result(l, 1, value + 1);
+    }
     if (!usual(&w))
         return fac__onnx_result(l, 0,
                                 fac__onnx_function(l, r->onnx, any, x, fac__term_int(w.kind), fac__term_int(w.how),
@@ -156,6 +189,44 @@ static bool load_pool(loader *l, const row *r)
     int y = w.kind == MAXIMUM ? fac__onnx_call(l, name, x, kernel, stride, begin, dilation, ceil)
                               : fac__onnx_call(l, name, x, kernel, stride, begin, ceil, fac__term_bool(w.inside));
     return fac__onnx_result(l, 0, y);
+}
+
+/* x, places, kernel, strides, begins, ends, output_shape: elements at their places in zeros. */
+static int unpool(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_tensor *x = args[0].v.tensor, *at = args[1].v.tensor;
+    fac_dims d[5], shape = fac_shape(x), flat = FAC_DIMS(-1);
+    for (int i = 0; i < 5; i++)
+        if (!fac__onnx_dims_of(&args[2 + i], &d[i])) return -1;
+    if (shape.n != d[0].n + 2) return fac__value_error("its input has %d dimensions", shape.n), -1;
+    for (int i = 0; i < d[0].n; i++)
+        shape.d[2 + i] = (shape.d[2 + i] - 1) * d[1].d[i] + d[0].d[i] - d[2].d[i] - d[3].d[i];
+    fac_tensor *y = fac_reshape(fac_zeros(shape, .dtype = fac_dtype_of(x)), flat);
+    y = y ? fac_scatter(y, 0, fac_reshape(fac_to(at, FAC_INT64), flat), fac_reshape(x, flat)) : NULL;
+    y = y ? fac_reshape(y, shape) : NULL;
+    if (!y || !d[4].n) return fac__onnx_one_result(y, results);
+    fac_dims more = {.n = 2 * d[0].n}; /* a larger result has its zeros behind */
+    if (d[4].n != shape.n) return fac__value_error("an output_shape of %d sizes", d[4].n), -1;
+    for (int i = 0; i < d[0].n; i++)
+        more.d[2 * (d[0].n - 1 - i) + 1] = d[4].d[2 + i] - shape.d[2 + i];
+    return fac__onnx_one_result(fac_pad(y, more, "constant", 0), results);
+}
+
+static bool load_unpool(loader *l, const row *r)
+{
+    fac_dims kernel, begin, end;
+    int spatial = fac__onnx_spatial_of(l, &kernel);
+    if (!spatial) return false;
+    fac_dims stride = fac__onnx_spread(fac__onnx_list(l, "strides"), spatial, 1);
+    fac__onnx_pads(l, spatial, &begin, &end);
+    if (!fac__onnx_fit(l, "a kernel", &kernel, 1) || !fac__onnx_fit(l, "a stride", &stride, 1) ||
+        !fac__onnx_fit(l, "a pad", &begin, 0) || !fac__onnx_fit(l, "a pad", &end, 0))
+        return false;
+    return fac__onnx_result(l, 0,
+                            fac__onnx_function(l, r->onnx, unpool, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1),
+                                               fac__term_dims(&kernel), fac__term_dims(&stride), fac__term_dims(&begin),
+                                               fac__term_dims(&end), fac__onnx_ints(l, 2)));
 }
 
 /* Over all that is behind the channels, however many dimensions that are. x, kind, p */
@@ -182,197 +253,23 @@ static bool load_global(loader *l, const row *r)
     return fac__onnx_result(l, 0, fac__onnx_function(l, r->onnx, global, fac__onnx_arg(l, 0), fac__term_int(kind), p));
 }
 
-/* ---- saving --------------------------------------------------------------------------------------------------------- */
-
-static fac_tensor *result(const saver *s)
-{
-    return s->a->values[fac__onnx_saved(s)->first].t;
-}
-
-/* The call's input, with a batch, and the first of its spatial dimensions; NULL, with an error, where these depend on the
- * batch's size. */
-static const char *input(saver *s, int spatial, int *first)
-{
-    fac_tensor *x = fac__onnx_tensor_at(s, 0);
-    fac__onnx_size shape[FAC_MAX_DIMS];
-    int n;
-    *first = x->ndim - spatial;
-    if (!fac__onnx_shape_of(s, fac__trace_arg_at(fac__onnx_saved(s), 0)->number, shape, &n)) return NULL;
-    for (int i = *first; i < n; i++)
-        if (shape[i].times) return fac__onnx_cannot(s, "its windows go over the batch"), NULL;
-    const char *name = fac__onnx_name_at(s, 0);
-    return *first == 1 ? fac__onnx_put_batched(s, name) : name;
-}
-
-static bool output(saver *s, const char *y, int first)
-{
-    return fac__onnx_is(s, 0, first == 1 ? fac__onnx_put_unbatched(s, y) : y);
-}
-
-/* Averages that ONNX has no words for: padded before, and multiplied by what the numbers of elements differ by. */
-static const char *put_average(saver *s, const char *x, int first, const windows *w, double divisor)
-{
-    fac_tensor *in = fac__onnx_tensor_at(s, 0), *out = result(s);
-    int64_t both[2 * FAC_MAX_DIMS] = {0}, size = 1;
-    fac_dims shape = {.n = w->spatial + 2, .d = {1, 1}};
-    for (int i = 0; i < w->spatial; i++) {
-        int64_t to = out->shape[first + i], need = (to - 1) * w->stride.d[i] + w->kernel.d[i];
-        both[2 + i] = w->begin.d[i];
-        both[w->spatial + 4 + i] = need - in->shape[first + i] - w->begin.d[i];
-        if (both[w->spatial + 4 + i] < 0) both[w->spatial + 4 + i] = 0;
-        size *= w->kernel.d[i];
-        shape.d[2 + i] = to;
-    }
-    fac_tensor *factors = NULL;
-    fac_scope {
-        fac_tensor *f = fac_full(shape, (double)size, .dtype = FAC_FLOAT64);
-        double *p = f ? fac__host(f) : NULL;
-        for (int64_t k = 0; p && k < fac_numel(f); k++) {
-            double count = 1;
-            int64_t rest = k;
-            for (int i = w->spatial - 1; i >= 0; i--) { /* how many of the window's lie in the input and its padding */
-                int64_t at = rest % shape.d[2 + i] * w->stride.d[i], all = in->shape[first + i] + 2 * w->begin.d[i];
-                count *= (double)(at + w->kernel.d[i] > all ? all - at : w->kernel.d[i]);
-                rest /= shape.d[2 + i];
-            }
-            p[k] /= divisor != 0 ? divisor : count;
-        }
-        factors = p ? fac_keep(fac_clone(fac_to(f, fac_dtype_of(in)))) : NULL;
-    }
-    const char *pads = fac__onnx_put_ints(s, both, 2 * (w->spatial + 2));
-    const char *zero = pads ? fac__onnx_put_number(s, 0, fac_dtype_of(in)) : NULL;
-    const char *by = factors ? fac__onnx_put_constant(s, factors) : NULL;
-    x = zero ? fac__onnx_node(s, "Pad", x, pads, zero) : NULL;
-    const char *y = x ? fac__onnx_node(s, "AveragePool", x) : NULL;
-    fac__onnx_give_ints(s, "kernel_shape", w->kernel.d, w->spatial);
-    fac__onnx_give_ints(s, "strides", w->stride.d, w->spatial);
-    return y && by ? fac__onnx_node(s, "Mul", y, by) : NULL;
-}
-
-static bool save_pool(saver *s, const row *r)
-{
-    bool max = !strcmp(r->onnx, "MaxPool");
-    windows w = {.spatial = r->aten[8] - '0'}; /* max_pool2d, avg_pool2d */
-    int first;
-    const char *x = input(s, w.spatial, &first), *y;
-    if (!x || !fac__onnx_window_at(s, 1, w.spatial, &w.kernel) || !fac__onnx_window_at(s, 2, w.spatial, &w.stride) ||
-        !fac__onnx_window_at(s, 3, w.spatial, &w.begin) || (max && !fac__onnx_window_at(s, 4, w.spatial, &w.dilation)))
-        return false;
-    bool ceil = fac__onnx_bool_at(s, max ? 5 : 4), inside = !max && fac__onnx_bool_at(s, 5);
-    double divisor = max ? 0 : fac__onnx_float_at(s, 6, 0);
-    fac_dims end = w.begin, exact = w.begin;
-    bool behind = false; /* a last window would begin behind the input, which ONNX had until opset 22 */
-    for (int i = 0; i < w.spatial && ceil; i++) {
-        int64_t span = (w.kernel.d[i] - 1) * (max ? w.dilation.d[i] : 1) + 1, step = w.stride.d[i];
-        int64_t in = fac__onnx_tensor_at(s, 0)->shape[first + i] + w.begin.d[i], out = result(s)->shape[first + i];
-        behind |= (in + w.begin.d[i] - span + step - 1) / step + 1 != out;
-        exact.d[i] = (out - 1) * step + span > in ? (out - 1) * step + span - in : 0;
-    }
-    if (behind && !inside) end = exact, ceil = false;
-    if (divisor != 0 || (ceil && inside)) return output(s, put_average(s, x, first, &w, divisor), first);
-    y = fac__onnx_node(s, r->onnx, x);
-    fac__onnx_give_ints(s, "kernel_shape", w.kernel.d, w.spatial);
-    fac__onnx_give_ints(s, "strides", w.stride.d, w.spatial);
-    fac__onnx_give_pads(s, &w.begin, &end);
-    if (max) fac__onnx_give_ints(s, "dilations", w.dilation.d, w.spatial);
-    if (ceil) fac__onnx_give_int(s, "ceil_mode", 1);
-    if (!max) fac__onnx_give_int(s, "count_include_pad", inside);
-    return output(s, y, first);
-}
-
-/* One axis by windows of different sizes: its elements window by window, of one length, the rest of short ones being the last
- * again for a maximum, a zero for a sum. */
-static const char *put_uneven(saver *s, const char *x, bool max, int axis, int ndim, int64_t in, int64_t out)
-{
-    int64_t longest = 0, both[2 * FAC_MAX_DIMS] = {0}, shape[FAC_MAX_DIMS], after = axis + 1;
-    fac_tensor *at = NULL, *length = NULL;
-    for (int64_t i = 0; i < out; i++) {
-        int64_t n = ((i + 1) * in + out - 1) / out - i * in / out;
-        longest = n > longest ? n : longest;
-    }
-    fac_scope {
-        at = fac_keep(fac_full(FAC_SHAPE(out, longest), 0, .dtype = FAC_INT64));
-        length = fac_keep(fac_full(FAC_SHAPE(out), 0, .dtype = FAC_FLOAT64));
-    }
-    int64_t *p = at ? fac__host(at) : NULL;
-    double *n = length ? fac__host(length) : NULL;
-    for (int64_t i = 0; p && n && i < out; i++) {
-        int64_t from = i * in / out, to = ((i + 1) * in + out - 1) / out;
-        n[i] = (double)(to - from);
-        for (int64_t k = 0; k < longest; k++)
-            p[i * longest + k] = from + k < to ? from + k : max ? to - 1 : in;
-    }
-    fac_tensor *narrow = NULL;
-    for (int i = 0; i < ndim; i++)
-        shape[i] = i == axis ? out : 1;
-    fac_scope
-        narrow = length ? fac_keep(fac_reshape(fac_to(length, fac_dtype_of(result(s))), fac_dims_make(ndim, shape)))
-                        : NULL;
-    fac_release(length);
-    const char *indices = fac__onnx_put_constant(s, at), *lengths = fac__onnx_put_constant(s, narrow);
-    both[ndim + axis] = 1;
-    if (!indices || !lengths) return NULL;
-    if (!max) {
-        const char *pads = fac__onnx_put_ints(s, both, 2 * ndim);
-        const char *zero = pads ? fac__onnx_put_number(s, 0, fac_dtype_of(result(s))) : NULL;
-        x = zero ? fac__onnx_node(s, "Pad", x, pads, zero) : NULL;
-    }
-    const char *y = x ? fac__onnx_node(s, "Gather", x, indices) : NULL;
-    fac__onnx_give_int(s, "axis", axis);
-    const char *over = max ? "" : fac__onnx_put_ints(s, &after, 1);
-    y = y && over ? fac__onnx_node(s, max ? "ReduceMax" : "ReduceSum", y, over) : NULL;
-    if (max) fac__onnx_give_ints(s, "axes", &after, 1);
-    fac__onnx_give_int(s, "keepdims", 0);
-    return y && !max ? fac__onnx_node(s, "Div", y, lengths) : y;
-}
-
-static bool save_adaptive(saver *s, const row *r)
-{
-    fac_tensor *x = fac__onnx_tensor_at(s, 0), *y = result(s);
-    bool max = r->aten[9] == 'm'; /* adaptive_max_pool2d */
-    int spatial = r->aten[17] - '0', first;
-    int64_t kernel[FAC_MAX_DIMS];
-    bool one = true, even = true;
-    const char *name = input(s, spatial, &first);
-    if (!name) return false;
-    if (fac__onnx_saved(s)->n_results > 1 && fac__onnx_wanted(s, 1))
-        return fac__onnx_cannot(s, "ONNX's indices count another way");
-    for (int i = 0; i < spatial; i++) {
-        int64_t in = x->shape[first + i], out = y->shape[first + i];
-        if (!out) return fac__onnx_cannot(s, "it gives nothing");
-        one &= out == 1;
-        even &= in % out == 0;
-        kernel[i] = in / out;
-    }
-    for (int i = 0; i < spatial && !even && name; i++)
-        if (x->shape[first + i] != y->shape[first + i])
-            name = put_uneven(s, name, max, 2 + i, spatial + 2, x->shape[first + i], y->shape[first + i]);
-    if (!even) return output(s, name, first);
-    const char *ops[2][2] = {{"AveragePool", "GlobalAveragePool"}, {"MaxPool", "GlobalMaxPool"}};
-    name = fac__onnx_node(s, ops[max][one], name);
-    if (!one) {
-        fac__onnx_give_ints(s, "kernel_shape", kernel, spatial);
-        fac__onnx_give_ints(s, "strides", kernel, spatial);
-    }
-    return output(s, name, first);
-}
-
 /* ---- the rows ------------------------------------------------------------------------------------------------------- */
 
 const fac__onnx_operator fac__onnx_pools[] = {
-    {"MaxPool", "max_pool1d", load_pool, save_pool},
-    {"MaxPool", "max_pool2d", load_pool, save_pool},
-    {"MaxPool", "max_pool3d", load_pool, save_pool},
-    {"AveragePool", "avg_pool1d", load_pool, save_pool},
-    {"AveragePool", "avg_pool2d", load_pool, save_pool},
-    {"AveragePool", "avg_pool3d", load_pool, save_pool},
+    {"MaxPool", "max_pool1d", load_pool, fac__onnx_save_pool},
+    {"MaxPool", "max_pool2d", load_pool, fac__onnx_save_pool},
+    {"MaxPool", "max_pool3d", load_pool, fac__onnx_save_pool},
+    {"AveragePool", "avg_pool1d", load_pool, fac__onnx_save_pool},
+    {"AveragePool", "avg_pool2d", load_pool, fac__onnx_save_pool},
+    {"AveragePool", "avg_pool3d", load_pool, fac__onnx_save_pool},
     {"LpPool", "", load_pool, NULL},
-    {"GlobalAveragePool", "adaptive_avg_pool1d", load_global, save_adaptive},
-    {"GlobalAveragePool", "adaptive_avg_pool2d", load_global, save_adaptive},
-    {"GlobalAveragePool", "adaptive_avg_pool3d", load_global, save_adaptive},
-    {"GlobalMaxPool", "adaptive_max_pool1d", load_global, save_adaptive},
-    {"GlobalMaxPool", "adaptive_max_pool2d", load_global, save_adaptive},
-    {"GlobalMaxPool", "adaptive_max_pool3d", load_global, save_adaptive},
+    {"MaxUnpool", "", load_unpool, NULL},
+    {"GlobalAveragePool", "adaptive_avg_pool1d", load_global, fac__onnx_save_adaptive},
+    {"GlobalAveragePool", "adaptive_avg_pool2d", load_global, fac__onnx_save_adaptive},
+    {"GlobalAveragePool", "adaptive_avg_pool3d", load_global, fac__onnx_save_adaptive},
+    {"GlobalMaxPool", "adaptive_max_pool1d", load_global, fac__onnx_save_adaptive},
+    {"GlobalMaxPool", "adaptive_max_pool2d", load_global, fac__onnx_save_adaptive},
+    {"GlobalMaxPool", "adaptive_max_pool3d", load_global, fac__onnx_save_adaptive},
     {"GlobalLpPool", "", load_global, NULL},
     {NULL, NULL, NULL, NULL},
 };

@@ -7,31 +7,7 @@
 #include "facula/ops_index.h"
 #include "facula/ops_pointwise.h"
 #include "facula/ops_view.h"
-#include "onnx_operators.h"
-
-/* ---- the operators ------------------------------------------------------------------------------------------------ */
-
-const fac__onnx_operator *fac__onnx_operator_at(int i)
-{
-    static const fac__onnx_operator *const tables[] = {
-        fac__onnx_math,      fac__onnx_layers, fac__onnx_windows, fac__onnx_sizes,    fac__onnx_parts,
-        fac__onnx_recurrent, fac__onnx_resize, fac__onnx_pools,   fac__onnx_formulas, fac__onnx_images,
-        fac__onnx_reduce,    fac__onnx_order,  fac__onnx_norms,   fac__onnx_indices,  fac__onnx_losses};
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
-        for (const fac__onnx_operator *row = tables[t]; row->onnx; row++)
-            if (i-- == 0) return row;
-    return NULL;
-}
-
-const char *fac_onnx_operator(int i, const char **operation, bool *read, bool *written)
-{
-    const fac__onnx_operator *row = i < 0 ? NULL : fac__onnx_operator_at(i);
-    if (!row) return NULL;
-    if (operation) *operation = row->aten;
-    if (read) *read = row->load != NULL;
-    if (written) *written = row->save != NULL;
-    return row->onnx;
-}
+#include "onnx_twice.h"
 
 /* ---- the pass ------------------------------------------------------------------------------------------------------ */
 
@@ -81,61 +57,6 @@ static bool other_inputs(fac_tensor_list in, int64_t dim, int64_t batch, fac_ten
     for (int64_t i = 0; i < in.count; i++)
         if (!(out[i] = other_input(in.items[i], dim, batch))) return false;
     return true;
-}
-
-/* ---- two traces ---------------------------------------------------------------------------------------------------- */
-
-static bool differs(const char *what)
-{
-    if (!fac_get_error_code())
-        fac__value_error("the network does something else for other inputs (%s): that cannot be written down", what);
-    return false;
-}
-
-/* Operations whose shape is that of their result, which may depend on the batch. */
-static bool has_shape(const char *op)
-{
-    return !strcmp(op, "reshape") || !strcmp(op, "view") || !strcmp(op, "expand");
-}
-
-static bool same_arg(const fac__trace_arg *a, const fac__trace_arg *b, const char *op)
-{
-    const fac_value *x = &a->value, *y = &b->value;
-    if (x->kind != y->kind || !a->name != !b->name || (a->name && strcmp(a->name, b->name))) return false;
-    switch (x->kind) {
-    case FAC_VALUE_TENSOR: return a->number == b->number;
-    case FAC_VALUE_TENSORS:
-        return x->v.tensors.count == y->v.tensors.count &&
-               !memcmp(a->numbers, b->numbers, (size_t)x->v.tensors.count * sizeof *a->numbers);
-    case FAC_VALUE_SCALAR: {
-        double m = fac_scalar_to_double(x->v.scalar), n = fac_scalar_to_double(y->v.scalar);
-        return m == n || (isnan(m) && isnan(n));
-    }
-    case FAC_VALUE_INTS:
-        return x->v.ints.count == y->v.ints.count &&
-               (has_shape(op) ||
-                !memcmp(x->v.ints.items, y->v.ints.items, (size_t)x->v.ints.count * sizeof *x->v.ints.items));
-    case FAC_VALUE_STRING: return !strcmp(x->v.string, y->v.string);
-    case FAC_VALUE_DTYPE: return x->v.dtype == y->v.dtype;
-    default: return x->kind == FAC_VALUE_NONE;
-    }
-}
-
-static bool same_calls(const fac__trace *a, const fac__trace *b)
-{
-    if (a->n_calls != b->n_calls || a->n_values != b->n_values || a->n_outputs != b->n_outputs)
-        return differs("other operations");
-    for (int i = 0; i < a->n_calls; i++) {
-        const fac__trace_call *x = &a->calls[i], *y = &b->calls[i];
-        if (strcmp(x->op, y->op) || x->n_args != y->n_args || x->first != y->first || x->n_results != y->n_results)
-            return differs(x->op);
-        for (int k = 0; k < x->n_args; k++)
-            if (!same_arg(&x->args[k], &y->args[k], x->op)) return differs(x->op);
-    }
-    for (int i = 0; i < a->n_values; i++)
-        if (a->values[i].source != b->values[i].source || a->values[i].at != b->values[i].at)
-            return differs("other values");
-    return !memcmp(a->outputs, b->outputs, (size_t)a->n_outputs * sizeof *a->outputs) || differs("other outputs");
 }
 
 /* ---- constants ------------------------------------------------------------------------------------------------------ */
@@ -192,7 +113,7 @@ static const char *put_constant(fac__onnx_saver *s, int i)
     }
     if (same_shape(a, b) && same_bytes(a, b)) return fac__onnx_put_constant(s, fac_keep(fac_clone(a)));
     const char *name = same_shape(a, b) ? NULL : put_full(s, i);
-    if (!name && !s->model->failed) differs("a tensor that it makes by itself; does it draw random numbers?");
+    if (!name && !s->model->failed) fac__onnx_differs("a tensor that it makes by itself; does it draw random numbers?");
     return name;
 }
 
@@ -425,7 +346,7 @@ static bool save_traced(fac__onnx_saver *s, pass *p, fac_tensor_list inputs, con
         ok = fac__trace_run(&b, run_pass, p, second, n);
         s->a = &a;
         s->b = &b;
-        ok = ok && same_calls(&a, &b) && save_all(s, o, n) && proven(path, s->model, p, third, n);
+        ok = ok && fac__onnx_same_calls(&a, &b) && save_all(s, o, n) && proven(path, s->model, p, third, n);
         ok = ok && !(clean && fac_get_error_code()) && fac__onnx_write(path, s->model);
         fac__trace_drop(&b);
     }

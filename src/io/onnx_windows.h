@@ -33,6 +33,10 @@ void fac__onnx_same(fac__onnx_auto how, int64_t in, int64_t kernel, int64_t stri
 bool fac__onnx_window_at(fac__onnx_saver *s, int i, int spatial, fac_dims *out);
 void fac__onnx_give_pads(fac__onnx_saver *s, const fac_dims *begin, const fac_dims *end);
 
+/* The rows of poolings: onnx_pools_save.c. */
+bool fac__onnx_save_pool(fac__onnx_saver *s, const fac__onnx_operator *row);
+bool fac__onnx_save_adaptive(fac__onnx_saver *s, const fac__onnx_operator *row);
+
 /* x with a batch of one in front, and without it again. NULL passes through. */
 const char *fac__onnx_put_batched(fac__onnx_saver *s, const char *x);
 const char *fac__onnx_put_unbatched(fac__onnx_saver *s, const char *x);
