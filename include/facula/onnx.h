@@ -21,8 +21,8 @@ FAC_BEGIN
  *
  * Operators of opset 7 and later, as PyTorch and others write them. Shapes may be computed (Shape, Gather, Concat, …). Elements may lie in
  * other files, if these are in the model's folder. What facula cannot do is an error that names the node and its operator:
- * operators that docs/formats.md does not list, graphs within graphs (If, Loop), types that it has no dtype for. NULL after an
- * error. */
+ * operators that docs/formats.md does not list, attributes that it does not know, graphs within graphs (If, Loop), types that
+ * it has no dtype for. NULL after an error. */
 FAC_API fac_module *fac_onnx_load(const char *path);
 
 /* Gives the outputs of a network; their number, or -1 after an error. Outputs belong to the scope. */
