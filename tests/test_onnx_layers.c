@@ -3,7 +3,12 @@
 #define _GNU_SOURCE
 #include "file_bytes.h"
 
+#include "core/memory.h"
 #include "onnx_round.h"
+
+#ifndef STEP
+#define STEP 17 /* of the many allocations, some */
+#endif
 
 /* As it is, without another batch. */
 #define SAME(module, x) check_round(module, FAC_TENSORS(x), OPTIONS())
@@ -110,7 +115,8 @@ static fac_tensor *places(fac_module *self, fac_tensor *x)
     y = fac_add(y, fac_one_hot(fac_squeeze_dim(at, 1), fac_size(x, 1)));
     y = fac_add(y, fac_repeat_interleave(fac_narrow(x, 1, 0, 4), 2, 1));
     y = fac_add(fac_repeat(y, FAC_DIMS(1, 2)), fac_tile(x, FAC_DIMS(2)));
-    return fac_add(y, fac_unsqueeze(fac_unbind(y, 1).items[3], 1));
+    fac_tensor_list columns = fac_unbind(y, 1);
+    return columns.items ? fac_add(y, fac_unsqueeze(columns.items[3], 1)) : NULL;
 }
 
 static fac_tensor *sums(fac_module *self, fac_tensor *x)
@@ -167,9 +173,45 @@ static void functions(void **unused)
     }
 }
 
+/* Whichever allocation fails, nothing is written, and everything is given back. */
+static void check_memory(fac_module *m, fac_tensor *x)
+{
+    if (!m) fail_msg("%s", fac_error());
+    for (int64_t n = 1;; n += STEP) {
+        bool good = false;
+        fac_scope {
+            fac__alloc_fail_at(n);
+            good = fac_onnx_save(m, FAC_TENSORS(x), "memory.onnx", .dynamic_batch = true);
+            fac__alloc_fail_at(0);
+        }
+        if (good != !fac_error()) fail_msg("allocation %d: %s", (int)n, fac_error());
+        fac_clear_error();
+        if (good) break;
+    }
+    fac_module_free(m);
+}
+
+static void out_of_memory(void **unused)
+{
+    fac_tensor *x = images(), *rows = fac_randn(FAC_SHAPE(3, 8));
+    check_memory(fac_nn_adaptive_avg_pool2d(FAC_DIMS(4, 11)), x);
+    check_memory(fac_nn_avg_pool2d(3, .divisor_override = 5, .padding = 1), x);
+    check_memory(fac_nn_upsample(.size = FAC_DIMS(5, 6), .mode = "bilinear", .antialias = true), x);
+    check_memory(fac_nn_upsample(.scale_factor = 2, .mode = "bicubic"), x);
+    check_memory(fac_nn_unfold(2), x);
+    check_memory(fac_nn_fold(FAC_DIMS(6, 8), 2, .stride = 2, .padding = 1), fac_randn(FAC_SHAPE(2, 12, 20)));
+    check_memory(fac_nn_batch_norm2d(4, .track_running_stats = false), x);
+    check_memory(fac_nn_lstm_cell(8, 6), rows);
+    fac_tensor *(*const all[])(fac_module * self, fac_tensor * x) = {orders, places, sums, elements, losses};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        fac_module_type type = {.name = "Function", .size = sizeof(fac_module), .forward = all[i]};
+        check_memory(fac_module_new(&type), rows);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(windows), cmocka_unit_test(pictures), cmocka_unit_test(others),
-                                       cmocka_unit_test(functions)};
+                                       cmocka_unit_test(functions), cmocka_unit_test(out_of_memory)};
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }

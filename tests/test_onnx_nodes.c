@@ -1,7 +1,9 @@
-/* ONNX models of one node each, against what onnxruntime made of them (tests/record/record_onnx_nodes.py). */
+/* ONNX models of one node each, against what onnxruntime made of them (tests/record/record_onnx_nodes.py);
+ * the same files damaged, and without enough memory. */
 #define _GNU_SOURCE
 #include "file_bytes.h"
 
+#include "core/memory.h"
 #include "io/zip.h"
 
 #define DATA FAC_TEST_DATA "/onnx/"
@@ -32,7 +34,7 @@ static void check_node(const char *name, fac_state *with)
     fac_module *m = fac_onnx_load("node.onnx");
     if (!m) fail_msg("%s: %s", name, fac_error());
     fac_eval(m);
-    fac_value in[4], out[4];
+    fac_value in[8], out[4];
     int n = fac_graph_inputs(m);
     for (int i = 0; i < n; i++)
         in[i] = fac_value_tensor(array(with, name, "in", i));
@@ -47,6 +49,47 @@ static void check_node(const char *name, fac_state *with)
     fac_module_free(m);
 }
 
+/* Whichever allocation fails, reading and running end with an error. */
+static void check_memory(const char *name, fac_state *with)
+{
+    for (int64_t n = 1;; n++) {
+        bool good = false;
+        fac_scope {
+            fac_value in[8], out[4];
+            int inputs = 0;
+            while (inputs < 8 && (in[inputs] = fac_value_tensor(array(with, name, "in", inputs))).v.tensor)
+                inputs++;
+            fac_clear_error();
+            fac__alloc_fail_at(n);
+            fac_module *m = fac_onnx_load("node.onnx");
+            good = m && fac_eval(m) && fac_graph_call(m, in, inputs, out, 4) > 0;
+            fac__alloc_fail_at(0);
+            fac_module_free(m);
+        }
+        if (good != !fac_error()) fail_msg("%s, allocation %d: %s", name, (int)n, fac_error());
+        fac_clear_error();
+        if (good) break;
+    }
+}
+
+/* Another number anywhere in a file is another network, or an error. */
+static void check_damage(const char *name)
+{
+    static bytes b;
+    read_bytes("node.onnx", &b);
+    for (size_t i = strlen(name) % 11; i < b.n; i += 11) {
+        char path[64];
+        b.p[i] ^= 0x11;
+        int fd = make_file(&b, path);
+        fac_module *m = fac_onnx_load(path);
+        if (!m != !!fac_error()) fail_msg("%s, byte %d: %s", name, (int)i, fac_error());
+        fac_clear_error();
+        fac_module_free(m);
+        close(fd);
+        b.p[i] ^= 0x11;
+    }
+}
+
 static void nodes(void **unused)
 {
     fac__input in;
@@ -59,6 +102,8 @@ static void nodes(void **unused)
             char name[80];
             unpack(&z, i, name, sizeof name);
             check_node(name, with);
+            check_damage(name);
+            check_memory(name, with);
         }
     assert_true(z.count > 120);
     fac__zip_close(&z);

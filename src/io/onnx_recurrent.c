@@ -71,6 +71,7 @@ static fac_tensor *reset_first(fac_tensor *x, fac_tensor *h, fac_tensor **p, boo
         all[g] = fac_linear(x, fac_narrow(p[0], 0, g * n, n), b);
         u[g] = fac_narrow(p[1], 0, g * n, n);
         if (biases) c[g] = fac_narrow(p[3], 0, g * n, n);
+        if (biases && (!b || !c[g])) return NULL;
     }
     fac_tensor_list states = fac__list_new(steps);
     for (int64_t t = 0; states.items && t < steps; t++) {
@@ -93,6 +94,7 @@ static fac_tensor *reset_first_all(fac_tensor *x, fac_tensor *h0, fac_tensor **p
     for (int64_t d = 0; d < directions; d++) {
         fac_tensor **p = params + d * each, *h = h0 ? fac_select(h0, 0, d) : NULL;
         bool back = backwards || d;
+        if (h0 && !h) return NULL;
         if (!h) h = fac_zeros(FAC_SHAPE(fac_size(x, 1), fac_size(p[1], 1)), .dtype = fac_dtype_of(x));
         if (!fac_size(x, 0)) return fac__value_error("a sequence of no elements");
         y[d] = reset_first(x, h, p, each == 4, back);
