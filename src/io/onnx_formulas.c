@@ -143,7 +143,7 @@ fac_dtype fac__onnx_common_dtype(const saver *s)
 
 bool fac__onnx_save_formula(saver *s, const row *r)
 {
-    fac_dtype result = fac_dtype_of(s->a->values[fac__onnx_saved(s)->first].t);
+    fac_dtype result = fac_dtype_of(fac__onnx_traced(s));
     fac_dtype dtype = fac_dtype_is_floating(result) ? result : fac__onnx_common_dtype(s);
     const char *y = fac__onnx_put_formula(s, formula_of(r->aten), dtype);
     return fac__onnx_is(s, 0, result == FAC_BOOL ? y : fac__onnx_cast(s, y, dtype, result));
@@ -157,7 +157,7 @@ static bool save_loss(saver *s, const row *r)
     int at = !strcmp(r->aten, "binary_cross_entropy")               ? 3
              : !strcmp(r->aten, "binary_cross_entropy_with_logits") ? 4
                                                                     : 2;
-    fac_dtype dtype = fac_dtype_of(s->a->values[fac__onnx_saved(s)->first].t);
+    fac_dtype dtype = fac_dtype_of(fac__onnx_traced(s));
     int64_t reduction;
     for (int i = 2; i < at; i++)
         if (fac__onnx_tensor_at(s, i)) return fac__onnx_cannot(s, "it has weights");
@@ -178,7 +178,7 @@ static bool save_loss(saver *s, const row *r)
 /* Of floats; ONNX's Mod of integers has the sign of the divisor, as remainder has. */
 static bool save_rest(saver *s, const row *r)
 {
-    fac_dtype dtype = fac_dtype_of(s->a->values[fac__onnx_saved(s)->first].t);
+    fac_dtype dtype = fac_dtype_of(fac__onnx_traced(s));
     bool floating = fac_dtype_is_floating(dtype), fmod = !strcmp(r->aten, "fmod");
     const char *y;
     if (!strcmp(r->aten, "floor_divide"))
@@ -194,7 +194,7 @@ static bool save_rest(saver *s, const row *r)
 /* Of bools; those of integers are of opset 18. */
 static bool save_bits(saver *s, const row *r)
 {
-    if (fac_dtype_of(s->a->values[fac__onnx_saved(s)->first].t) != FAC_BOOL)
+    if (fac_dtype_of(fac__onnx_traced(s)) != FAC_BOOL)
         return fac__onnx_cannot(s, "opset %d has no operators for bits", FAC__ONNX_OPSET);
     const char *a = fac__onnx_operand(s, 0, FAC_BOOL),
                *b = strcmp(r->aten, "bitwise_not") ? fac__onnx_operand(s, 1, FAC_BOOL) : "";

@@ -14,11 +14,6 @@ typedef fac__onnx_operator row;
 typedef fac__onnx_loader loader;
 typedef fac__onnx_saver saver;
 
-static fac_tensor *result(const saver *s)
-{
-    return s->a->values[fac__onnx_saved(s)->first].t;
-}
-
 /* ---- resampling ----------------------------------------------------------------------------------------------------- */
 
 /* What the operation makes of one axis, as a matrix [in, out]: the caller's. */
@@ -31,7 +26,7 @@ static fac_tensor *matrix_of(const saver *s, const char *op, int axis, int64_t i
         fac_value args[5], y;
         for (int i = 0; i < 5; i++)
             args[i] = i == 3 + axis || i == 2 ? fac__trace_arg_at(c, i)->value : fac_value_none();
-        fac_tensor *eye = fac_eye(in, in, .dtype = fac_dtype_of(result(s)));
+        fac_tensor *eye = fac_eye(in, in, .dtype = fac_dtype_of(fac__onnx_traced(s)));
         args[0] = fac_value_tensor(fac_reshape(eye, axis ? FAC_SHAPE(1, in, 1, in) : FAC_SHAPE(1, in, in, 1)));
         args[1] = (fac_value){.kind = FAC_VALUE_INTS, .v.ints = {sizes, 2}};
         if (args[0].v.tensor && fac_call(op, args, 5, NULL, 0, &y, 1) == 1)
@@ -43,7 +38,7 @@ static fac_tensor *matrix_of(const saver *s, const char *op, int axis, int64_t i
 /* ONNX has antialias from opset 18 on, and computes it otherwise: as products with matrices. */
 static bool save_smooth(saver *s, const row *r)
 {
-    fac_tensor *x = fac__onnx_tensor_at(s, 0), *y = result(s);
+    fac_tensor *x = fac__onnx_tensor_at(s, 0), *y = fac__onnx_traced(s);
     const char *name = fac__onnx_name_at(s, 0);
     for (int axis = 0; axis < 2; axis++) {
         const char *m = fac__onnx_put_constant(s, matrix_of(s, r->aten, axis, x->shape[2 + axis], y->shape[2 + axis]));
@@ -61,7 +56,7 @@ static bool save_smooth(saver *s, const row *r)
 /* Factors, where the operation was given some and they say the size, else sizes. */
 static const char *put_resize(saver *s, int first_factor)
 {
-    fac_tensor *x = fac__onnx_tensor_at(s, 0), *y = result(s), *t = NULL;
+    fac_tensor *x = fac__onnx_tensor_at(s, 0), *y = fac__onnx_traced(s), *t = NULL;
     float scales[FAC_MAX_DIMS] = {1, 1};
     bool exact = true;
     for (int i = 2; i < x->ndim; i++) {
@@ -177,7 +172,7 @@ static const char *put_targets(saver *s, const windows *w)
 static bool save_col2im(saver *s, const row *r)
 {
     (void)r;
-    fac_tensor *x = fac__onnx_tensor_at(s, 0), *y = result(s);
+    fac_tensor *x = fac__onnx_tensor_at(s, 0), *y = fac__onnx_traced(s);
     int lead = y->ndim - 2;
     windows w;
     fac__onnx_size sizes[FAC_MAX_DIMS], batch = {1, 0};

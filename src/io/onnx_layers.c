@@ -13,11 +13,6 @@ typedef fac__onnx_operator row;
 typedef fac__onnx_loader loader;
 typedef fac__onnx_saver saver;
 
-static fac_tensor *result(const saver *s)
-{
-    return s->a->values[fac__onnx_saved(s)->first].t;
-}
-
 /* ---- products -------------------------------------------------------------------------------------------------- */
 
 /* alpha A' B' + beta C. With alpha and beta 1 and B transposed it is a linear layer. */
@@ -73,7 +68,7 @@ static bool save_baddbmm(saver *s, const row *r)
     double factors[] = {keyword(s, "alpha", 1), keyword(s, "beta", 1)};
     for (int i = 0; i < 2; i++) {
         if (factors[i] == 1) continue;
-        const char *by = fac__onnx_put_number(s, factors[i], fac_dtype_of(result(s)));
+        const char *by = fac__onnx_put_number(s, factors[i], fac_dtype_of(fac__onnx_traced(s)));
         *terms[i] = by && *terms[i] ? fac__onnx_node(s, "Mul", *terms[i], by) : NULL;
     }
     if (factors[1] == 0) return fac__onnx_is(s, 0, y);
@@ -123,7 +118,8 @@ static bool save_softmax(saver *s, const row *r)
 {
     int64_t dim;
     if (!fac__onnx_int_at(s, 1, &dim)) return false;
-    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(result(s))), *y = x ? fac__onnx_node(s, r->onnx, x) : NULL;
+    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(fac__onnx_traced(s))),
+               *y = x ? fac__onnx_node(s, r->onnx, x) : NULL;
     fac__onnx_give_int(s, "axis", dim);
     return fac__onnx_is(s, 0, y);
 }
@@ -133,7 +129,7 @@ static bool save_softmin(saver *s, const row *r)
     int64_t dim;
     (void)r;
     if (!fac__onnx_int_at(s, 1, &dim)) return false;
-    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(result(s)));
+    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(fac__onnx_traced(s)));
     x = x ? fac__onnx_node(s, "Neg", x) : NULL;
     const char *y = x ? fac__onnx_node(s, "Softmax", x) : NULL;
     fac__onnx_give_int(s, "axis", dim);

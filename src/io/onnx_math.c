@@ -11,7 +11,7 @@ typedef fac__onnx_saver saver;
 
 static fac_dtype result_dtype(const saver *s)
 {
-    return fac_dtype_of(s->a->values[fac__onnx_saved(s)->first].t);
+    return fac_dtype_of(fac__onnx_traced(s));
 }
 
 /* What a number is in the tensor's dtype: ONNX has no numbers beside tensors, and no promotion. */

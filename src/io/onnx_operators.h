@@ -136,6 +136,11 @@ typedef struct fac__onnx_size {
 } fac__onnx_size;
 
 const fac__trace_call *fac__onnx_saved(const fac__onnx_saver *s);
+/* Its first result, as it was traced. */
+static inline fac_tensor *fac__onnx_traced(const fac__onnx_saver *s)
+{
+    return s->a->values[fac__onnx_saved(s)->first].t;
+}
 /* The argument at place i as a tensor: the value's name; "" where it is none. */
 const char *fac__onnx_name_at(fac__onnx_saver *s, int i);
 fac_tensor *fac__onnx_tensor_at(const fac__onnx_saver *s, int i);

@@ -129,7 +129,7 @@ static bool save_cumsum(saver *s, const row *r)
 {
     int64_t dim;
     if (!fac__onnx_int_at(s, 1, &dim)) return false;
-    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(s->a->values[fac__onnx_saved(s)->first].t));
+    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(fac__onnx_traced(s)));
     const char *axis = fac__onnx_put_number(s, (double)dim, FAC_INT64);
     return fac__onnx_is(s, 0, x && axis ? fac__onnx_node(s, r->onnx, x, axis) : NULL);
 }

@@ -9,7 +9,7 @@ typedef fac__onnx_saver saver;
 
 static fac_dtype result_dtype(const saver *s)
 {
-    return fac_dtype_of(s->a->values[fac__onnx_saved(s)->first].t);
+    return fac_dtype_of(fac__onnx_traced(s));
 }
 
 static bool put_two(saver *s, const char *op, const char *a, const char *b, fac_dtype dtype)

@@ -89,8 +89,8 @@ static bool save_cat(saver *s, const row *r)
     bool stack = !strcmp(r->aten, "stack");
     const fac__trace_arg *list = fac__trace_arg_at(fac__onnx_saved(s), 0);
     const char *names[FAC__TRACED_RESULTS + 1] = {NULL};
-    fac_dtype dtype = fac_dtype_of(s->a->values[fac__onnx_saved(s)->first].t);
-    int64_t dim, ndim = fac_dim(s->a->values[fac__onnx_saved(s)->first].t);
+    fac_dtype dtype = fac_dtype_of(fac__onnx_traced(s));
+    int64_t dim, ndim = fac_dim(fac__onnx_traced(s));
     int n = 0;
     if (!fac__onnx_int_at(s, 1, &dim)) return false;
     if (dim < 0) dim += ndim;

@@ -14,11 +14,6 @@ typedef struct windows {
     fac_dims kernel, stride, dilation, begin;
 } windows;
 
-static fac_tensor *result(const saver *s)
-{
-    return s->a->values[fac__onnx_saved(s)->first].t;
-}
-
 /* The call's input, with a batch, and the first of its spatial dimensions; NULL, with an error, where these depend on the
  * batch's size. */
 static const char *input(saver *s, int spatial, int *first)
@@ -42,7 +37,7 @@ static bool output(saver *s, const char *y, int first)
 /* Averages that ONNX has no words for: padded before, and multiplied by what the numbers of elements differ by. */
 static const char *put_average(saver *s, const char *x, int first, const windows *w, double divisor)
 {
-    fac_tensor *in = fac__onnx_tensor_at(s, 0), *out = result(s);
+    fac_tensor *in = fac__onnx_tensor_at(s, 0), *out = fac__onnx_traced(s);
     int64_t both[2 * FAC_MAX_DIMS] = {0}, size = 1;
     fac_dims shape = {.n = w->spatial + 2, .d = {1, 1}};
     for (int i = 0; i < w->spatial; i++) {
@@ -94,7 +89,8 @@ bool fac__onnx_save_pool(saver *s, const row *r)
     bool behind = false; /* a last window would begin behind the input, which ONNX had until opset 22 */
     for (int i = 0; i < w.spatial && ceil; i++) {
         int64_t span = (w.kernel.d[i] - 1) * (max ? w.dilation.d[i] : 1) + 1, step = w.stride.d[i];
-        int64_t in = fac__onnx_tensor_at(s, 0)->shape[first + i] + w.begin.d[i], out = result(s)->shape[first + i];
+        int64_t in = fac__onnx_tensor_at(s, 0)->shape[first + i] + w.begin.d[i],
+                out = fac__onnx_traced(s)->shape[first + i];
         behind |= (in + w.begin.d[i] - span + step - 1) / step + 1 != out;
         exact.d[i] = (out - 1) * step + span > in ? (out - 1) * step + span - in : 0;
     }
@@ -136,7 +132,8 @@ static const char *put_uneven(saver *s, const char *x, bool max, int axis, int n
     for (int i = 0; i < ndim; i++)
         shape[i] = i == axis ? out : 1;
     fac_scope
-        narrow = length ? fac_keep(fac_reshape(fac_to(length, fac_dtype_of(result(s))), fac_dims_make(ndim, shape)))
+        narrow = length ? fac_keep(fac_reshape(fac_to(length, fac_dtype_of(fac__onnx_traced(s))),
+                                               fac_dims_make(ndim, shape)))
                         : NULL;
     fac_release(length);
     const char *indices = fac__onnx_put_constant(s, at), *lengths = fac__onnx_put_constant(s, narrow);
@@ -144,7 +141,7 @@ static const char *put_uneven(saver *s, const char *x, bool max, int axis, int n
     if (!indices || !lengths) return NULL;
     if (!max) {
         const char *pads = fac__onnx_put_ints(s, both, 2 * ndim);
-        const char *zero = pads ? fac__onnx_put_number(s, 0, fac_dtype_of(result(s))) : NULL;
+        const char *zero = pads ? fac__onnx_put_number(s, 0, fac_dtype_of(fac__onnx_traced(s))) : NULL;
         x = zero ? fac__onnx_node(s, "Pad", x, pads, zero) : NULL;
     }
     const char *y = x ? fac__onnx_node(s, "Gather", x, indices) : NULL;
@@ -158,7 +155,7 @@ static const char *put_uneven(saver *s, const char *x, bool max, int axis, int n
 
 bool fac__onnx_save_adaptive(saver *s, const row *r)
 {
-    fac_tensor *x = fac__onnx_tensor_at(s, 0), *y = result(s);
+    fac_tensor *x = fac__onnx_tensor_at(s, 0), *y = fac__onnx_traced(s);
     bool max = r->aten[9] == 'm'; /* adaptive_max_pool2d */
     int spatial = r->aten[17] - '0', first;
     int64_t kernel[FAC_MAX_DIMS];

@@ -14,11 +14,6 @@ typedef fac__onnx_operator row;
 typedef fac__onnx_loader loader;
 typedef fac__onnx_saver saver;
 
-static fac_tensor *result(const saver *s)
-{
-    return s->a->values[fac__onnx_saved(s)->first].t;
-}
-
 /* ---- loading --------------------------------------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {"ReduceSum",       "ReduceMean",   "ReduceMax",       "ReduceMin", "ReduceProd",
@@ -148,7 +143,7 @@ static bool save_reduce(saver *s, const row *r)
 {
     fac_dims dims;
     if (!dims_at(s, 1, &dims)) return false;
-    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(result(s)));
+    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(fac__onnx_traced(s)));
     return fac__onnx_is(s, 0, put_reduce(s, r->onnx, x, dims, fac__onnx_bool_at(s, 2)));
 }
 
@@ -161,7 +156,7 @@ static bool save_prod(saver *s, const row *r)
         if (!fac__onnx_int_at(s, 1, &dim)) return false;
         dims = fac_dims_one(dim);
     }
-    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(result(s)));
+    const char *x = fac__onnx_operand(s, 0, fac_dtype_of(fac__onnx_traced(s)));
     return fac__onnx_is(s, 0, put_reduce(s, r->onnx, x, dims, fac__onnx_bool_at(s, 2)));
 }
 
@@ -172,7 +167,7 @@ static bool save_truth(saver *s, const row *r)
     if (!dims_at(s, 1, &dims)) return false;
     const char *x = fac__onnx_cast(s, fac__onnx_operand(s, 0, FAC_BOOL), FAC_BOOL, FAC_INT32);
     const char *y = put_reduce(s, r->aten[1] == 'l' ? "ReduceMin" : "ReduceMax", x, dims, fac__onnx_bool_at(s, 2));
-    return fac__onnx_is(s, 0, fac__onnx_cast(s, y, FAC_INT32, fac_dtype_of(result(s))));
+    return fac__onnx_is(s, 0, fac__onnx_cast(s, y, FAC_INT32, fac_dtype_of(fac__onnx_traced(s))));
 }
 
 static bool save_norm(saver *s, const row *r)
@@ -187,8 +182,8 @@ static bool save_norm(saver *s, const row *r)
     if (p == 0) return fac__onnx_cannot(s, "it counts elements");
     x = fac__onnx_node(s, "Abs", x);
     if (isinf(p)) return fac__onnx_is(s, 0, put_reduce(s, p > 0 ? "ReduceMax" : "ReduceMin", x, dims, keep));
-    const char *power = fac__onnx_put_number(s, p, fac_dtype_of(result(s)));
-    const char *root = fac__onnx_put_number(s, 1 / p, fac_dtype_of(result(s)));
+    const char *power = fac__onnx_put_number(s, p, fac_dtype_of(fac__onnx_traced(s)));
+    const char *root = fac__onnx_put_number(s, 1 / p, fac_dtype_of(fac__onnx_traced(s)));
     const char *y = x && power ? put_reduce(s, "ReduceSum", fac__onnx_node(s, "Pow", x, power), dims, keep) : NULL;
     return fac__onnx_is(s, 0, y && root ? fac__onnx_node(s, "Pow", y, root) : NULL);
 }
