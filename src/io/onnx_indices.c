@@ -228,7 +228,9 @@ static int gather_nd(const fac_value *args, int n_args, fac_value *results, int 
     if (batch < 0 || batch >= n || batch > fac_dim(x)) return fac__value_error("batch_dims=%lld", (long long)batch), -1;
     fac_tensor *number = numbers_of(x, at, (int)batch, &size);
     fac_dims shape = FAC_DIMS();
-    if (!number || n - 1 + fac_dim(x) - batch - k > FAC_MAX_DIMS) return -1;
+    if (!number) return -1;
+    if (n - 1 + fac_dim(x) - batch - k > FAC_MAX_DIMS)
+        return fac__value_error("at most %d dimensions", FAC_MAX_DIMS), -1;
     for (int i = 0; i < n - 1; i++)
         shape.d[shape.n++] = fac_size(at, i);
     for (int i = 0; i < batch; i++)

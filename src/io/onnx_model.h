@@ -48,6 +48,7 @@ typedef struct fac__onnx_value {
     const char *name;
     fac_dtype dtype; /* NONE: none of ours, or not said */
     fac_dims shape;  /* n = -1: not said; a size of -1: any, the batch's */
+    bool wider;      /* the dtype holds more than the file's type does: uint16 is int32 */
 } fac__onnx_value;
 
 typedef struct fac__onnx_model {

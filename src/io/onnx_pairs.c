@@ -131,7 +131,7 @@ static bool load_mean(loader *l, const row *r)
 static bool load_bits(loader *l, const row *r)
 {
     for (int i = 0; i < l->model->n_inputs; i++)
-        if (!l->model->inputs[i].dtype) return fac__onnx_error(l, "of a type that facula does not have");
+        if (l->model->inputs[i].wider) return fac__onnx_error(l, "of a type that facula does not have");
     return fac__onnx_load_plain(l, r);
 }
 

@@ -200,6 +200,7 @@ static void read_value(fac__onnx_reader *r, fac__message m, fac__onnx_value *v)
                 if (p.number != 1) continue;
                 int element = fac__onnx_element(int_of(&tensor, &p));
                 v->dtype = element ? fac__element_dtype(element) : FAC_DTYPE_NONE;
+                v->wider = element && element != (int)v->dtype;
             }
         }
     }

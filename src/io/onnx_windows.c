@@ -161,7 +161,8 @@ static int transposed(const fac_value *args, int n_args, fac_value *results, int
                     : spatial == 2 ? fac_conv_transpose2d_with(x, w, NULL, o)
                                    : fac_conv_transpose3d_with(x, w, NULL, o);
     fac_dims order = {.n = 2 * spatial}, channels = {.n = spatial + 1};
-    if (!y || fac_dim(x) != spatial + 2) return -1;
+    if (y && fac_dim(x) != spatial + 2) return fac__value_error("its input has %d dimensions", fac_dim(x)), -1;
+    if (!y) return -1;
     for (int i = 0; i < spatial; i++) {
         int64_t have = fac_size(y, 2 + i), want = d[6].n == spatial ? d[6].d[i] : fac_size(x, 2 + i) * d[0].d[i];
         int64_t begin = d[4].d[i], end = d[5].d[i] - d[2].d[i];
