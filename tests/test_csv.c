@@ -47,6 +47,8 @@ static void records(void **state)
     check_records("\"a\",\"b \"\"c\"\"\"\n\"1,\n2\" , 3 4 \n", "[a][b \"c\"]\n[1,\n2][3 4]\n");
     check_records("a;b,c\n1;2,5\n-,5;\"+1,25\"\n", "[a][b,c]\n[1][2.5]\n[-.5][+1.25]\n");
     check_records("a;b,\n1,2,3;x1,5\n5,;,\n", "[a][b,]\n[1,2,3][x1,5]\n[5,][,]\n");
+    check_records("0,1;-0,2\n2,5;1,75\n", "[0.1][-0.2]\n[2.5][1.75]\n");
+    check_records("1,2,a;b\n3,4,c;d\n", "[1][2][a;b]\n[3][4][c;d]\n");
     check_records("a\tb\n1,5\t2\n", "[a][b]\n[1,5][2]\n");
     check_records("a\tb c\n1\t2 3\n", "[a][b c]\n[1][2 3]\n");
     check_records("a|b\n1|2\n", "[a][b]\n[1][2]\n");

@@ -191,15 +191,21 @@ int fac__csv_next(fac__csv_reader *r)
 
 /* ---- opening ------------------------------------------------------------------------------------------------ */
 
-/* How often it is, outside quotes, in that of the first lines where it is the least often. */
-static int64_t least(const fac__csv_reader *r, char separator)
+static bool is_digit(const fac__csv_reader *r, int64_t i)
+{
+    return i >= r->at && i < r->end && r->buffer[i] >= '0' && r->buffer[i] <= '9';
+}
+
+/* How often it is, outside quotes, in that of the first lines where it is the least often. Not counted, where that is asked for, is
+ * what stands between two digits. */
+static int64_t least(const fac__csv_reader *r, char separator, bool but_decimal)
 {
     int64_t least = INT64_MAX, here = 0, lines = 0, bytes = 0;
     bool quoted = false;
     for (int64_t i = r->at; i < r->end && lines < LINES_LOOKED_AT; i++) {
         char c = r->buffer[i];
         if (c == '"') quoted = !quoted;
-        if (c == separator && !quoted) here++;
+        if (c == separator && !quoted && !(but_decimal && is_digit(r, i - 1) && is_digit(r, i + 1))) here++;
         if ((c == '\n' || c == '\r') && !quoted) {
             if (bytes && here < least) least = here;
             lines += bytes > 0;
@@ -217,7 +223,8 @@ static void find_separator(fac__csv_reader *r)
     int64_t most = 0;
     r->separator = ',';
     for (const char *p = candidates; *p; p++) {
-        int64_t n = least(r, *p);
+        bool decimal = *p == ',' && r->separator == ';' && least(r, *p, true) == 0;
+        int64_t n = decimal ? 0 : least(r, *p, false);
         if (n > most) {
             most = n;
             r->separator = *p;
