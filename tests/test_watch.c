@@ -447,7 +447,7 @@ static void test_notes(void **state)
     json_decref(j);
     assert_true(fac_run_close(run));
     j = read_json("runs/notes/run.json");
-    assert_string_equal(json_string_value(json_object_get(j, "outcome")), "finished");
+    assert_string_equal(json_string_value(json_object_get(j, "outcome")), "stopped");
     assert_true(json_number_value(json_object_get(j, "ended")) >= json_number_value(json_object_get(j, "started")));
     json_decref(j);
 }

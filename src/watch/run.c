@@ -95,9 +95,10 @@ bool fac__run_write(const fac_run *run, const char *name, const fac__text *text)
 
 /* ---- run.json ------------------------------------------------------------------------------------------------ */
 
+/* By somebody, or else before the last of the steps that were announced. */
 static bool stopped(const fac_run *run)
 {
-    return fac__peek(run->steering.control->stop) != 0;
+    return fac__peek(run->steering.control->stop) != 0 || run->step < run->steps;
 }
 
 bool fac__run_tell(fac_run *run)
