@@ -180,9 +180,11 @@ static void describe_model(const struct arguments *a, const model_spec *spec, co
         json_object_set_new(a->json, "trained",
                             json_pack("{sI sI sI}", "epochs", (json_int_t)epoch, "batches", (json_int_t)batch, "steps",
                                       (json_int_t)step));
-    else
+    else if (batch)
         printf("%-12s %lld epochs and %lld batches: %lld steps\n", "trained", (long long)epoch, (long long)batch,
                (long long)step);
+    else
+        printf("%-12s %lld epochs: %lld steps\n", "trained", (long long)epoch, (long long)step);
 }
 
 static void list_layers(const struct arguments *a, const model_spec *spec, fac_module *network)

@@ -282,51 +282,6 @@ static fac_run *open_run(training *t, const struct arguments *a)
     return run;
 }
 
-/* ---- after ------------------------------------------------------------------------------------------------------ */
-
-static bool say_end(training *t, const data_source *data)
-{
-    score test = {0};
-    json_t *line = json_pack("{ss}", "saved", t->save);
-    if (!t->json) printf("saved %s\n", t->save);
-    if (t->check) {
-        json_object_set_new(line, "best", json_string(t->best));
-        json_object_set_new(line, t->spec.classification ? "best_accuracy" : "best_rmse",
-                            json_finite(fabs(t->at.best)));
-        if (!t->json && t->spec.classification)
-            printf("saved %s, the best at validation: accuracy %.2f %%\n", t->best, 100 * t->at.best);
-        else if (!t->json)
-            printf("saved %s, the best at validation: error %.4g\n", t->best, -t->at.best);
-    }
-    if (data->test) {
-        fac_loader *loader = in_order(data->test, 1000);
-        fac_eval(t->model);
-        score_model(t->model, &t->spec, loader, &test, NULL, 0);
-        fac_loader_free(loader);
-        json_object_set_new(line, t->spec.classification ? "test_accuracy" : "test_rmse",
-                            json_finite(t->spec.classification ? test.accuracy : test.rmse));
-        if (!t->json && t->spec.classification)
-            printf("test accuracy %.2f %%\n", 100 * test.accuracy);
-        else if (!t->json)
-            printf("test error %.4g\n", test.rmse);
-    }
-    if (t->json)
-        print_json(line);
-    else
-        json_decref(line);
-    return !fac_error();
-}
-
-static void say_interrupted(const training *t, const char *data)
-{
-    char line[1024];
-    snprintf(line, sizeof line, "facula train '%s' --resume '%s'", data, t->save);
-    if (t->json)
-        print_json(json_pack("{sb ss}", "interrupted", 1, "saved", t->save));
-    else
-        printf("interrupted in epoch %lld, and saved. To go on:\n    %s\n", (long long)t->at.epoch + 1, line);
-}
-
 /* The exit status. */
 static int train(training *t, const struct arguments *a)
 {
@@ -342,22 +297,23 @@ static int train(training *t, const struct arguments *a)
     t->best = checkpoint_best_name(t->save);
     bool good = t->best && checkpoint_can_save(t->save) && prepare(t, a, &data);
     ending ending = FAILED;
-    if (good) {
+    bool done = good && a->resume && say_done(t, a->resume);
+    if (good && !done) {
         t->run = open_run(t, a);
         t->capture = !a->watch;
         if (!fac_error()) ending = training_run(t);
     }
     if (ending == FINISHED) {
         fac_run_print(t->run, "%s", "");
-        say_end(t, &data);
+        say_end(t, data.test);
         fflush(stdout);
         if (a->watch && !fac_error()) fac_run_wait(t->run);
     }
     fac_run_close(t->run);
-    if (ending == INTERRUPTED) say_interrupted(t, a->data);
+    if (ending == INTERRUPTED) say_interrupted(t, a->data, a->watch);
     training_free(t);
     data_source_drop(&data);
-    return ending == FINISHED ? 0 : ending == INTERRUPTED ? INTERRUPTED_STATUS : 1;
+    return ending == FINISHED || done ? 0 : ending == INTERRUPTED ? INTERRUPTED_STATUS : 1;
 }
 
 int train_command(int argc, char **argv)

@@ -73,6 +73,15 @@ typedef struct score {
 bool score_model(fac_module *model, const model_spec *spec, fac_loader *loader, score *score, fac_run *run,
                  int64_t step);
 
+/* ---- what is said at the end (train_ending.c) ----------------------------------------------------------------- */
+
+/* What was saved, and how good it is at the data to test with, if there are any. False after an error. */
+bool say_end(training *t, fac_dataset *tests);
+/* And how to go on. */
+void say_interrupted(const training *t, const char *data, bool watched);
+/* Of a training that was read from a file: false where there are epochs left. */
+bool say_done(const training *t, const char *path);
+
 /* ---- files (checkpoint.c) ------------------------------------------------------------------------------------ */
 
 /* The network, and all there is to go on bit for bit. */
