@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/raise.h"
+
 enum { MOST_CLASSES = 10000 };
 
 /* Whoever comes first is asked first. */
@@ -119,6 +121,7 @@ static bool kind_error(const char *path)
     if (!f) return fac_raise(FAC_ERROR_MEMORY, "there is not enough memory");
     list_data_kinds(f);
     fclose(f);
+    if (size) list[size - 1] = 0; /* an error's line ends by itself */
     fac_raise(FAC_ERROR_VALUE, "%s: is none of the data that there are to learn from:\n%s", path, list);
     free(list);
     return false;
@@ -178,7 +181,9 @@ bool same_shape(fac_dims a, fac_dims b)
 bool data_fits(const data_source *source, const model_spec *spec, const char *path)
 {
     if (!same_shape(spec->shape, source->shape))
-        return fac_raise(FAC_ERROR_VALUE, "%s: the model takes inputs of another shape than the data have", path);
+        return fac_raise(FAC_ERROR_VALUE, "%s: the model takes inputs of the shape %s, and the data have %s", path,
+                         fac__shape_text(spec->shape.n, spec->shape.d),
+                         fac__shape_text(source->shape.n, source->shape.d));
     if (spec->classification != source->classification)
         return fac_raise(FAC_ERROR_VALUE, "%s: the model is for %s, and the data are not", path,
                          spec->classification ? "classes" : "numbers");

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "data/csv_table.h"
+#include "data/image_file.h"
 #include "data_source.h"
 
 static bool is_table(const char *path, bool folder)
@@ -101,6 +102,8 @@ static bool open_rows(input_source *inputs, const char *path, const model_spec *
 {
     *inputs = (input_source){.next = next_rows, .close = close_rows, .many = true, .as_it_comes = !strcmp(path, "-")};
     if (spec->images) return fac_raise(FAC_ERROR_VALUE, "%s: the model takes images, and no rows of a table", path);
+    if (fac__image_name(path))
+        return fac_raise(FAC_ERROR_VALUE, "%s: the model takes rows of a table, and no pictures", path);
     fac_csv *csv = spec->csv ? spec->csv : plain_columns(spec->shape.d[0]);
     if (csv) inputs->context = fac_csv_rows_open(csv, path);
     if (csv != spec->csv) fac_csv_free(csv);

@@ -1,9 +1,12 @@
 /* The `facula` command: one program for what is done around training. Each subcommand has a row in the table and a file of its own. */
+#define _GNU_SOURCE
 #include <argp.h>
+#include <errno.h>
 #include <facula/facula.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 
@@ -70,8 +73,18 @@ static void say_warning(fac_error_code code, const char *op, const char *message
     if (code == FAC_OK) fprintf(stderr, "facula: %s\n", message);
 }
 
+/* What was printed has to have arrived, --help and --version too, which argp ends the program after. */
+static void close_output(void)
+{
+    const char *why = fflush(stdout) != 0 ? strerror(errno) : NULL;
+    if (!why && !ferror(stdout)) return;
+    fprintf(stderr, "facula: the standard output cannot be written%s%s\n", why ? ": " : "", why ? why : "");
+    _exit(1);
+}
+
 int main(int argc, char **argv)
 {
+    atexit(close_output);
     argp_err_exit_status = 2;
     setvbuf(stdout, NULL, _IOLBF, 0); /* a line is seen as soon as it is written, through a pipe too */
     fac_set_error_handler(say_warning);

@@ -166,7 +166,8 @@ static void describe_model(const struct arguments *a, const model_spec *spec, co
         json_object_set(a->json, "spec", spec->json);
     } else {
         printf("%-12s %s %s\n", "takes", spec->images ? "images" : "columns", shape_text(spec->shape));
-        printf("%-12s %lld %s", "gives", (long long)spec->outputs, spec->classification ? "classes" : "numbers");
+        const char *what = spec->classification ? "classes" : spec->outputs == 1 ? "number" : "numbers";
+        printf("%-12s %lld %s", "gives", (long long)spec->outputs, what);
         for (int64_t i = 0; spec->classes && i < spec->outputs && i < 20; i++)
             printf("%s%s", i ? ", " : ": ", class_name(spec, i));
         printf("%s\n", spec->classes && spec->outputs > 20 ? ", …" : "");
