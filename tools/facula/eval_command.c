@@ -125,8 +125,13 @@ int eval_command(int argc, char **argv)
     fac_module *model = model_open(a.model, &spec, NULL);
     /* A program by itself does not say what its numbers are: what the data have. */
     bool program = is_program(a.model);
-    bool good = model && data_source_open(&data, a.data, &(data_options){.spec = program ? NULL : &spec});
-    if (good && program) spec.classification = data.classification;
+    data_options how = {.spec = program ? NULL : &spec};
+    if (model && program && spec.images) how.height = spec.shape.d[1], how.width = spec.shape.d[2];
+    bool good = model && data_source_open(&data, a.data, &how);
+    if (good && program) {
+        spec.classification = data.classification;
+        spec.classes = data.classes;
+    }
     good = good && data_fits(&data, &spec, a.data);
     fac_dataset *part = data.test && (!a.part || !strcmp(a.part, "test")) ? data.test : data.train;
     if (good && a.part && !strcmp(a.part, "test") && !data.test)

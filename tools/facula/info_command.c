@@ -1,6 +1,5 @@
 /* facula info: what is in a file or folder. */
 #include <argp.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include "json_line.h"
 #include "layer_table.h"
 #include "program_model.h"
-#include "watch/run_folder.h"
+#include "run_info.h"
 
 enum { TENSORS = 256, JSON };
 
@@ -296,58 +295,6 @@ static void show_data(const struct arguments *a)
     data_source_drop(&data);
 }
 
-static bool is_run(const char *path)
-{
-    char file[4200];
-    snprintf(file, sizeof file, "%.4100s/run.json", path);
-    return access(file, R_OK) == 0;
-}
-
-static void list_curves(const struct arguments *a, const fac__reader *reader)
-{
-    json_t *list = json_object();
-    for (int i = 0; i < reader->count; i++) {
-        const fac__read_curve *c = &reader->curves[i];
-        if (a->json)
-            json_object_set_new(list, c->name,
-                                json_pack("{sI sI so}", "values", (json_int_t)c->whole.values, "step",
-                                          (json_int_t)c->whole.last.step, "last", json_finite(c->whole.last.value)));
-        else
-            printf("%-24s  %8lld values  step %8lld  last %.6g\n", c->name, (long long)c->whole.values,
-                   (long long)c->whole.last.step, c->whole.last.value);
-    }
-    if (a->json) json_object_set(a->json, "curves", list);
-    json_decref(list);
-}
-
-static void show_run(const struct arguments *a)
-{
-    char *real = realpath(a->path, NULL), *copy = real ? strdup(real) : NULL;
-    fac__folder folder;
-    if (copy && fac__folder_open(&folder, dirname(copy))) {
-        fac__folder_list(&folder);
-        const char *name = strrchr(real, '/') + 1;
-        fac__watched *run = fac__folder_find(&folder, name);
-        if (run) {
-            int fd = fac__folder_points(&folder, run);
-            if (fd >= 0) close(fd);
-            say(a, "run", json_string(name));
-            say(a, "outcome", json_string(run->live ? "goes on" : *run->outcome ? run->outcome : "broken off"));
-            json_t *notes = run->notes ? json_loads(run->notes, 0, NULL) : NULL, *note;
-            const char *key;
-            json_object_foreach(notes, key, note)
-                if (json_is_string(note)) say(a, key, json_incref(note));
-            json_decref(notes);
-            list_curves(a, &run->reader);
-        } else {
-            fac_raise(FAC_ERROR_VALUE, "%s: the run cannot be read", a->path);
-        }
-        fac__folder_close(&folder);
-    }
-    free(copy);
-    free(real);
-}
-
 static void show_picture(const struct arguments *a)
 {
     fac__picture p;
@@ -363,10 +310,7 @@ static void show(const struct arguments *a)
     if (stat(a->path, &info) != 0) {
         fac_raise(FAC_ERROR_IO, "%s: there is no such file or folder", a->path);
     } else if (S_ISDIR(info.st_mode)) {
-        if (is_run(a->path))
-            show_run(a);
-        else
-            show_data(a);
+        if (!run_info(a->path, a->json)) show_data(a);
     } else if (fac__image_name(a->path)) {
         show_picture(a);
     } else if (kind_table.is_data(a->path, false)) {
@@ -392,7 +336,7 @@ int info_command(int argc, char **argv)
                "parameters and the multiply-adds "
                "of one input; of data as for facula train how many items there are, of a table "
                "what its columns are taken for; of a picture its size; of the folder of a run the last values of "
-               "its curves.\v"
+               "its curves; of a folder of runs what became of each.\v"
                "Examples:\n  facula info model.safetensors\n  facula info runs/lenet --json\n  facula info data.npz\n"
                "  facula info houses.csv\n"};
     struct arguments a = {0};

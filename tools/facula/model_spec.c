@@ -108,7 +108,8 @@ void model_spec_drop(model_spec *spec)
 const char *class_name(const model_spec *spec, int64_t i)
 {
     static char number[24];
-    if (spec->classes) return json_string_value(json_array_get(spec->classes, (size_t)i));
+    const char *name = json_string_value(json_array_get(spec->classes, (size_t)i));
+    if (name) return name;
     snprintf(number, sizeof number, "%lld", (long long)i);
     return number;
 }
