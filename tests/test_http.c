@@ -354,9 +354,9 @@ static fac__http *open_at(const char *address, int at, const char *token)
 
 static void test_addresses(void **state)
 {
-    expect_error(open_at("0.0.0.0", 0, NULL), "others can reach 0.0.0.0: to serve there give a .token");
-    expect_error(open_at("::", 0, NULL), "give a .token");
-    expect_error(open_at("192.168.1.5", 0, NULL), "give a .token");
+    expect_error(open_at("0.0.0.0", 0, NULL), "others can reach 0.0.0.0: to serve there give a token");
+    expect_error(open_at("::", 0, NULL), "give a token");
+    expect_error(open_at("192.168.1.5", 0, NULL), "give a token");
     expect_error(open_at("0.0.0.0", 0, "short"), "the token must be 16 to 256");
     expect_error(open_at("127.0.0.1", 0, "0123456789abcde\n"), "the token must be");
     expect_error(open_at("127.0.0.1", 70000, NULL), "70000 is no port");
@@ -365,7 +365,7 @@ static void test_addresses(void **state)
     expect_error(open_at("192.0.2.7", 0, "0123456789abcdef"), "cannot serve at 192.0.2.7");
     start(NULL);
     char words[128];
-    snprintf(words, sizeof words, "port %d is in use; give another with .port, or 0 for any that is free", port);
+    snprintf(words, sizeof words, "port %d is in use; give another, or 0 for any that is free", port);
     expect_error(open_at("127.0.0.1", port, NULL), words);
     stop();
     fac__http *again = open_at("localhost", port, NULL); /* at once */

@@ -778,11 +778,11 @@ static void test_beside_a_program(void **state)
     assert_int_equal(count_threads(), threads + 1);
     int taken = port;
     char words[64];
-    snprintf(words, sizeof words, "port %d is in use; give another with .port", taken);
+    snprintf(words, sizeof words, "port %d is in use; give another, or 0 for any that is free", taken);
     expect_error(fac_run_serve(second, .port = taken), words);
     assert_null(fac_run_url(second));
     assert_true(fac_run_step(second, 1) && fac_run_log(second, "x", 1, 1)); /* the training goes on */
-    expect_error(fac_run_serve(second, .port = 0, .address = "0.0.0.0"), "give a .token");
+    expect_error(fac_run_serve(second, .port = 0, .address = "0.0.0.0"), "give a token");
     assert_true(fac_run_serve(NULL) && !fac_run_url(NULL));
 
     /* Signals are the program's: the serving thread takes none, and no handler is put in. */

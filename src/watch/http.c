@@ -266,7 +266,7 @@ static int listen_at(fac__guard *guard)
         int reason = errno;
         if (fd >= 0) close(fd);
         if (reason == EADDRINUSE)
-            fac__io_error("port %d is in use; give another with .port, or 0 for any that is free", guard->port);
+            fac__io_error("port %d is in use; give another, or 0 for any that is free", guard->port);
         else
             fac__io_error("cannot serve at %s:%d: %s", guard->address, guard->port, strerror(reason));
         return -1;

@@ -35,7 +35,7 @@ bool fac__guard_set(fac__guard *guard, const char *address, int port, const char
         return fac__value_error("the token must be 16 to 256 letters, digits and \"-._~\""), false;
     bool loopback = is_v4 ? ntohl(v4.s_addr) >> 24 == 127 : IN6_IS_ADDR_LOOPBACK(&v6);
     if (!loopback && !token)
-        return fac__value_error("others can reach %s: to serve there give a .token, of 16 characters or more", address),
+        return fac__value_error("others can reach %s: to serve there give a token, of 16 characters or more", address),
                false;
     guard->anywhere = is_v4 ? v4.s_addr == INADDR_ANY : IN6_IS_ADDR_UNSPECIFIED(&v6);
     snprintf(guard->address, sizeof guard->address, is_v4 ? "%s" : "[%s]", address);

@@ -53,6 +53,7 @@ bool score_model(fac_module *model, const model_spec *spec, fac_loader *loader, 
                     try_numbers(&sum, outputs, y, mean, std);
                 if (fac_error()) break;
                 if (spec->classification) fac_run_evaluate(run, step, spec->images ? x : NULL, y, outputs);
+                forgive_run();
                 s->items += fac_size(x, 0);
             }
         }

@@ -300,6 +300,7 @@ static int train(training *t, const struct arguments *a)
     bool done = good && a->resume && say_done(t, a->resume);
     if (good && !done) {
         t->run = open_run(t, a);
+        if (!a->watch && fac_get_error_code() == FAC_ERROR_IO) forgive_run();
         t->capture = !a->watch;
         if (!fac_error()) ending = training_run(t);
     }
@@ -309,7 +310,12 @@ static int train(training *t, const struct arguments *a)
         fflush(stdout);
         if (a->watch && !fac_error()) fac_run_wait(t->run);
     }
-    fac_run_close(t->run);
+    if (!fac_error()) {
+        fac_run_close(t->run);
+        forgive_run();
+    } else {
+        fac_run_close(t->run);
+    }
     if (ending == INTERRUPTED) say_interrupted(t, a->data, a->watch);
     training_free(t);
     data_source_drop(&data);

@@ -70,7 +70,16 @@ static int64_t steps_of(const training *t)
     return t->recipe.epochs * fac_loader_count(t->loader);
 }
 
-static void note_step(training *t, fac_tensor *y)
+void forgive_run(void)
+{
+    static bool said; /* a disk that is full is so for each of the run's files, again and again */
+    if (!fac_error()) return;
+    if (!said) fprintf(stderr, "facula train: %s\nfacula train: the training goes on all the same\n", fac_error());
+    said = true;
+    fac_clear_error();
+}
+
+static bool note_step(training *t, fac_tensor *y)
 {
     position *at = &t->at;
     double loss = fac_item(t->loss), n = (double)fac_size(y, 0);
@@ -78,12 +87,14 @@ static void note_step(training *t, fac_tensor *y)
     at->step++;
     at->items += fac_size(y, 0);
     at->loss += loss * n;
+    int64_t right = t->spec.classification ? fac_item_int(fac_sum(fac_eq(fac_argmax(t->outputs, .dim = 1), y))) : 0;
+    at->right += right;
+    if (fac_error()) return false;
     fac_run_log(t->run, "loss/train", at->step, loss);
     fac_run_log(t->run, "learning rate", at->step, fac_lr(t->optimizer));
-    if (!t->spec.classification) return;
-    int64_t right = fac_item_int(fac_sum(fac_eq(fac_argmax(t->outputs, .dim = 1), y)));
-    at->right += right;
-    fac_run_log(t->run, "accuracy/train", at->step, (double)right / n);
+    if (t->spec.classification) fac_run_log(t->run, "accuracy/train", at->step, (double)right / n);
+    forgive_run();
+    return true;
 }
 
 /* False when it is to end, or after an error. */
@@ -91,6 +102,7 @@ static bool step(training *t, fac_tensor *x, fac_tensor *y, fac_tensor *mean, fa
 {
     const recipe *r = &t->recipe;
     if (interrupted || !fac_run_step(t->run, t->at.step + 1)) return false;
+    forgive_run();
     if (r->shift || r->flip)
         if (!augment(x, mixed((uint64_t)r->seed, (uint64_t)t->at.epoch, (uint64_t)t->at.batch), r->shift, r->flip))
             return false;
@@ -99,8 +111,7 @@ static bool step(training *t, fac_tensor *x, fac_tensor *y, fac_tensor *mean, fa
         learn_captured(t, x, y);
     else
         learn(t, x, y);
-    if (fac_error()) return false;
-    note_step(t, y);
+    if (fac_error() || !note_step(t, y)) return false;
     bool by_batch = t->schedule && strcmp(r->schedule, "step") != 0;
     if (by_batch && t->at.step < steps_of(t)) fac_scheduler_step(t->schedule);
     return !fac_error();
@@ -174,6 +185,7 @@ static bool check_epoch(training *t, score *check)
         fac_run_log(t->run, "accuracy/validation", at->step, check->accuracy);
     else
         fac_run_log(t->run, "error/validation", at->step, check->rmse);
+    forgive_run();
     double value = t->spec.classification ? check->accuracy : -check->rmse;
     if (at->best >= value) return true; /* not when it is NaN: the first is the best */
     at->best = value;

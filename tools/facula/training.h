@@ -59,6 +59,9 @@ typedef enum ending { FINISHED, INTERRUPTED, FAILED } ending;
  * each epoch and when it is interrupted. */
 ending training_run(training *t);
 
+/* An error in showing the training is said, once, and does not end it. */
+void forgive_run(void);
+
 /* What is found when a model is tried on a dataset. */
 typedef struct score {
     double loss;     /* of an item, on the average */
