@@ -73,39 +73,51 @@ static inline fac_nn_activation_options fac_nn_activation_options_defaults(void)
     o.inplace = false;
     return o;
 }
-/* Any of those below by the name of its function: fac_nn_activation("relu"). An unknown name is an error. */
+/* clang-format off */
+#define FAC_NN_ACTIVATIONS(X)                                                                                          \
+    X(relu) X(relu6) X(leaky_relu) X(rrelu) X(elu) X(selu) X(celu) X(gelu) X(silu) X(mish) X(sigmoid) X(tanh)          \
+    X(hardtanh) X(hardswish) X(hardsigmoid) X(softplus) X(softsign) X(tanhshrink) X(softshrink) X(hardshrink)          \
+    X(log_sigmoid) X(threshold) X(softmax) X(log_softmax) X(softmin) X(glu)
+#define FAC_NN_DECLARE(name) FAC_API fac_module *fac_nn_##name##_with(fac_nn_activation_options options);
+FAC_NN_ACTIVATIONS(FAC_NN_DECLARE)
+#undef FAC_NN_DECLARE
+/* clang-format on */
+
+/* Any of those below by the name of its function: fac_nn_activation("relu"). An unknown name is an error. A program that
+ * asks by name links them all. */
 FAC_API fac_module *fac_nn_activation_with(const char *name, fac_nn_activation_options options);
 #define fac_nn_activation(name, ...) fac_nn_activation_with(name, FAC_OPTIONS(fac_nn_activation_options, __VA_ARGS__))
 
 /* clang-format off */
-#define fac_nn_relu(...) fac_nn_activation("relu", __VA_ARGS__)             /* .inplace = false */
-#define fac_nn_relu6(...) fac_nn_activation("relu6", __VA_ARGS__)           /* .inplace = false */
-#define fac_nn_leaky_relu(...) fac_nn_activation("leaky_relu", __VA_ARGS__) /* .negative_slope = 0.01, .inplace = false */
-#define fac_nn_rrelu(...) fac_nn_activation("rrelu", __VA_ARGS__)           /* .lower = 1.0 / 8, .upper = 1.0 / 3; draws when training */
-#define fac_nn_elu(...) fac_nn_activation("elu", __VA_ARGS__)               /* .alpha = 1, .inplace = false */
-#define fac_nn_selu(...) fac_nn_activation("selu", __VA_ARGS__)             /* .inplace = false */
-#define fac_nn_celu(...) fac_nn_activation("celu", __VA_ARGS__)             /* .alpha = 1, .inplace = false */
-#define fac_nn_gelu(...) fac_nn_activation("gelu", __VA_ARGS__)             /* .approximate = "none", or "tanh" */
-#define fac_nn_silu(...) fac_nn_activation("silu", __VA_ARGS__)             /* .inplace = false */
-#define fac_nn_mish(...) fac_nn_activation("mish", __VA_ARGS__)             /* .inplace = false */
-#define fac_nn_sigmoid() fac_nn_activation("sigmoid")
-#define fac_nn_tanh() fac_nn_activation("tanh")
-#define fac_nn_hardtanh(...) fac_nn_activation("hardtanh", __VA_ARGS__)     /* .min_val = -1, .max_val = 1, .inplace = false */
-#define fac_nn_hardswish(...) fac_nn_activation("hardswish", __VA_ARGS__)   /* .inplace = false */
-#define fac_nn_hardsigmoid(...) fac_nn_activation("hardsigmoid", __VA_ARGS__) /* .inplace = false */
-#define fac_nn_softplus(...) fac_nn_activation("softplus", __VA_ARGS__)     /* .beta = 1, .threshold = 20 */
-#define fac_nn_softsign() fac_nn_activation("softsign")
-#define fac_nn_tanhshrink() fac_nn_activation("tanhshrink")
-#define fac_nn_softshrink(...) fac_nn_activation("softshrink", __VA_ARGS__) /* .lambd = 0.5 */
-#define fac_nn_hardshrink(...) fac_nn_activation("hardshrink", __VA_ARGS__) /* .lambd = 0.5 */
-#define fac_nn_log_sigmoid() fac_nn_activation("log_sigmoid")
+#define FAC__NN_ACTIVATION(name, ...) fac_nn_##name##_with(FAC_OPTIONS(fac_nn_activation_options __VA_OPT__(, ) __VA_ARGS__))
+#define fac_nn_relu(...) FAC__NN_ACTIVATION(relu, __VA_ARGS__)             /* .inplace = false */
+#define fac_nn_relu6(...) FAC__NN_ACTIVATION(relu6, __VA_ARGS__)           /* .inplace = false */
+#define fac_nn_leaky_relu(...) FAC__NN_ACTIVATION(leaky_relu, __VA_ARGS__) /* .negative_slope = 0.01, .inplace = false */
+#define fac_nn_rrelu(...) FAC__NN_ACTIVATION(rrelu, __VA_ARGS__)           /* .lower = 1.0 / 8, .upper = 1.0 / 3; draws when training */
+#define fac_nn_elu(...) FAC__NN_ACTIVATION(elu, __VA_ARGS__)               /* .alpha = 1, .inplace = false */
+#define fac_nn_selu(...) FAC__NN_ACTIVATION(selu, __VA_ARGS__)             /* .inplace = false */
+#define fac_nn_celu(...) FAC__NN_ACTIVATION(celu, __VA_ARGS__)             /* .alpha = 1, .inplace = false */
+#define fac_nn_gelu(...) FAC__NN_ACTIVATION(gelu, __VA_ARGS__)             /* .approximate = "none", or "tanh" */
+#define fac_nn_silu(...) FAC__NN_ACTIVATION(silu, __VA_ARGS__)             /* .inplace = false */
+#define fac_nn_mish(...) FAC__NN_ACTIVATION(mish, __VA_ARGS__)             /* .inplace = false */
+#define fac_nn_sigmoid() FAC__NN_ACTIVATION(sigmoid)
+#define fac_nn_tanh() FAC__NN_ACTIVATION(tanh)
+#define fac_nn_hardtanh(...) FAC__NN_ACTIVATION(hardtanh, __VA_ARGS__)     /* .min_val = -1, .max_val = 1, .inplace = false */
+#define fac_nn_hardswish(...) FAC__NN_ACTIVATION(hardswish, __VA_ARGS__)   /* .inplace = false */
+#define fac_nn_hardsigmoid(...) FAC__NN_ACTIVATION(hardsigmoid, __VA_ARGS__) /* .inplace = false */
+#define fac_nn_softplus(...) FAC__NN_ACTIVATION(softplus, __VA_ARGS__)     /* .beta = 1, .threshold = 20 */
+#define fac_nn_softsign() FAC__NN_ACTIVATION(softsign)
+#define fac_nn_tanhshrink() FAC__NN_ACTIVATION(tanhshrink)
+#define fac_nn_softshrink(...) FAC__NN_ACTIVATION(softshrink, __VA_ARGS__) /* .lambd = 0.5 */
+#define fac_nn_hardshrink(...) FAC__NN_ACTIVATION(hardshrink, __VA_ARGS__) /* .lambd = 0.5 */
+#define fac_nn_log_sigmoid() FAC__NN_ACTIVATION(log_sigmoid)
 /* from: x where x > from, else to */
-#define fac_nn_threshold(from, to, ...) fac_nn_activation("threshold", .threshold = (from), .value = (to) __VA_OPT__(, ) __VA_ARGS__)
+#define fac_nn_threshold(from, to, ...) FAC__NN_ACTIVATION(threshold, .threshold = (from), .value = (to) __VA_OPT__(, ) __VA_ARGS__)
 /* over: the dimension */
-#define fac_nn_softmax(over) fac_nn_activation("softmax", .dim = (over))
-#define fac_nn_log_softmax(over) fac_nn_activation("log_softmax", .dim = (over))
-#define fac_nn_softmin(over) fac_nn_activation("softmin", .dim = (over))
-#define fac_nn_glu(...) fac_nn_activation("glu", __VA_ARGS__)               /* .dim = -1 */
+#define fac_nn_softmax(over) FAC__NN_ACTIVATION(softmax, .dim = (over))
+#define fac_nn_log_softmax(over) FAC__NN_ACTIVATION(log_softmax, .dim = (over))
+#define fac_nn_softmin(over) FAC__NN_ACTIVATION(softmin, .dim = (over))
+#define fac_nn_glu(...) FAC__NN_ACTIVATION(glu, __VA_ARGS__)               /* .dim = -1 */
 /* clang-format on */
 
 typedef struct fac_nn_prelu_options {

@@ -1,4 +1,4 @@
-/* Floor 5. Activations as modules: one row each. */
+/* Floor 5. Activations as modules: one row each, which is an object of its own, so that a program links those it makes. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,12 +95,18 @@ LIST(PLAIN, INPLACE, SILENT)
     {                                                                                                                  \
         .name = title, .size = sizeof(activation), .forward = forward, .extra_repr = extra_repr                        \
     }
-#define PLAIN(name, title, first, second, y) {#name, TYPE(title), {first, second}, apply_##name, NULL, false},
+#define PLAIN(name, title, first, second, y)                                                                           \
+    static const row row_##name = {#name, TYPE(title), {first, second}, apply_##name, NULL, false};
 #define INPLACE(name, title, first, second, y, y_)                                                                     \
-    {#name, TYPE(title), {first, second}, apply_##name, apply_##name##_, false},
+    static const row row_##name = {#name, TYPE(title), {first, second}, apply_##name, apply_##name##_, false};
 #define SILENT(name, title, first, second, y, y_)                                                                      \
-    {#name, TYPE(title), {first, second}, apply_##name, apply_##name##_, true},
-static const row rows[] = {LIST(PLAIN, INPLACE, SILENT)};
+    static const row row_##name = {#name, TYPE(title), {first, second}, apply_##name, apply_##name##_, true};
+/* clang-format off */
+LIST(PLAIN, INPLACE, SILENT)
+/* clang-format on */
+#undef PLAIN
+#undef INPLACE
+#undef SILENT
 
 static fac_tensor *forward(fac_module *self, fac_tensor *x)
 {
@@ -130,32 +136,43 @@ static int extra_repr(const fac_module *self, char *text, size_t size)
     return n;
 }
 
+static fac_module *make(const row *r, fac_nn_activation_options options)
+{
+    activation *m = fac_module_new(&r->type);
+    if (!m) return NULL;
+    m->row = r;
+    m->inplace = options.inplace && r->apply_;
+    if (!strcmp(r->function, "relu") && !m->inplace) m->base.trait = FAC__CUTS_AT_0;
+    double *const values[] = {&m->a, &m->b};
+    for (int k = 0; k < 2; k++) {
+        if (r->keywords[k].style == NOT_THERE) continue;
+        if (r->keywords[k].style == APPROXIMATE) {
+            const char *word = options.approximate ? options.approximate : "none";
+            m->a = !strcmp(word, "tanh");
+            if (m->a || !strcmp(word, "none")) continue;
+            fac_module_free(m);
+            return fac__runtime_error("approximate argument must be either none or tanh.");
+        }
+        double given;
+        memcpy(&given, (const char *)&options + r->keywords[k].at, sizeof given);
+        *values[k] = isnan(given) ? r->keywords[k].otherwise : given;
+    }
+    return &m->base;
+}
+
+#define MAKER(name)                                                                                                    \
+    fac_module *fac_nn_##name##_with(fac_nn_activation_options options)                                                \
+    {                                                                                                                  \
+        return make(&row_##name, options);                                                                             \
+    }
+FAC_NN_ACTIVATIONS(MAKER)
+
 fac_module *fac_nn_activation_with(const char *name, fac_nn_activation_options options)
 {
+#define POINTER(name) &row_##name,
+    static const row *const rows[] = {FAC_NN_ACTIVATIONS(POINTER)};
     FAC__NEED(name);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const row *r = &rows[i];
-        if (strcmp(r->function, name)) continue;
-        activation *m = fac_module_new(&r->type);
-        if (!m) return NULL;
-        m->row = r;
-        m->inplace = options.inplace && r->apply_;
-        if (r->apply == apply_relu && !m->inplace) m->base.trait = FAC__CUTS_AT_0;
-        double *const values[] = {&m->a, &m->b};
-        for (int k = 0; k < 2; k++) {
-            if (r->keywords[k].style == NOT_THERE) continue;
-            if (r->keywords[k].style == APPROXIMATE) {
-                const char *word = options.approximate ? options.approximate : "none";
-                m->a = !strcmp(word, "tanh");
-                if (m->a || !strcmp(word, "none")) continue;
-                fac_module_free(m);
-                return fac__runtime_error("approximate argument must be either none or tanh.");
-            }
-            double given;
-            memcpy(&given, (const char *)&options + r->keywords[k].at, sizeof given);
-            *values[k] = isnan(given) ? r->keywords[k].otherwise : given;
-        }
-        return &m->base;
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!strcmp(rows[i]->function, name)) return make(rows[i], options);
     return fac__value_error("there is no activation '%s'", name);
 }
