@@ -1,5 +1,6 @@
 /* Floor 3. Backward: visits the graph's nodes, the latest first, each when all gradients that flow into it have come. */
 #include "engine.h"
+#include "node_backward.h"
 
 #include <string.h>
 
@@ -269,7 +270,7 @@ static bool call_node(task *k, const visit *v, fac_tensor **gy, fac_tensor **gx)
     if (n->hooks && !run_hooks(n, gy)) return false;
     if (k->request->n_inputs) capture(k, n, gy);
     if (v->runs && n->freed && n->n_saved) (void)fac__saved(n, 0); /* says so */
-    if (v->runs && !fac__self()->error) n->backward(n, gy, gx);
+    if (v->runs && !fac__self()->error) fac__node_backward(n, gy, gx);
     return !fac__self()->error;
 }
 

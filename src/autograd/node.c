@@ -1,5 +1,6 @@
 /* Floor 3. Making, filling and dropping the nodes of the graph. */
 #include "node.h"
+#include "node_backward.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,8 @@ static size_t aligned(size_t n)
 }
 
 /* One block: the record, then its arrays, of which the outputs' are filled in by the results. */
-static fac__node *node_new(const char *name, fac__backward_fn backward, int n_out, int n_saved, size_t params, int n_in)
+static fac__node *node_new(fac__node_kind kind, const char *name, fac__backward_fn backward, int n_out, int n_saved,
+                           size_t params, int n_in)
 {
     size_t edges = aligned(sizeof(fac__node)), saved = edges + aligned((size_t)n_in * sizeof(fac__edge));
     size_t numbers = saved + aligned((size_t)n_saved * sizeof(fac__saved_tensor)), outputs = numbers + aligned(params);
@@ -34,6 +36,7 @@ static fac__node *node_new(const char *name, fac__backward_fn backward, int n_ou
     n->n_in = n_in;
     n->n_out = n_out;
     n->n_saved = n_saved;
+    n->kind = kind;
     n->name = name;
     n->backward = backward;
     n->sequence = next_sequence();
@@ -48,7 +51,7 @@ static fac__node *node_new(const char *name, fac__backward_fn backward, int n_ou
 
 fac__node *fac__node_bare(const char *name, int n_out, int n_saved, size_t params, int n_in)
 {
-    return node_new(name, NULL, n_out, n_saved, params, n_in);
+    return node_new(FAC__OPERATION, name, NULL, n_out, n_saved, params, n_in);
 }
 
 fac__node *fac__record_n(const char *name, fac__backward_fn backward, int n_out, int n_saved, size_t params, int n_in,
@@ -58,7 +61,7 @@ fac__node *fac__record_n(const char *name, fac__backward_fn backward, int n_out,
     for (int i = 0; i < n_in && !wanted && !fac__self()->no_grad; i++)
         wanted = fac__tracked(in[i]);
     if (!wanted) return NULL;
-    fac__node *n = node_new(name, backward, n_out, n_saved, params, n_in);
+    fac__node *n = node_new(FAC__OPERATION, name, backward, n_out, n_saved, params, n_in);
     if (!n) return &failed_node;
     for (int i = 0; i < n_in; i++) {
         if (!in[i] || fac__grad_edge(in[i], &n->edges[i])) continue;
@@ -157,7 +160,11 @@ fac__node *fac__node_retain(fac__node *n)
     return n;
 }
 
-static fac__node *inner_of(const fac__node *n);
+/* What CopySlices does to the view; NULL for other nodes. */
+static fac__node *inner_of(const fac__node *n)
+{
+    return n->kind == FAC__COPY_SLICES ? ((fac__geometry *)n->params)->inner : NULL;
+}
 
 void fac__node_free_saved(fac__node *n)
 {
@@ -182,6 +189,7 @@ static void drop(fac__node *n)
     for (int i = 0; i < n->n_in; i++)
         fac__node_release(n->edges[i].node);
     if (n->drop_params) n->drop_params(n->params);
+    fac__node_release(inner_of(n));
     for (fac__hook *h = n->hooks, *next; h; h = next) {
         next = h->next;
         fac__free(h);
@@ -283,40 +291,14 @@ fac_tensor *fac__result_view(fac__node *n, fac_tensor *y, fac_tensor *x)
     return fac__result(n, y);
 }
 
-/* ---- accumulators ------------------------------------------------------------------------------------------- */
-
-/* AccumulateGrad: the end of the graph at a leaf. A gradient nobody else holds is taken as it is; one with a history may be
- * another leaf's too, and is cloned. */
-static void accumulate(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
-{
-    (void)gx;
-    fac_tensor *leaf = n->leaf, *g = gy[0];
-    if (!leaf || !leaf->requires_grad || !g) return;
-    bool record = fac_is_grad_enabled();
-    fac__grad_read(leaf);
-    if (leaf->grad && !record) {
-        fac__grad_add_into(leaf->grad, g);
-        return;
-    }
-    fac_tensor *fresh;
-    if (leaf->grad)
-        fresh = fac_keep(fac__grad_add(leaf->grad, g));
-    else if (!record && atomic_load(&g->refs) == 1 && !fac__storage_is_shared(g->storage) && g->contiguous &&
-             !g->grad_fn)
-        fresh = fac_keep(g);
-    else
-        fresh = fac_keep(fac__grad_clone(g));
-    if (!fresh) return;
-    fac_release(leaf->grad);
-    leaf->grad = fresh;
-}
+/* ---- histories ------------------------------------------------------------------------------------------------ */
 
 /* Several threads may compute with one leaf for the first time: the first of their accumulators is kept. */
 static fac__node *accumulator_of(fac_tensor *leaf)
 {
     fac__node *there = __atomic_load_n(&leaf->accumulator, __ATOMIC_ACQUIRE);
     if (there) return there;
-    fac__node *n = node_new("AccumulateGrad", accumulate, 1, 0, 0, 0);
+    fac__node *n = node_new(FAC__ACCUMULATE, "AccumulateGrad", NULL, 1, 0, 0, 0);
     if (!n) return NULL;
     n->sequence = UINT64_MAX;
     n->leaf = leaf;
@@ -325,8 +307,6 @@ static fac__node *accumulator_of(fac_tensor *leaf)
     fac__node_release(n);
     return there;
 }
-
-/* ---- histories ------------------------------------------------------------------------------------------------ */
 
 void fac__set_history(fac_tensor *t, fac__node *n)
 {
@@ -351,14 +331,7 @@ void fac__set_history(fac_tensor *t, fac__node *n)
 
 /* ---- views and in-place changes ------------------------------------------------------------------------------ */
 
-typedef struct geometry {
-    int ndim;
-    int64_t shape[FAC_MAX_DIMS], strides[FAC_MAX_DIMS], offset;
-    fac__meta base;
-    fac__node *inner; /* of CopySlices */
-} geometry;
-
-static void set_geometry(geometry *p, const fac_tensor *view)
+static void set_geometry(fac__geometry *p, const fac_tensor *view)
 {
     p->ndim = view->ndim;
     memcpy(p->shape, view->shape, sizeof p->shape);
@@ -367,19 +340,13 @@ static void set_geometry(geometry *p, const fac_tensor *view)
     remember_shape(&p->base, fac__base(view));
 }
 
-static void unview_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
-{
-    geometry *p = n->params;
-    gx[0] = fac__grad_unview(gy[0], &p->base, p->ndim, p->shape, p->strides, p->offset);
-}
-
 /* A view's history is that of its base seen through the view, whenever the base has changed since. */
 static bool refresh_view(fac_tensor *view)
 {
     if (view->view_version == view->storage->version) return true;
     fac_tensor *base = fac__base(view);
     if (!base->grad_fn && !base->requires_grad) return true;
-    fac__node *n = node_new("AsStridedBackward0", unview_backward, 1, 0, sizeof(geometry), 1);
+    fac__node *n = node_new(FAC__UNVIEW, "AsStridedBackward0", NULL, 1, 0, sizeof(fac__geometry), 1);
     if (!n || !fac__grad_edge(base, &n->edges[0])) return fac__node_release(n), false;
     set_geometry(n->params, view);
     remember_shape(&n->outputs[0], view);
@@ -408,32 +375,6 @@ bool fac_requires_grad(const fac_tensor *t)
     const fac_tensor *base = fac__base(t);
     return base && t->view_version != t->storage->version && (base->requires_grad || base->grad_fn) &&
            fac_dtype_is_floating((fac_dtype)t->dtype);
-}
-
-/* Gradient of base[view] = f(base[view], …): the view's part goes through f, the rest passes. */
-static void copy_slices(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
-{
-    geometry *p = n->params;
-    fac_tensor *whole = fac__grad_clone(gy[0]);
-    if (!whole) return;
-    fac_tensor *part = fac__grad_view(whole, p->ndim, p->shape, p->strides, p->offset);
-    fac_tensor *copy = part ? fac__grad_clone(part) : NULL;
-    if (!copy) return;
-    p->inner->backward(p->inner, &copy, gx);
-    if (fac_get_error_code()) return;
-    if (!fac__grad_copy(part, gx[0])) return;
-    gx[0] = whole;
-}
-
-static void drop_copy_slices(void *params)
-{
-    fac__node_release(((geometry *)params)->inner);
-}
-
-/* What CopySlices does to the view; NULL for other nodes. */
-static fac__node *inner_of(const fac__node *n)
-{
-    return n->drop_params == drop_copy_slices ? ((geometry *)n->params)->inner : NULL;
 }
 
 bool fac__inplace_begin(fac_tensor *t)
@@ -476,7 +417,7 @@ fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
         fac__set_history(t, n);
         return t;
     }
-    fac__node *copy = node_new("CopySlices", copy_slices, 1, 0, sizeof(geometry), n->n_in);
+    fac__node *copy = node_new(FAC__COPY_SLICES, "CopySlices", NULL, 1, 0, sizeof(fac__geometry), n->n_in);
     if (!copy || !fac__grad_edge(base, &copy->edges[0])) {
         fac__node_release(copy);
         fac__node_release(n);
@@ -484,10 +425,9 @@ fac_tensor *fac__inplace_end(fac_tensor *t, fac__node *n, int save_slot)
     }
     for (int i = 1; i < n->n_in; i++)
         copy->edges[i] = (fac__edge){fac__node_retain(n->edges[i].node), n->edges[i].nr};
-    geometry *p = copy->params;
+    fac__geometry *p = copy->params;
     set_geometry(p, t);
     p->inner = n;
-    copy->drop_params = drop_copy_slices;
     remember_shape(&copy->outputs[0], base);
     fac__set_history(base, copy);
     return refresh_view(t) ? t : NULL;

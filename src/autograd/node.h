@@ -49,8 +49,12 @@ typedef struct fac__hook {
     fac_tensor *retain; /* not owned */
 } fac__hook;
 
+/* Operations have a function for backward; the others are autograd's own (node_backward.h). */
+typedef enum fac__node_kind { FAC__OPERATION, FAC__ACCUMULATE, FAC__UNVIEW, FAC__COPY_SLICES } fac__node_kind;
+
 struct fac__node {
     atomic_int refs;
+    fac__node_kind kind;
     int n_in, n_out, n_saved;
     bool failed; /* memory ran out while it was made */
     bool freed;  /* saved tensors are gone after a backward without retain_graph: if n_saved, it cannot run again */
@@ -62,7 +66,7 @@ struct fac__node {
     fac__saved_tensor *saved;
     void *params;                /* the operation's own numbers, zeroed at first */
     void (*drop_params)(void *); /* if they own something */
-    fac_tensor *leaf;            /* of an accumulator: whose .grad it fills; not owned, NULL when the leaf is gone */
+    fac_tensor *leaf;            /* of FAC__ACCUMULATE: whose .grad it fills; not owned, NULL when the leaf is gone */
     fac__hook *hooks;
 };
 
