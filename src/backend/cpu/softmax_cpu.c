@@ -5,14 +5,12 @@ enum { GRAIN = 1 << 16 }; /* elements worth a thread */
 
 static void rows(void *context, int64_t begin, int64_t end)
 {
-    const fac__softmax_args *a = context;
-    FAC__ISA_PICK(fac__softmax_table).by_rows[a->dtype](a, begin, end);
+    FAC__ISA_PICK(fac__softmax)(context, true, begin, end);
 }
 
 static void columns(void *context, int64_t begin, int64_t end)
 {
-    const fac__softmax_args *a = context;
-    FAC__ISA_PICK(fac__softmax_table).by_columns[a->dtype](a, begin, end);
+    FAC__ISA_PICK(fac__softmax)(context, false, begin, end);
 }
 
 static void softmax(const void *args)

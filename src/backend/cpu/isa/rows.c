@@ -130,8 +130,9 @@ MOVE(copy_8, of_8)
  * their own for every way to lie would be most of a small program.) */
 typedef void (*run_loop)(void *to, const void *from, int64_t n);
 
-static void convert(run_loop run, void *to_, size_t to_size, int64_t to_row, int64_t to_col, const void *from_,
-                    size_t from_size, int64_t from_row, int64_t from_col, int64_t rows, int64_t cols)
+static __attribute__((noinline, noclone)) void convert(run_loop run, void *to_, size_t to_size, int64_t to_row,
+                                                       int64_t to_col, const void *from_, size_t from_size,
+                                                       int64_t from_row, int64_t from_col, int64_t rows, int64_t cols)
 {
     static const fac__move_loop copies[] = {[1] = copy_1, [2] = copy_2, [4] = copy_4, [8] = copy_8};
     enum { BLOCK = 256 };
@@ -194,12 +195,10 @@ static void convert(run_loop run, void *to_, size_t to_size, int64_t to_row, int
     CONVERT(load_i8_##s, T, int8_t, AS_IS)                                                                             \
     CONVERT(load_i16_##s, T, int16_t, AS_IS)                                                                           \
     CONVERT(load_i32_##s, T, int32_t, AS_IS)                                                                           \
-    CONVERT(load_bf16_##s, T, uint16_t, FROM_BF16)                                                                     \
     CONVERT(store_##s##_bool, uint8_t, T, TRUTH)                                                                       \
     CONVERT(store_##s##_i8, int8_t, T, narrow)                                                                         \
     CONVERT(store_##s##_i16, int16_t, T, narrow)                                                                       \
-    CONVERT(store_##s##_i32, int32_t, T, narrow)                                                                       \
-    CONVERT(store_##s##_bf16, uint16_t, T, TO_BF16)
+    CONVERT(store_##s##_i32, int32_t, T, narrow)
 CONVERSIONS(int64_t, i64, AS_IS)
 CONVERSIONS(float, f32, SMALL)
 CONVERSIONS(double, f64, SMALL)
@@ -209,10 +208,8 @@ CONVERT(load_f32_i64, int64_t, float, AS_IS)
 CONVERT(load_f32_f64, double, float, AS_IS)
 CONVERT(load_f64_i64, int64_t, double, AS_IS)
 CONVERT(load_f64_f32, float, double, AS_IS)
-CONVERT(load_f16_i64, int64_t, uint16_t, FROM_HALF)
-CONVERT(load_f16_f64, double, uint16_t, FROM_HALF)
-CONVERT(store_i64_f16, uint16_t, int64_t, TO_HALF)
-CONVERT(store_f64_f16, uint16_t, double, TO_HALF)
+CONVERT(load_bf16_f32, float, uint16_t, FROM_BF16)
+CONVERT(store_f32_bf16, uint16_t, float, TO_BF16)
 #define store_f32_i64 load_f32_i64 /* what one loads the other stores */
 #define store_f64_i64 load_f64_i64
 #define store_i64_f32 load_i64_f32
@@ -253,6 +250,28 @@ CONVERT_BY(store_f32_f16, uint16_t, float)
 CONVERT(load_f16_f32, float, uint16_t, FROM_HALF)
 CONVERT(store_f32_f16, uint16_t, float, TO_HALF)
 #endif
+
+/* Elements of 16 bits become integers and doubles, and these become such elements, by way of float. */
+#define BY_FLOAT(name, To, From, first, second)                                                                        \
+    static void name##_run(void *to, const void *from, int64_t n)                                                      \
+    {                                                                                                                  \
+        enum { BLOCK = 256 };                                                                                          \
+        float block[BLOCK];                                                                                            \
+        for (int64_t i = 0; i < n; i += BLOCK) {                                                                       \
+            int64_t m = n - i < BLOCK ? n - i : BLOCK;                                                                 \
+            first##_run(block, (const From *)from + i, m);                                                             \
+            second##_run((To *)to + i, block, m);                                                                      \
+        }                                                                                                              \
+    }                                                                                                                  \
+    CONVERT_BY(name, To, From)
+BY_FLOAT(load_f16_i64, int64_t, uint16_t, load_f16_f32, load_f32_i64)
+BY_FLOAT(load_f16_f64, double, uint16_t, load_f16_f32, load_f32_f64)
+BY_FLOAT(load_bf16_i64, int64_t, uint16_t, load_bf16_f32, load_f32_i64)
+BY_FLOAT(load_bf16_f64, double, uint16_t, load_bf16_f32, load_f32_f64)
+BY_FLOAT(store_i64_f16, uint16_t, int64_t, load_i64_f32, store_f32_f16)
+BY_FLOAT(store_f64_f16, uint16_t, double, load_f64_f32, store_f32_f16)
+BY_FLOAT(store_i64_bf16, uint16_t, int64_t, load_i64_f32, store_f32_bf16)
+BY_FLOAT(store_f64_bf16, uint16_t, double, load_f64_f32, store_f32_bf16)
 
 /* ---- the table ---------------------------------------------------------------------------------------------- */
 

@@ -1,8 +1,7 @@
-/* Floor 1. Softmax of one dtype. Included by softmax_kernels.c with
- *   E  the type of the elements in memory      LOAD(e), STORE(v)  from and to T
- *   T  the type to compute in, I an integer of its size
+/* Floor 1. Softmax, computed in one type. Included by softmax_kernels.c with
+ *   T  the type to compute in, I an integer of its size, NAME(x)  x with its suffix
  *   LANES  how many T make PyTorch's vector on AVX2
- *   NAME(x)  x with the dtype's suffix         EXACT  1 if E is T
+ * Elements of other types are brought into it, and out of it, a buffer at a time (access).
  *
  * Sums are made in the order in which PyTorch's AVX2 code makes them (ATen/cpu/vec/functional_base.h and
  * ATen/native/cpu/SoftMaxKernel.cpp), so that they have its bits. */
@@ -26,7 +25,7 @@ INLINE T NAME(masked)(T x, T otherwise, I mask)
 static const I NAME(masks)[2 * PAST] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, MASKS};
 
 /* x is a buffer, and may be read up to PAST elements behind its end: the last vector of a row is masked. */
-INLINE T NAME(row_max)(const T *x, int64_t n)
+static T NAME(row_max)(const T *x, int64_t n)
 {
     enum { WIDE = 4 * PAST }; /* so that the next need not wait for the last */
     T lanes[WIDE];
@@ -51,7 +50,7 @@ INLINE T NAME(row_max)(const T *x, int64_t n)
 
 /* Adds x, or the products x * y, to LANES running sums; only the last call for a row may have an n that is no multiple
  * of LANES. */
-INLINE void NAME(add_lanes)(T *restrict sum, const T *x, const T *y, int64_t n)
+static void NAME(add_lanes)(T *restrict sum, const T *x, const T *y, int64_t n)
 {
     T lanes[LANES];
     for (int k = 0; k < LANES; k++)
@@ -78,14 +77,14 @@ INLINE T NAME(fold_lanes)(const T *sum)
         half[k] = sum[k] + sum[k + LANES / 2];
     return (half[0] + half[2]) + (half[1] + half[3]);
 }
-INLINE T NAME(short_sum)(const T *x, const T *y, int64_t n)
+static T NAME(short_sum)(const T *x, const T *y, int64_t n)
 {
     T sum = y ? x[0] * y[0] : x[0];
     for (int64_t i = 1; i < n; i++)
         sum += y ? x[i] * y[i] : x[i];
     return sum;
 }
-INLINE T NAME(sum)(const T *x, const T *y, int64_t n)
+static T NAME(sum)(const T *x, const T *y, int64_t n)
 {
     if (n < LANES) return NAME(short_sum)(x, y, n);
     T lanes[LANES] = {0};
@@ -93,11 +92,6 @@ INLINE T NAME(sum)(const T *x, const T *y, int64_t n)
     return NAME(fold_lanes)(lanes);
 }
 
-INLINE void NAME(load_all)(T *restrict to, const E *restrict from, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        to[i] = LOAD(from[i]);
-}
 /* exp(from - less), of whole vectors: up to PAST more than n. The differences are not above 0. */
 static __attribute__((noinline)) void NAME(exp_all)(T *to, const T *from, T less, int64_t n)
 {
@@ -148,18 +142,17 @@ static __attribute__((noinline)) void NAME(exp_any)(T *to, const T *from, int64_
 #define LOG_GRADIENT(x, y, v) FMA(-(y), v, x)
 
 /* Rows that fit the buffers several at a time, so that exponentials of short rows fill vectors. */
-static void NAME(short_rows)(const fac__softmax_args *a, int64_t begin, int64_t end)
+static void NAME(short_rows)(const fac__softmax_args *a, const access *m, int64_t begin, int64_t end)
 {
     int64_t n = a->n, together = BUFFER / n;
     T x[BUFFER + PAST], y[BUFFER + PAST], z[BUFFER + PAST], values[BUFFER + PAST];
     for (int64_t row = begin; row < end; row += together) {
         int64_t rows = end - row < together ? end - row : together, all = rows * n;
-        E *out = (E *)a->out + row * n;
-        NAME(load_all)(x, (const E *)(a->backward ? a->g : a->x) + row * n, all);
+        load(m, x, a->backward ? a->g : a->x, row * n, all);
         for (int k = 0; k < PAST; k++)
             x[all + k] = y[all + k] = 0;
         if (a->backward) {
-            NAME(load_all)(y, (const E *)a->y + row * n, all);
+            load(m, y, a->y, row * n, all);
             for (int64_t r = 0; r < rows; r++)
                 values[r] = NAME(sum)(x + r * n, a->log ? NULL : y + r * n, n);
             if (a->log) {
@@ -189,161 +182,176 @@ static void NAME(short_rows)(const fac__softmax_args *a, int64_t begin, int64_t 
                 BY_ROW(z, TIMES)
             }
         }
-        for (int64_t i = 0; i < all; i++)
-            out[i] = STORE(z[i]);
+        store(m, a->out, row * n, z, all);
     }
 }
 
-/* n elements as T: where they are, if that may be read to its end in whole vectors, or in the buffer. */
-INLINE const T *NAME(piece)(T *buffer, const E *from, int64_t n)
+/* n elements from the one numbered `at` on, as T: where they are, if they need not be converted and may be read to their end in
+ * whole vectors, or in the buffer. */
+static const T *NAME(piece)(const access *m, T *buffer, const void *from, int64_t at, int64_t n)
 {
-    if (EXACT && n == BUFFER) return (const T *)(const void *)from;
-    NAME(load_all)(buffer, from, n);
+    if (m->as_it_is && n == BUFFER) return (const T *)from + at;
+    load(m, buffer, from, at, n);
     for (int k = 0; k < PAST; k++)
         buffer[n + k] = 0;
     return buffer;
 }
-#define EACH_PIECE for (int64_t i = 0, m; m = n - i < BUFFER ? n - i : BUFFER, i < n; i += m)
-
-static void NAME(long_row)(const fac__softmax_args *a, int64_t row)
+/* Where results are to be computed: where they belong, or in a buffer that is then stored. */
+INLINE T *NAME(place)(const access *m, T *buffer, void *out, int64_t at)
 {
-    int64_t n = a->n;
-    const E *in = (const E *)a->x + row * n;
-    E *out = (E *)a->out + row * n;
+    return m->as_it_is ? (T *)out + at : buffer;
+}
+INLINE void NAME(put)(const access *m, void *out, int64_t at, const T *results, int64_t n)
+{
+    if (!m->as_it_is) store(m, out, at, results, n);
+}
+#define EACH_PIECE for (int64_t i = 0, k; k = n - i < BUFFER ? n - i : BUFFER, i < n; i += k)
+
+static void NAME(long_row)(const fac__softmax_args *a, const access *m, int64_t row)
+{
+    int64_t n = a->n, at = row * n;
+    bool kept = m->as_it_is && !a->log; /* exponentials, in the output */
     T buffer[BUFFER + PAST], e[BUFFER + PAST], lanes[LANES] = {0}, max = (T)-INFINITY;
-    EACH_PIECE max = NAME(larger)(max, NAME(row_max)(NAME(piece)(buffer, in + i, m), m));
+    EACH_PIECE max = NAME(larger)(max, NAME(row_max)(NAME(piece)(m, buffer, a->x, at + i, k), k));
     EACH_PIECE
     {
-        NAME(exp_sum)(e, NAME(piece)(buffer, in + i, m), max, m, lanes);
-        if (EXACT && !a->log)
-            for (int64_t k = 0; k < m; k++)
-                out[i + k] = STORE(e[k]);
+        NAME(exp_sum)(e, NAME(piece)(m, buffer, a->x, at + i, k), max, k, lanes);
+        if (kept) memcpy((T *)a->out + at + i, e, (size_t)k * sizeof *e);
     }
     T sum = NAME(fold_lanes)(lanes), log_sum = LOG(sum), inverse = 1 / sum;
     EACH_PIECE
     {
-        const T *x = NAME(piece)(buffer, EXACT && !a->log ? out + i : in + i, m);
-        if (a->log) {
-            for (int64_t k = 0; k < m; k++)
-                out[i + k] = STORE(x[k] - max - log_sum);
-            continue;
-        }
-        if (!EXACT) {
-            NAME(exp_all)(e, x, max, m);
+        const T *x = NAME(piece)(m, buffer, kept ? a->out : a->x, at + i, k);
+        T *out = NAME(place)(m, e, a->out, at + i);
+        if (!a->log && !kept) {
+            NAME(exp_all)(e, x, max, k);
             x = e;
         }
-        for (int64_t k = 0; k < m; k++)
-            out[i + k] = STORE(x[k] * inverse);
+        if (a->log) {
+            SIMD for (int64_t c = 0; c < k; c++) out[c] = x[c] - max - log_sum;
+        } else {
+            SIMD for (int64_t c = 0; c < k; c++) out[c] = x[c] * inverse;
+        }
+        NAME(put)(m, a->out, at + i, out, k);
     }
 }
 
-static void NAME(long_row_backward)(const fac__softmax_args *a, int64_t row)
+static void NAME(long_row_backward)(const fac__softmax_args *a, const access *m, int64_t row)
 {
     int64_t n = a->n, at = row * n;
     T buffer[BUFFER + PAST], result[BUFFER + PAST], e[BUFFER + PAST], lanes[LANES] = {0};
     EACH_PIECE
     {
-        const T *g = NAME(piece)(buffer, (const E *)a->g + at + i, m);
-        NAME(add_lanes)(lanes, g, a->log ? NULL : NAME(piece)(result, (const E *)a->y + at + i, m), m);
+        const T *g = NAME(piece)(m, buffer, a->g, at + i, k);
+        NAME(add_lanes)(lanes, g, a->log ? NULL : NAME(piece)(m, result, a->y, at + i, k), k);
     }
     T sum = NAME(fold_lanes)(lanes);
     EACH_PIECE
     {
-        E *out = (E *)a->out + at + i;
-        const T *g = NAME(piece)(buffer, (const E *)a->g + at + i, m);
-        const T *y = NAME(piece)(result, (const E *)a->y + at + i, m);
+        const T *g = NAME(piece)(m, buffer, a->g, at + i, k), *y = NAME(piece)(m, result, a->y, at + i, k);
+        T *out = NAME(place)(m, e, a->out, at + i);
         if (a->log) {
-            NAME(exp_any)(e, y, m);
-            for (int64_t k = 0; k < m; k++)
-                out[k] = STORE(FMA(-e[k], sum, g[k]));
+            NAME(exp_any)(e, y, k);
+            SIMD for (int64_t c = 0; c < k; c++) out[c] = FMA(-e[c], sum, g[c]);
         } else {
-            for (int64_t k = 0; k < m; k++)
-                out[k] = STORE((g[k] - sum) * y[k]);
+            SIMD for (int64_t c = 0; c < k; c++) out[c] = (g[c] - sum) * y[c];
         }
+        NAME(put)(m, a->out, at + i, out, k);
     }
 }
 
-static void NAME(rows)(const fac__softmax_args *a, int64_t begin, int64_t end)
+static void NAME(rows)(const fac__softmax_args *a, const access *m, int64_t begin, int64_t end)
 {
     if (a->n <= BUFFER / 2)
-        NAME(short_rows)(a, begin, end);
+        NAME(short_rows)(a, m, begin, end);
     else
         for (int64_t row = begin; row < end; row++)
-            (a->backward ? NAME(long_row_backward) : NAME(long_row))(a, row);
+            (a->backward ? NAME(long_row_backward) : NAME(long_row))(a, m, row);
 }
 
 /* ---- columns ------------------------------------------------------------------------------------------------ */
 
-static void NAME(columns)(const fac__softmax_args *a, int64_t begin, int64_t end)
+#define EACH_ROW for (int64_t i = 0, p = at; i < n; i++, p += a->inner)
+#define EACH_COLUMN SIMD for (int64_t c = 0; c < width; c++)
+
+static void NAME(some_columns)(const fac__softmax_args *a, const access *m, int64_t at, int64_t width)
 {
     enum { WIDTH = FAC__SOFTMAX_COLUMNS };
-    int64_t n = a->n, blocks = (a->inner + WIDTH - 1) / WIDTH;
-    for (int64_t unit = begin; unit < end; unit++) {
-        int64_t first = unit % blocks * WIDTH, at = unit / blocks * n * a->inner + first;
-        int64_t width = a->inner - first < WIDTH ? a->inner - first : WIDTH;
-        T max[WIDTH], sum[WIDTH], x[WIDTH + PAST] = {0}, y[WIDTH + PAST] = {0};
-        for (int64_t c = 0; c < width; c++) {
-            max[c] = (T)-INFINITY;
-            sum[c] = 0;
+    int64_t n = a->n;
+    bool kept = m->as_it_is && !a->log;
+    T max[WIDTH], sum[WIDTH] = {0}, x[WIDTH + PAST] = {0}, y[WIDTH + PAST];
+    for (int64_t c = 0; c < width; c++)
+        max[c] = (T)-INFINITY;
+    EACH_ROW
+    {
+        load(m, x, a->x, p, width);
+        EACH_COLUMN max[c] = NAME(larger)(max[c], x[c]);
+    }
+    EACH_ROW
+    {
+        load(m, x, a->x, p, width);
+        EACH_COLUMN x[c] -= max[c];
+        NAME(exp_all)(y, x, 0, width);
+        EACH_COLUMN sum[c] += y[c];
+        if (kept) memcpy((T *)a->out + p, y, (size_t)width * sizeof *y);
+    }
+    if (a->log) {
+        EACH_COLUMN sum[c] = LOG(sum[c]);
+    }
+    EACH_ROW
+    {
+        T *out = NAME(place)(m, y, a->out, p);
+        load(m, x, kept ? a->out : a->x, p, width);
+        if (!kept) {
+            EACH_COLUMN x[c] -= max[c];
         }
-#define EACH_ROW for (int64_t i = 0, p = at; i < n; i++, p += a->inner)
-        if (a->backward) {
-            EACH_ROW
-            {
-                NAME(load_all)(x, (const E *)a->g + p, width);
-                NAME(load_all)(y, (const E *)a->y + p, width);
-                for (int64_t c = 0; c < width; c++)
-                    sum[c] = a->log ? sum[c] + x[c] : FMA(x[c], y[c], sum[c]);
-            }
-            EACH_ROW
-            {
-                NAME(load_all)(x, (const E *)a->g + p, width);
-                NAME(load_all)(y, (const E *)a->y + p, width);
-                if (a->log) NAME(exp_any)(y, y, width);
-                for (int64_t c = 0; c < width; c++)
-                    ((E *)a->out)[p + c] = STORE(a->log ? FMA(-y[c], sum[c], x[c]) : y[c] * (x[c] - sum[c]));
-            }
+        if (!a->log && !kept) NAME(exp_all)(x, x, 0, width);
+        if (a->log) {
+            EACH_COLUMN out[c] = x[c] - sum[c];
+        } else {
+            EACH_COLUMN out[c] = x[c] / sum[c];
+        }
+        NAME(put)(m, a->out, p, out, width);
+    }
+}
+
+static void NAME(some_columns_backward)(const fac__softmax_args *a, const access *m, int64_t at, int64_t width)
+{
+    enum { WIDTH = FAC__SOFTMAX_COLUMNS };
+    int64_t n = a->n;
+    T sum[WIDTH] = {0}, x[WIDTH], y[WIDTH + PAST] = {0};
+    EACH_ROW
+    {
+        load(m, x, a->g, p, width);
+        if (a->log) {
+            EACH_COLUMN sum[c] += x[c];
             continue;
         }
-        EACH_ROW
-        {
-            NAME(load_all)(x, (const E *)a->x + p, width);
-            for (int64_t c = 0; c < width; c++)
-                max[c] = NAME(larger)(max[c], x[c]);
-        }
-        EACH_ROW
-        {
-            NAME(load_all)(x, (const E *)a->x + p, width);
-            for (int64_t c = 0; c < width; c++)
-                x[c] -= max[c];
-            NAME(exp_all)(y, x, 0, width);
-            for (int64_t c = 0; c < width; c++)
-                sum[c] += y[c];
-            if (EXACT && !a->log)
-                for (int64_t c = 0; c < width; c++)
-                    ((E *)a->out)[p + c] = STORE(y[c]);
-        }
+        load(m, y, a->y, p, width);
+        EACH_COLUMN sum[c] = FMA(x[c], y[c], sum[c]);
+    }
+    EACH_ROW
+    {
+        load(m, x, a->g, p, width);
+        load(m, y, a->y, p, width);
         if (a->log) {
-            SIMD for (int64_t c = 0; c < width; c++) sum[c] = LOG(sum[c]);
+            NAME(exp_any)(y, y, width);
+            EACH_COLUMN y[c] = FMA(-y[c], sum[c], x[c]);
+        } else {
+            EACH_COLUMN y[c] = y[c] * (x[c] - sum[c]);
         }
-        EACH_ROW
-        {
-            E *out = (E *)a->out + p;
-            NAME(load_all)(x, EXACT && !a->log ? out : (const E *)a->x + p, width);
-            if (a->log) {
-                for (int64_t c = 0; c < width; c++)
-                    out[c] = STORE(x[c] - max[c] - sum[c]);
-                continue;
-            }
-            if (!EXACT) {
-                for (int64_t c = 0; c < width; c++)
-                    x[c] -= max[c];
-                NAME(exp_all)(x, x, 0, width);
-            }
-            for (int64_t c = 0; c < width; c++)
-                out[c] = STORE(x[c] / sum[c]);
-        }
-#undef EACH_ROW
+        store(m, a->out, p, y, width);
+    }
+}
+
+static void NAME(columns)(const fac__softmax_args *a, const access *m, int64_t begin, int64_t end)
+{
+    enum { WIDTH = FAC__SOFTMAX_COLUMNS };
+    int64_t blocks = (a->inner + WIDTH - 1) / WIDTH;
+    for (int64_t unit = begin; unit < end; unit++) {
+        int64_t first = unit % blocks * WIDTH, at = unit / blocks * a->n * a->inner + first;
+        int64_t width = a->inner - first < WIDTH ? a->inner - first : WIDTH;
+        (a->backward ? NAME(some_columns_backward) : NAME(some_columns))(a, m, at, width);
     }
 }
 
@@ -354,11 +362,9 @@ static void NAME(columns)(const fac__softmax_args *a, int64_t begin, int64_t end
 #undef LOG_GRADIENT
 #undef MASKS
 #undef EACH_PIECE
-#undef E
+#undef EACH_ROW
+#undef EACH_COLUMN
 #undef T
 #undef I
 #undef NAME
-#undef LOAD
-#undef STORE
 #undef LANES
-#undef EXACT

@@ -1,12 +1,12 @@
-/* Floor 1. Softmax and log-softmax, forward and backward: one body (softmax_body.h) for the floating dtypes, compiled
+/* Floor 1. Softmax and log-softmax, forward and backward: one body (softmax_body.h) for float and double, compiled
  * once for each instruction set. */
 #include "backend/cpu/isa/softmax_loops.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "backend/cpu/isa/rows.h"
 #include "backend/cpu/isa/scalar_math.h"
-#include "core/half.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define SIMD _Pragma("omp simd")
@@ -14,53 +14,44 @@ enum {
     BUFFER = 512, /* elements at a time, a multiple of every LANES */
     PAST = 16     /* what may be read behind them */
 };
-#define AS_IS(x) (x)
 
-#define E float
+/* How elements of a dtype come into the type that is computed in and out of it. */
+typedef struct access {
+    fac__move_loop load, store;
+    int64_t size;
+    bool as_it_is; /* they have that type */
+} access;
+
+static void load(const access *m, void *to, const void *from, int64_t at, int64_t n)
+{
+    m->load(to, 0, 1, (const char *)from + at * m->size, 0, 1, 1, n);
+}
+static void store(const access *m, void *to, int64_t at, const void *from, int64_t n)
+{
+    m->store((char *)to + at * m->size, 0, 1, from, 0, 1, 1, n);
+}
+
 #define T float
 #define I int32_t
 #define NAME(x) x##_f32
-#define LOAD AS_IS
-#define STORE AS_IS
 #define LANES 8
-#define EXACT 1
 #include "softmax_body.h"
 
-#define E double
 #define T double
 #define I int64_t
 #define NAME(x) x##_f64
-#define LOAD AS_IS
-#define STORE AS_IS
 #define LANES 4
-#define EXACT 1
 #include "softmax_body.h"
 
-#define E uint16_t
-#define T float
-#define I int32_t
-#define NAME(x) x##_f16
-#define LOAD fac__float16_to_float
-#define STORE fac__float_to_float16
-#define LANES 8
-#define EXACT 0
-#include "softmax_body.h"
-
-#define E uint16_t
-#define T float
-#define I int32_t
-#define NAME(x) x##_bf16
-#define LOAD fac__bfloat16_to_float
-#define STORE fac__float_to_bfloat16
-#define LANES 8
-#define EXACT 0
-#include "softmax_body.h"
-
-const fac__softmax_table FAC__ISA(fac__softmax_table) = {
-    .by_rows =
-        {[FAC_FLOAT16] = rows_f16, [FAC_BFLOAT16] = rows_bf16, [FAC_FLOAT32] = rows_f32, [FAC_FLOAT64] = rows_f64},
-    .by_columns = {[FAC_FLOAT16] = columns_f16,
-                   [FAC_BFLOAT16] = columns_bf16,
-                   [FAC_FLOAT32] = columns_f32,
-                   [FAC_FLOAT64] = columns_f64},
-};
+void FAC__ISA(fac__softmax)(const fac__softmax_args *a, bool by_rows, int64_t begin, int64_t end)
+{
+    bool wide = a->dtype == FAC_FLOAT64;
+    fac__compute type = wide ? FAC__F64 : FAC__F32;
+    const fac__move_table *moves = &FAC__ISA(fac__move_table);
+    access m = {moves->load[type][a->dtype], moves->store[type][a->dtype], (int64_t)fac_dtype_size(a->dtype),
+                wide || a->dtype == FAC_FLOAT32};
+    if (by_rows)
+        (wide ? rows_f64 : rows_f32)(a, &m, begin, end);
+    else
+        (wide ? columns_f64 : columns_f32)(a, &m, begin, end);
+}
