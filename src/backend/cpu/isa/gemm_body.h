@@ -1,4 +1,5 @@
-/* Floor 1. Matrix multiplication on one thread for the type T (gemm_kernels.c includes this for float and double).
+/* Floor 1. Matrix multiplication on one thread for the type T (gemm_kernels.c includes this for float and double), with tiles
+ * of up to ROWS rows, which EACH_ROWS lists.
  *
  * C is cut into tiles. A tile reads A where it lies, or from a packed copy when its rows are too far apart to stay in
  * the first-level cache, and B in panels of W columns: where it lies if its rows are contiguous and few tiles read them,
@@ -75,20 +76,20 @@ INLINE void NAME(tile)(const int MR, const int NV, const bool PART, const NAME(t
     TILE(MR, 2, false, NAME(tile_two_##MR))                                                                            \
     TILE(MR, 1, false, NAME(tile_one_##MR))                                                                            \
     TILE(MR, 1, true, NAME(tile_part_##MR))
-EACH_MR(TILES)
+EACH_ROWS(TILES)
 #undef TILE
 #undef TILES
 
 enum { NAME(TWO), NAME(ONE), NAME(PART) };
-static const NAME(tile_function) NAME(tiles)[3][MR_MAX + 1] = {
+static const NAME(tile_function) NAME(tiles)[3][ROWS + 1] = {
 #define ENTRY(MR) [MR] = NAME(tile_two_##MR),
-    {EACH_MR(ENTRY)},
+    {EACH_ROWS(ENTRY)},
 #undef ENTRY
 #define ENTRY(MR) [MR] = NAME(tile_one_##MR),
-    {EACH_MR(ENTRY)},
+    {EACH_ROWS(ENTRY)},
 #undef ENTRY
 #define ENTRY(MR) [MR] = NAME(tile_part_##MR),
-    {EACH_MR(ENTRY)},
+    {EACH_ROWS(ENTRY)},
 #undef ENTRY
 };
 
@@ -269,7 +270,7 @@ static void NAME(multiply)(const fac__gemm_args *g)
             int64_t nc = n - jc < nc_max ? n - jc : nc_max;
             for (int64_t ic = 0; ic < m; ic += MC) {
                 int64_t mc = m - ic < MC ? m - ic : MC;
-                int64_t panels = (mc + MR_MAX - 1) / MR_MAX;
+                int64_t panels = (mc + ROWS - 1) / ROWS;
                 for (int64_t j = 0, width; j < nc; j += width) {
                     width = NAME(panel_width)(nc - j);
                     const NAME(tile_function) *tiles = NAME(tiles)[NAME(panel_kind)(nc - j)];

@@ -27,10 +27,14 @@
 /* Runs X(mr) for mr = 1..MR_MAX. */
 #if MR_MAX == 6
 #define EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define EACH_MR_8 EACH_MR /* at most 8 */
 #elif MR_MAX == 12
 #define EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 #else
 #define EACH_MR(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#endif
+#if MR_MAX > 6
+#define EACH_MR_8(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #endif
 #endif
 

@@ -65,13 +65,11 @@ INLINE T NAME(min)(T a, T b)
 
 /* ---- folds -------------------------------------------------------------------------------------------------- */
 
-/* name_fold: acc[c] = combine(acc[c], map(x[c], p[c])) over rows, eight of them at a time as a tree where sums are to be
- * exact; else row by row, which memory likes better.
- * name_block: the same, where few columns that lie close are folded as if they were many.
- * name_row: one row to one value. */
-#define FOLD(name, ACC, combine, map, tree)                                                                            \
-    INLINE void NAME(name##_fold)(ACC *restrict acc, const T *restrict x, int64_t stride, int64_t rows, int64_t cols,  \
-                                  const ACC *restrict p)                                                               \
+/* fold: acc[c] = combine(acc[c], map(x[c], p[c])) over rows, eight of them at a time as a tree where sums are to be
+ * exact; else row by row, which memory likes better. UNROLLED: where the columns are few enough to stay in registers. */
+#define FOLD_ROWS(fold, ACC, combine, map, tree, UNROLLED)                                                             \
+    INLINE void NAME(fold)(ACC *restrict acc, const T *restrict x, int64_t stride, int64_t rows, int64_t cols,         \
+                           const ACC *restrict p)                                                                      \
     {                                                                                                                  \
         (void)p;                                                                                                       \
         for (; tree && rows >= 8; rows -= 8, x += 8 * stride)                                                          \
@@ -84,9 +82,14 @@ INLINE T NAME(min)(T a, T b)
                 acc[c] = NAME(combine)(acc[c], NAME(combine)(NAME(combine)(a, b), NAME(combine)(d, e)));               \
             }                                                                                                          \
         for (; rows > 0; rows--, x += stride)                                                                          \
-            for (int64_t c = 0; c < cols; c++)                                                                         \
-                acc[c] = NAME(combine)(acc[c], map(x[c], p[c]));                                                       \
-    }                                                                                                                  \
+            UNROLLED for (int64_t c = 0; c < cols; c++) acc[c] = NAME(combine)(acc[c], map(x[c], p[c]));               \
+    }
+
+/* name_block: the same, where few columns that lie close are folded as if they were many.
+ * name_row: one row to one value. */
+#define FOLD(name, ACC, combine, map, tree)                                                                            \
+    FOLD_ROWS(name##_fold, ACC, combine, map, tree, )                                                                  \
+    FOLD_ROWS(name##_fold_lanes, ACC, combine, map, tree, _Pragma("GCC unroll 8"))                                     \
     static void NAME(name##_block)(ACC * acc, const T *x, int64_t stride, int64_t rows, int64_t cols, const ACC *p,    \
                                    ACC start)                                                                          \
     {                                                                                                                  \
@@ -116,7 +119,7 @@ INLINE T NAME(min)(T a, T b)
             p[c] = parameter;                                                                                          \
         }                                                                                                              \
         (void)p;                                                                                                       \
-        NAME(name##_fold)(acc, x, lanes, n / lanes, lanes, p);                                                         \
+        NAME(name##_fold_lanes)(acc, x, lanes, n / lanes, lanes, p);                                                   \
         x += n / lanes * lanes;                                                                                        \
         for (int64_t c = 0; c < n % lanes; c++)                                                                        \
             acc[c] = NAME(combine)(acc[c], map(x[c], p[c]));                                                           \
@@ -472,7 +475,8 @@ static void NAME(row_moments)(const T *x, int64_t n, double *mean, double *squar
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         fac__ask_for((const char *)(x + i) + AHEAD, LANES * sizeof *x);
-        for (int k = 0; k < LANES; k++) {
+        _Pragma("GCC unroll 8") for (int k = 0; k < LANES; k++)
+        {
             double d = (double)x[i + k] - start;
             sum[k] += d;
             square[k] += d * d;
@@ -535,6 +539,7 @@ SEGMENTS(add, 0, MERGE_ADD)
 #undef WIDER
 #undef SQUARED_DIFFERENCE
 #undef FOLD
+#undef FOLD_ROWS
 #undef SEGMENTS
 #undef LOWEST
 #undef HIGHEST

@@ -252,16 +252,21 @@ CONVERT(store_f32_f16, uint16_t, float, TO_HALF)
 #endif
 
 /* Elements of 16 bits become integers and doubles, and these become such elements, by way of float. */
+static __attribute__((noinline, noclone)) void by_float(run_loop first, size_t from_size, run_loop second,
+                                                        size_t to_size, void *to, const void *from, int64_t n)
+{
+    enum { BLOCK = 256 };
+    float block[BLOCK];
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        int64_t m = n - i < BLOCK ? n - i : BLOCK;
+        first(block, (const char *)from + i * (int64_t)from_size, m);
+        second((char *)to + i * (int64_t)to_size, block, m);
+    }
+}
 #define BY_FLOAT(name, To, From, first, second)                                                                        \
     static void name##_run(void *to, const void *from, int64_t n)                                                      \
     {                                                                                                                  \
-        enum { BLOCK = 256 };                                                                                          \
-        float block[BLOCK];                                                                                            \
-        for (int64_t i = 0; i < n; i += BLOCK) {                                                                       \
-            int64_t m = n - i < BLOCK ? n - i : BLOCK;                                                                 \
-            first##_run(block, (const From *)from + i, m);                                                             \
-            second##_run((To *)to + i, block, m);                                                                      \
-        }                                                                                                              \
+        by_float(first##_run, sizeof(From), second##_run, sizeof(To), to, from, n);                                    \
     }                                                                                                                  \
     CONVERT_BY(name, To, From)
 BY_FLOAT(load_f16_i64, int64_t, uint16_t, load_f16_f32, load_f32_i64)
