@@ -442,6 +442,26 @@ static void wider_dtypes(void **state)
                  "bad.safetensors: 'a' of dtype uint64 holds 9223372036854775808 at 1, beyond the numbers of int64");
 }
 
+/* fac_safetensors_load: what fac_load gives, of this format alone. */
+static void this_format_alone(void **state)
+{
+    for (int map = 0; map < 2; map++)
+        fac_scope {
+            fac_state *all = fac_load(FAC_TEST_DATA "/python.safetensors");
+            fac_state *s = fac_safetensors_load(FAC_TEST_DATA "/python.safetensors", .map = map);
+            assert_int_equal(fac_state_count(s), fac_state_count(all));
+            fac_tensor *a = fac_state_get(all, "matrix.float32"), *b = fac_state_get(s, "matrix.float32");
+            assert_memory_equal(fac_data(a), fac_data(b), 6 * sizeof(float));
+            fac_state_free(all);
+            fac_state_free(s);
+        }
+    assert_null(fac_safetensors_load(NULL));
+    expect_error(FAC_ERROR_TYPE, "argument 'path' must not be NULL");
+    assert_null(fac_safetensors_load(FAC_TEST_DATA "/images.npz"));
+    assert_non_null(strstr(fac_error(), "/images.npz: "));
+    fac_clear_error();
+}
+
 static void mapped(void **state)
 {
     fac_scope {
@@ -712,6 +732,7 @@ int main(void)
         cmocka_unit_test(bad_headers),
         cmocka_unit_test(bad_sizes),
         cmocka_unit_test(wider_dtypes),
+        cmocka_unit_test(this_format_alone),
         cmocka_unit_test(mapped),
         cmocka_unit_test(formats),
         cmocka_unit_test(indexes),

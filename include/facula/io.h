@@ -93,6 +93,11 @@ static inline fac_load_options fac_load_options_defaults(void)
 FAC_API fac_state *fac_load_with(const char *path, fac_load_options options);
 #define fac_load(path, ...) fac_load_with(path, FAC_OPTIONS(fac_load_options, __VA_ARGS__))
 
+/* fac_load of a safetensors file, and of no other: a program that is linked statically then has no other readers in it
+ * (docs/embedding.md). */
+FAC_API fac_state *fac_safetensors_load_with(const char *path, fac_load_options options);
+#define fac_safetensors_load(path, ...) fac_safetensors_load_with(path, FAC_OPTIONS(fac_load_options, __VA_ARGS__))
+
 /* One array of NumPy, by itself: versions 1 to 3 of the format, both byte orders; what lies in Fortran's order is
  * brought into C's. fac_load gives such a tensor the name "tensor". The tensor is the scope's. */
 FAC_API fac_tensor *fac_npy_read(const char *path);

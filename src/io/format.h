@@ -30,7 +30,7 @@ extern const fac__format fac__format_safetensors, fac__format_safetensors_index,
  * tensors each, and the index. */
 bool fac__save_shards(const fac_state *state, const char *path, int64_t limit);
 
-/* Opens path and loads it as fac_load does: by its content or, with a format, as that. */
-fac_state *fac__load_as(const fac__format *format, const char *path, bool map);
+/* Opens a file and reads it by that function: a new state, or NULL after an error. */
+fac_state *fac__load_by(bool (*load)(fac__input *in, fac_state *state), const char *path, bool map);
 
 #endif

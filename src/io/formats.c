@@ -46,25 +46,17 @@ static const fac__format *by_content(const fac__input *in)
     return fac__io_error("%s: not a file of a known format (%s)", in->path, names);
 }
 
-fac_state *fac__load_as(const fac__format *format, const char *path, bool map)
+static bool load_by_content(fac__input *in, fac_state *state)
 {
-    if (fac__recording_now()) return fac__recording_refuse("read a file");
-    fac__input in;
-    if (!fac__input_open(&in, path, map)) return NULL;
-    if (!format) format = by_content(&in);
-    fac_state *state = format ? fac_state_new() : NULL;
-    bool ok = state && format->load(&in, state);
-    fac__input_close(&in);
-    if (ok) return state;
-    fac_state_free(state);
-    return NULL;
+    const fac__format *format = by_content(in);
+    return format && format->load(in, state);
 }
 
 fac_state *fac_load_with(const char *path, fac_load_options options)
 {
     FAC__OP("load");
     FAC__NEED(path);
-    return fac__load_as(NULL, path, options.map);
+    return fac__load_by(load_by_content, path, options.map);
 }
 
 bool fac_save_with(const fac_state *state, const char *path, fac_save_options options)

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "core/raise.h"
 #include "core/text.h"
+#include "facula/io.h"
 #include "format.h"
 #include "json_out.h"
 #include "row_major.h"
@@ -307,6 +308,13 @@ static bool load(fac__input *in, fac_state *state)
     fac__free(r.pieces);
     json_decref(r.header);
     return ok;
+}
+
+fac_state *fac_safetensors_load_with(const char *path, fac_load_options options)
+{
+    FAC__OP("safetensors_load");
+    FAC__NEED(path);
+    return fac__load_by(load, path, options.map);
 }
 
 const fac__format fac__format_safetensors = {"safetensors", {".safetensors"}, recognise, load, save};

@@ -60,7 +60,7 @@ static fac_state *load_shard(const fac__input *in, const char *name)
     if (!path) return NULL;
     memcpy(path, in->path, folder);
     strcpy(path + folder, name);
-    fac_state *shard = fac__load_as(&fac__format_safetensors, path, in->map);
+    fac_state *shard = fac__load_by(fac__format_safetensors.load, path, in->map);
     fac__free(path);
     return shard;
 }

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fac_set_error_handler(NULL);
     fuzz_file file = fuzz_file_of(data, size);
     for (int map = 0; map < 2; map++) {
-        fac_state *state = fac__load_as(&FORMAT, file.path, map);
+        fac_state *state = fac__load_by(FORMAT.load, file.path, map);
         if (!state == !fac_error()) abort();
         double sum = 0;
         for (int64_t i = 0; i < fac_state_count(state); i++) { /* every element is there */
