@@ -22,31 +22,31 @@ typedef struct fac__range_args {
 } fac__range_args;
 extern const fac__kernel fac__k_range;
 
-/* The fills of core/draws.h. */
-typedef enum fac__random_kind {
-    FAC__UNIFORM, /* from a to b */
-    FAC__NORMAL,  /* mean a, standard deviation b */
-    FAC__NORMAL_EACH,
-    FAC__INTEGERS, /* low to high - 1 */
-    FAC__FULL_RANGE,
-    FAC__PERMUTATION,
-    FAC__BERNOULLI,      /* a */
-    FAC__BERNOULLI_EACH, /* p, of p_dtype, n of them */
-    FAC__EXPONENTIAL,    /* a */
-    FAC__POISSON,        /* p: rates, of dtype */
-    FAC__BINOMIAL        /* counts and p, of dtype */
-} fac__random_kind;
-typedef struct fac__random_args {
-    fac__random_kind kind;
+/* The fills of core/draws.h. Each is by itself, so that a program links those that its operations name. */
+typedef struct fac__random_args fac__random_args;
+typedef void (*fac__draw)(const fac__random_args *a);
+struct fac__random_args {
+    fac__draw draw;
     fac_generator *generator; /* NULL: the default one */
     fac_dtype dtype;
+    bool apart; /* elements are not drawn in the order in which memory is to hold them */
     void *out;
     int64_t n;
     double a, b;
     int64_t low, high;
     fac_dtype p_dtype;
     const void *p, *counts;
-} fac__random_args;
+};
+void fac__draw_uniform(const fac__random_args *a);  /* from a to b */
+void fac__draw_normal(const fac__random_args *a);   /* mean a, standard deviation b */
+void fac__draw_integers(const fac__random_args *a); /* low to high - 1 */
+void fac__draw_full_range(const fac__random_args *a);
+void fac__draw_permutation(const fac__random_args *a);
+void fac__draw_bernoulli(const fac__random_args *a);      /* a */
+void fac__draw_bernoulli_each(const fac__random_args *a); /* p, of p_dtype, n of them */
+void fac__draw_exponential(const fac__random_args *a);    /* a */
+void fac__draw_poisson(const fac__random_args *a);        /* p: rates, of dtype */
+void fac__draw_binomial(const fac__random_args *a);       /* counts and p, of dtype */
 extern const fac__kernel fac__k_random;
 
 /* tril, triu: matrices of which one side of a diagonal becomes 0. x and out are [batch, rows, columns], elements of

@@ -34,7 +34,7 @@ fac_tensor *fac_poisson_with(fac_tensor *self, fac_create_options options)
     if (any_negative(rates)) return fac__runtime_error("invalid Poisson rate, expected rate to be non-negative");
     fac__node *n = fac__record("PoissonBackward0", backward, 1, 0, 0, self);
     fac_tensor *y = fac__new_like(self, dtype);
-    fac__random_args args = {.kind = FAC__POISSON, .generator = options.generator, .dtype = dtype};
+    fac__random_args args = {.draw = fac__draw_poisson, .generator = options.generator, .dtype = dtype};
     args.n = self->numel;
     args.p = fac__data(rates);
     args.out = y ? fac__data(y) : NULL;
@@ -61,7 +61,7 @@ fac_tensor *fac_binomial_with(fac_tensor *count, fac_tensor *prob, fac_create_op
     if (!counts || !chances) return NULL;
     fac__node *n = fac__record("BinomialBackward0", backward, 1, 0, 0, count, prob);
     fac_tensor *y = fac__new_like(counts, dtype);
-    fac__random_args args = {.kind = FAC__BINOMIAL, .generator = options.generator, .dtype = dtype};
+    fac__random_args args = {.draw = fac__draw_binomial, .generator = options.generator, .dtype = dtype};
     args.n = counts->numel;
     args.counts = fac__data(counts);
     args.p = fac__data(chances);

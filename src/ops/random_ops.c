@@ -65,7 +65,7 @@ static bool fill_random(fac_tensor *t, const fac_tensor *x, fac_tensor *p, fac__
         args.p = fac__data(chances);
         args.p_dtype = (fac_dtype)p->dtype;
     }
-    if (args.kind == FAC__NORMAL && !in_a_row) args.kind = FAC__NORMAL_EACH;
+    args.apart = !in_a_row;
     args.out = fac__data(drawn);
     FAC__LAUNCH(fac__k_random, args);
     seen = fac__new_view(drawn, t->ndim, t->shape, strides, 0);
@@ -159,7 +159,7 @@ fac_tensor *fac_rand_with(fac_dims shape, fac_create_options options)
     FAC__OP("rand");
     fac_tensor *t = fac__new_shaped(shape, options.dtype, fac_get_default_dtype());
     if (t && !floats_only((fac_dtype)t->dtype, "check_uniform_bounds")) return fac_release(t), NULL;
-    return drawn(t, NULL, options, (fac__random_args){.kind = FAC__UNIFORM, .b = 1});
+    return drawn(t, NULL, options, (fac__random_args){.draw = fac__draw_uniform, .b = 1});
 }
 
 fac_tensor *fac_normal_with(double mean, double std, fac_dims shape, fac_create_options options)
@@ -167,7 +167,7 @@ fac_tensor *fac_normal_with(double mean, double std, fac_dims shape, fac_create_
     FAC__OP("normal");
     fac_tensor *t = fac__new_shaped(shape, options.dtype, fac_get_default_dtype());
     if (t && !normal_args((fac_dtype)t->dtype, std)) return fac_release(t), NULL;
-    return drawn(t, NULL, options, (fac__random_args){.kind = FAC__NORMAL, .a = mean, .b = std});
+    return drawn(t, NULL, options, (fac__random_args){.draw = fac__draw_normal, .a = mean, .b = std});
 }
 
 fac_tensor *fac_randn_with(fac_dims shape, fac_create_options options)
@@ -181,7 +181,7 @@ fac_tensor *fac_randint_with(int64_t low, int64_t high, fac_dims shape, fac_crea
     FAC__OP("randint");
     fac_tensor *t = fac__new_shaped(shape, options.dtype, FAC_INT64);
     if (t && !integers_args((fac_dtype)t->dtype, low, high)) return fac_release(t), NULL;
-    return drawn(t, NULL, options, (fac__random_args){.kind = FAC__INTEGERS, .low = low, .high = high});
+    return drawn(t, NULL, options, (fac__random_args){.draw = fac__draw_integers, .low = low, .high = high});
 }
 
 /* Can the dtype tell 0..n-1 apart? */
@@ -206,7 +206,7 @@ fac_tensor *fac_randperm_with(int64_t n, fac_create_options options)
     FAC__OP("randperm");
     fac_dtype dtype = options.dtype ? options.dtype : FAC_INT64;
     if (!permutation_args(dtype, n)) return NULL;
-    return drawn(fac__new(dtype, 1, &n), NULL, options, (fac__random_args){.kind = FAC__PERMUTATION});
+    return drawn(fac__new(dtype, 1, &n), NULL, options, (fac__random_args){.draw = fac__draw_permutation});
 }
 
 static fac_tensor *like(const fac_tensor *x, fac_create_options options)
@@ -220,7 +220,7 @@ fac_tensor *fac_rand_like_with(fac_tensor *self, fac_create_options options)
     FAC__NEED(self);
     fac_tensor *t = like(self, options);
     if (t && !floats_only((fac_dtype)t->dtype, "check_uniform_bounds")) return fac_release(t), NULL;
-    return drawn(t, self, options, (fac__random_args){.kind = FAC__UNIFORM, .b = 1});
+    return drawn(t, self, options, (fac__random_args){.draw = fac__draw_uniform, .b = 1});
 }
 
 fac_tensor *fac_randn_like_with(fac_tensor *self, fac_create_options options)
@@ -229,7 +229,7 @@ fac_tensor *fac_randn_like_with(fac_tensor *self, fac_create_options options)
     FAC__NEED(self);
     fac_tensor *t = like(self, options);
     if (t && !normal_args((fac_dtype)t->dtype, 1)) return fac_release(t), NULL;
-    return drawn(t, self, options, (fac__random_args){.kind = FAC__NORMAL, .b = 1});
+    return drawn(t, self, options, (fac__random_args){.draw = fac__draw_normal, .b = 1});
 }
 
 fac_tensor *fac_randint_like_with(fac_tensor *self, int64_t low, int64_t high, fac_create_options options)
@@ -238,7 +238,7 @@ fac_tensor *fac_randint_like_with(fac_tensor *self, int64_t low, int64_t high, f
     FAC__NEED(self);
     fac_tensor *t = like(self, options);
     if (t && !integers_args((fac_dtype)t->dtype, low, high)) return fac_release(t), NULL;
-    return drawn(t, self, options, (fac__random_args){.kind = FAC__INTEGERS, .low = low, .high = high});
+    return drawn(t, self, options, (fac__random_args){.draw = fac__draw_integers, .low = low, .high = high});
 }
 
 /* ---- by tensors ---------------------------------------------------------------------------------------------- */
@@ -276,8 +276,8 @@ fac_tensor *fac_bernoulli_with(fac_tensor *self, fac_create_options options)
     if (!probabilities(self)) return NULL;
     fac__node *n = fac__record("BernoulliBackward0", zero_backward, 1, 0, 0, self);
     fac_tensor *y = fac__new_like(self, (fac_dtype)self->dtype);
-    if (y &&
-        !fill_random(y, y, self, (fac__random_args){.kind = FAC__BERNOULLI_EACH, .generator = options.generator})) {
+    if (y && !fill_random(y, y, self,
+                          (fac__random_args){.draw = fac__draw_bernoulli_each, .generator = options.generator})) {
         fac_release(y);
         y = NULL;
     }
@@ -291,8 +291,8 @@ fac_tensor *fac_bernoulli_p_with(fac_tensor *self, double p, fac_create_options 
     if (!probability(p)) return NULL;
     fac__node *n = fac__record("BernoulliBackward0", zero_backward, 1, 0, 0, self);
     fac_tensor *y = fac__new_like(self, (fac_dtype)self->dtype);
-    if (y &&
-        !fill_random(y, y, NULL, (fac__random_args){.kind = FAC__BERNOULLI, .a = p, .generator = options.generator})) {
+    if (y && !fill_random(y, y, NULL,
+                          (fac__random_args){.draw = fac__draw_bernoulli, .a = p, .generator = options.generator})) {
         fac_release(y);
         y = NULL;
     }
@@ -380,7 +380,7 @@ fac_tensor *fac_uniform_with_(fac_tensor *self, double from, double to, fac_crea
     FAC__NEED(self);
     if (!uniform_args((fac_dtype)self->dtype, from, to)) return NULL;
     return redrawn("UniformBackward0", self, NULL, options,
-                   (fac__random_args){.kind = FAC__UNIFORM, .a = from, .b = to});
+                   (fac__random_args){.draw = fac__draw_uniform, .a = from, .b = to});
 }
 
 fac_tensor *fac_normal_with_(fac_tensor *self, double mean, double std, fac_create_options options)
@@ -389,7 +389,7 @@ fac_tensor *fac_normal_with_(fac_tensor *self, double mean, double std, fac_crea
     FAC__NEED(self);
     if (!normal_args((fac_dtype)self->dtype, std)) return NULL;
     return redrawn("NormalBackward0", self, NULL, options,
-                   (fac__random_args){.kind = FAC__NORMAL, .a = mean, .b = std});
+                   (fac__random_args){.draw = fac__draw_normal, .a = mean, .b = std});
 }
 
 fac_tensor *fac_exponential_with_(fac_tensor *self, double lambda, fac_create_options options)
@@ -399,7 +399,7 @@ fac_tensor *fac_exponential_with_(fac_tensor *self, double lambda, fac_create_op
     if (!(lambda >= 0)) return fac__runtime_error("exponential_ expects lambda >= 0.0, but found lambda=%g", lambda);
     if (!floats_only((fac_dtype)self->dtype, "exponential_cpu")) return NULL;
     return redrawn("ExponentialBackward0", self, NULL, options,
-                   (fac__random_args){.kind = FAC__EXPONENTIAL, .a = lambda});
+                   (fac__random_args){.draw = fac__draw_exponential, .a = lambda});
 }
 
 fac_tensor *fac_bernoulli_with_(fac_tensor *self, double p, fac_create_options options)
@@ -407,7 +407,7 @@ fac_tensor *fac_bernoulli_with_(fac_tensor *self, double p, fac_create_options o
     FAC__OP("bernoulli_");
     FAC__NEED(self);
     if (!probability(p)) return NULL;
-    return redrawn("BernoulliBackward1", self, NULL, options, (fac__random_args){.kind = FAC__BERNOULLI, .a = p});
+    return redrawn("BernoulliBackward1", self, NULL, options, (fac__random_args){.draw = fac__draw_bernoulli, .a = p});
 }
 
 fac_tensor *fac_bernoulli_tensor_with_(fac_tensor *self, fac_tensor *p, fac_create_options options)
@@ -420,7 +420,7 @@ fac_tensor *fac_bernoulli_tensor_with_(fac_tensor *self, fac_tensor *p, fac_crea
     fac_no_grad
         each = fac_expand(p, fac_shape(self));
     if (!each) return NULL;
-    return redrawn("BernoulliBackward2", self, each, options, (fac__random_args){.kind = FAC__BERNOULLI_EACH});
+    return redrawn("BernoulliBackward2", self, each, options, (fac__random_args){.draw = fac__draw_bernoulli_each});
 }
 
 fac_tensor *fac_random_with_(fac_tensor *self, int64_t from, int64_t to, fac_create_options options)
@@ -429,14 +429,14 @@ fac_tensor *fac_random_with_(fac_tensor *self, int64_t from, int64_t to, fac_cre
     FAC__NEED(self);
     if (!integers_args((fac_dtype)self->dtype, from, to)) return NULL;
     return redrawn("RandomBackward0", self, NULL, options,
-                   (fac__random_args){.kind = FAC__INTEGERS, .low = from, .high = to});
+                   (fac__random_args){.draw = fac__draw_integers, .low = from, .high = to});
 }
 
 fac_tensor *fac_random_full_with_(fac_tensor *self, fac_create_options options)
 {
     FAC__OP("random_");
     FAC__NEED(self);
-    return redrawn("RandomBackward2", self, NULL, options, (fac__random_args){.kind = FAC__FULL_RANGE});
+    return redrawn("RandomBackward2", self, NULL, options, (fac__random_args){.draw = fac__draw_full_range});
 }
 
 /* ---- by name ------------------------------------------------------------------------------------------------- */

@@ -147,23 +147,51 @@ const fac__kernel fac__k_range = {.name = "range", .run = {run_range}, .memory =
 
 /* ---- random numbers ------------------------------------------------------------------------------------------ */
 
+void fac__draw_uniform(const fac__random_args *a)
+{
+    fac__random_uniform(a->generator, a->dtype, a->out, a->n, a->a, a->b);
+}
+void fac__draw_normal(const fac__random_args *a)
+{
+    (a->apart ? fac__random_normal_each : fac__random_normal)(a->generator, a->dtype, a->out, a->n, a->a, a->b);
+}
+void fac__draw_integers(const fac__random_args *a)
+{
+    fac__random_integers(a->generator, a->dtype, a->out, a->n, a->low, a->high);
+}
+void fac__draw_full_range(const fac__random_args *a)
+{
+    fac__random_full(a->generator, a->dtype, a->out, a->n);
+}
+void fac__draw_permutation(const fac__random_args *a)
+{
+    fac__random_permutation(a->generator, a->dtype, a->out, a->n);
+}
+void fac__draw_bernoulli(const fac__random_args *a)
+{
+    fac__random_bernoulli(a->generator, a->dtype, a->out, a->n, a->a);
+}
+void fac__draw_bernoulli_each(const fac__random_args *a)
+{
+    fac__random_bernoulli_tensor(a->generator, a->dtype, a->out, a->p_dtype, a->p, a->n);
+}
+void fac__draw_exponential(const fac__random_args *a)
+{
+    fac__random_exponential(a->generator, a->dtype, a->out, a->n, a->a);
+}
+void fac__draw_poisson(const fac__random_args *a)
+{
+    fac__random_poisson(a->generator, a->dtype, a->out, a->p, a->n);
+}
+void fac__draw_binomial(const fac__random_args *a)
+{
+    fac__random_binomial(a->generator, a->dtype, a->out, a->counts, a->p, a->n);
+}
+
 static void run_random(const void *args)
 {
     const fac__random_args *a = args;
-    fac_generator *g = a->generator;
-    switch (a->kind) {
-    case FAC__UNIFORM: fac__random_uniform(g, a->dtype, a->out, a->n, a->a, a->b); break;
-    case FAC__NORMAL: fac__random_normal(g, a->dtype, a->out, a->n, a->a, a->b); break;
-    case FAC__NORMAL_EACH: fac__random_normal_each(g, a->dtype, a->out, a->n, a->a, a->b); break;
-    case FAC__INTEGERS: fac__random_integers(g, a->dtype, a->out, a->n, a->low, a->high); break;
-    case FAC__FULL_RANGE: fac__random_full(g, a->dtype, a->out, a->n); break;
-    case FAC__PERMUTATION: fac__random_permutation(g, a->dtype, a->out, a->n); break;
-    case FAC__BERNOULLI: fac__random_bernoulli(g, a->dtype, a->out, a->n, a->a); break;
-    case FAC__BERNOULLI_EACH: fac__random_bernoulli_tensor(g, a->dtype, a->out, a->p_dtype, a->p, a->n); break;
-    case FAC__EXPONENTIAL: fac__random_exponential(g, a->dtype, a->out, a->n, a->a); break;
-    case FAC__POISSON: fac__random_poisson(g, a->dtype, a->out, a->p, a->n); break;
-    case FAC__BINOMIAL: fac__random_binomial(g, a->dtype, a->out, a->counts, a->p, a->n); break;
-    }
+    a->draw(a);
 }
 
 static void random_memory(void *args, fac__memory *m)
