@@ -10,13 +10,7 @@
 
 static int add_value(fac__trace *t, fac_tensor *x, fac__trace_source source, int at)
 {
-    if (t->n_values == t->values_room) {
-        int room = t->values_room ? 2 * t->values_room : 64;
-        fac__trace_value *values = fac__realloc(t->values, (size_t)room * sizeof *values);
-        if (!values) return t->failed = true, -1;
-        t->values = values;
-        t->values_room = room;
-    }
+    if (!FAC__GROW(t->values, t->n_values)) return t->failed = true, -1;
     t->values[t->n_values] = (fac__trace_value){fac_keep(x), source, at};
     return t->n_values++;
 }
@@ -116,13 +110,7 @@ static bool write_down(fac__trace *t, const char *op, const fac_keyword *args, i
 /* The results are values, of their own even where an operation gives back what it was given. */
 static bool take_results(fac__trace *t, fac__trace_call *call, const fac_value *results, int n)
 {
-    if (t->n_calls == t->calls_room) {
-        int room = t->calls_room ? 2 * t->calls_room : 64;
-        fac__trace_call *calls = fac__realloc(t->calls, (size_t)room * sizeof *calls);
-        if (!calls) return false;
-        t->calls = calls;
-        t->calls_room = room;
-    }
+    if (!FAC__GROW(t->calls, t->n_calls)) return false;
     call->first = t->n_values;
     for (int i = 0; i < n && results[i].kind == FAC_VALUE_TENSOR && results[i].v.tensor; i++, call->n_results++)
         if (add_value(t, results[i].v.tensor, FAC__TRACE_RESULT, t->n_calls) < 0) return false;

@@ -41,7 +41,7 @@ typedef struct fac__trace {
     int64_t looked; /* at so many of its steps */
     fac__trace_value *values;
     fac__trace_call *calls;
-    int n_values, n_calls, values_room, calls_room;
+    int n_values, n_calls;
     int outputs[FAC__TRACED_RESULTS]; /* numbers of values */
     int n_outputs;
     bool failed; /* an error is pending */

@@ -44,13 +44,7 @@ static fac__onnx_name *find(const fac__onnx_loader *l, const char *name)
 
 static bool grow(fac__onnx_loader *l)
 {
-    if (l->n_names == l->names_room) {
-        int room = l->names_room ? 2 * l->names_room : 64;
-        fac__onnx_name *names = fac__realloc(l->names, (size_t)room * sizeof *names);
-        if (!names) return false;
-        l->names = names;
-        l->names_room = room;
-    }
+    if (!FAC__GROW(l->names, l->n_names)) return false;
     if (2 * l->n_names < l->table_size) return true;
     int size = l->table_size ? 2 * l->table_size : 256, *table = fac__calloc((size_t)size * sizeof *table);
     if (!table) return false;

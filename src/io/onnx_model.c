@@ -5,25 +5,12 @@
 
 /* ---- lists --------------------------------------------------------------------------------------------------- */
 
-static void *appended(fac__onnx_model *m, void **items, int *count, int *room, size_t size)
-{
-    if (*count == *room) {
-        int more = *room ? 2 * *room : 32;
-        void *p = fac__realloc(*items, (size_t)more * size);
-        if (!p) return m->failed = true, NULL;
-        *items = p;
-        *room = more;
-    }
-    return memset((char *)*items + (size_t)(*count)++ * size, 0, size);
-}
-
 #define LIST(function, type, list, many)                                                                               \
     type *function(fac__onnx_model *m)                                                                                 \
     {                                                                                                                  \
-        void *items = m->list;                                                                                         \
-        type *added = appended(m, &items, &m->many, &m->list##_room, sizeof *m->list);                                 \
-        m->list = items;                                                                                               \
-        return added;                                                                                                  \
+        if (!FAC__GROW(m->list, m->many)) return m->failed = true, NULL;                                               \
+        m->list[m->many] = (type){0};                                                                                  \
+        return &m->list[m->many++];                                                                                    \
     }
 LIST(fac__onnx_add_node, fac__onnx_node, nodes, n_nodes)
 LIST(fac__onnx_add_tensor, fac__onnx_tensor, initializers, n_initializers)

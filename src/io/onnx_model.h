@@ -60,7 +60,6 @@ typedef struct fac__onnx_model {
     fac__onnx_tensor *initializers;
     fac__onnx_value *inputs, *outputs;
     int n_nodes, n_initializers, n_inputs, n_outputs;
-    int nodes_room, initializers_room, inputs_room, outputs_room;
 } fac__onnx_model;
 
 /* Reads a file, and the files beside it that it names for its tensors. What it read until an error is to be dropped, too. */

@@ -51,7 +51,7 @@ struct fac__onnx_loader {
     const fac__onnx_model *model;
     fac__graph *g;
     fac__onnx_name *names;
-    int n_names, names_room;
+    int n_names;
     int *table; /* open addressing: name -> its place + 1 */
     int table_size;
     const fac__onnx_node *node; /* that is loaded now */

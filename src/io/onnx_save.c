@@ -124,7 +124,7 @@ static fac__onnx_value *add_value(fac__onnx_saver *s, bool output, int i, const 
     fac__onnx_value *v = output ? fac__onnx_add_output(s->model) : fac__onnx_add_input(s->model);
     const fac_tensor *a = s->a->values[i].t, *b = s->b->values[i].t;
     if (!v) return NULL;
-    *v = (fac__onnx_value){name, (fac_dtype)a->dtype, fac_dims_make(a->ndim, a->shape)};
+    *v = (fac__onnx_value){name, (fac_dtype)a->dtype, fac_dims_make(a->ndim, a->shape), false};
     for (int d = 0; d < a->ndim; d++)
         if (a->shape[d] != b->shape[d]) v->shape.d[d] = -1;
     return v;
