@@ -153,6 +153,38 @@ static bool load_size(loader *l, const row *r)
     return fac__onnx_result(l, 0, fac__onnx_function(l, r->onnx, count, fac__onnx_arg(l, 0)));
 }
 
+/* size, which, periodic, dtype */
+static int window(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_dims size;
+    fac_window_options o = fac_window_options_defaults();
+    int64_t which = fac_scalar_to_int(args[1].v.scalar);
+    if (!fac__onnx_dims_of(&args[0], &size)) return -1;
+    if (size.n != 1) return fac__value_error("the size is %d numbers", size.n), -1;
+    o.periodic = fac_scalar_to_int(args[2].v.scalar);
+    o.dtype = args[3].v.dtype;
+    o.alpha = 25.0 / 46; /* of Hamming's; PyTorch's are 0.54 and 0.46 */
+    o.beta = 21.0 / 46;
+    return fac__onnx_one_result(which == 0   ? fac_hann_window_with(size.d[0], o)
+                                : which == 1 ? fac_hamming_window_with(size.d[0], o)
+                                             : fac_blackman_window_with(size.d[0], o),
+                                results);
+}
+
+static bool load_window(loader *l, const row *r)
+{
+    int64_t type = fac__onnx_int(l, "output_datatype", 1);
+    fac_value dtype = {.kind = FAC_VALUE_DTYPE, .v.dtype = fac__element_dtype(fac__onnx_element(type))};
+    if (!fac__onnx_element(type) || !fac_dtype_is_floating(dtype.v.dtype))
+        return fac__onnx_error(l, "of type %lld, which facula does not have", (long long)type);
+    int which = !strcmp(r->onnx, "HannWindow") ? 0 : !strcmp(r->onnx, "HammingWindow") ? 1 : 2;
+    return fac__onnx_result(l, 0,
+                            fac__onnx_function(l, r->onnx, window, fac__onnx_ints(l, 0), fac__term_int(which),
+                                               fac__term_bool(fac__onnx_int(l, "periodic", 1)),
+                                               fac__term_constant(dtype)));
+}
+
 static bool load_einsum(loader *l, const row *r)
 {
     fac__term items[FAC__TRACED_RESULTS];
@@ -174,5 +206,8 @@ const fac__onnx_operator fac__onnx_create[] = {
     {"Trilu", "triu", load_trilu, save_trilu},
     {"Trilu", "tril", load_trilu, save_trilu},
     {"Einsum", "einsum", load_einsum, NULL},
+    {"HannWindow", "", load_window, NULL},
+    {"HammingWindow", "", load_window, NULL},
+    {"BlackmanWindow", "", load_window, NULL},
     {NULL, NULL, NULL, NULL},
 };

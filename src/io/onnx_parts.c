@@ -218,6 +218,23 @@ static fac_tensor *extended(fac_tensor *x, int dim, int64_t begin, int64_t end, 
     return p ? fac_index_select(x, dim, at) : NULL;
 }
 
+/* Whether fac_pad does it in one kernel, and the pads that it takes: floats, up to three dimensions behind batch and channels. */
+static bool usual_pad(fac_tensor *x, const char *mode, const int64_t *begin, const int64_t *end, fac_dims *order)
+{
+    int n = fac_dim(x);
+    bool fits = (!strcmp(mode, "reflect") || !strcmp(mode, "edge")) && n >= 3 && n <= 5 && !begin[0] && !begin[1] &&
+                !end[0] && !end[1] && fac_dtype_is_floating(fac_dtype_of(x));
+    for (int i = 2; i < n && fits; i++)
+        fits = begin[i] >= 0 && end[i] >= 0 && begin[i] < fac_size(x, i) && end[i] < fac_size(x, i);
+    if (!fits) return false;
+    *order = FAC_DIMS();
+    for (int i = n - 1; i >= 2; i--) {
+        order->d[order->n++] = begin[i];
+        order->d[order->n++] = end[i];
+    }
+    return true;
+}
+
 /* x, pads, mode, value, axes: pads are begins and ends of all dimensions, or of these. */
 static int pad(const fac_value *args, int n_args, fac_value *results, int max)
 {
@@ -236,6 +253,8 @@ static int pad(const fac_value *args, int n_args, fac_value *results, int max)
         begin[d] = args[1].v.ints.items[i];
         end[d] = args[1].v.ints.items[count + i];
     }
+    if (usual_pad(x, args[2].v.string, begin, end, &order))
+        return fac__onnx_one_result(fac_pad(x, order, *args[2].v.string == 'r' ? "reflect" : "replicate", 0), results);
     if (strcmp(args[2].v.string, "constant")) {
         for (int i = 0; i < n && x; i++)
             if (begin[i] || end[i]) x = extended(x, i, begin[i], end[i], args[2].v.string);
@@ -292,6 +311,39 @@ static bool save_pad(saver *s, const row *r)
     return fac__onnx_is(s, 0, pads && value ? fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), pads, value) : NULL);
 }
 
+/* x, sizes, axes: from the middle, or with zeros around; of an odd difference one more behind. */
+static int center(const fac_value *args, int n_args, fac_value *results, int max)
+{
+    (void)n_args, (void)max;
+    fac_tensor *x = args[0].v.tensor;
+    fac_dims sizes, axes, order = FAC_DIMS();
+    int n = fac_dim(x);
+    int64_t begin[FAC_MAX_DIMS] = {0}, end[FAC_MAX_DIMS] = {0};
+    if (!fac__onnx_dims_of(&args[1], &sizes) || !fac__onnx_dims_of(&args[2], &axes)) return -1;
+    if (sizes.n != (axes.n ? axes.n : n) || 2 * n > FAC_MAX_DIMS)
+        return fac__value_error("%d sizes for %d dimensions", sizes.n, n), -1;
+    for (int i = 0; i < sizes.n; i++) {
+        int64_t d = axes.n ? axes.d[i] + (axes.d[i] < 0 ? n : 0) : i;
+        if (d < 0 || d >= n || sizes.d[i] < 0) return fac__value_error("a size of %lld", (long long)sizes.d[i]), -1;
+        int64_t more = sizes.d[i] - fac_size(x, (int)d);
+        begin[d] = more < 0 ? -(-more / 2) : more / 2;
+        end[d] = more - begin[d];
+    }
+    for (int i = n - 1; i >= 0; i--) {
+        order.d[order.n++] = begin[i];
+        order.d[order.n++] = end[i];
+    }
+    return fac__onnx_one_result(fac_pad(x, order, "constant", 0), results);
+}
+
+static bool load_center(loader *l, const row *r)
+{
+    fac_dims axes = fac__onnx_list(l, "axes");
+    if (axes.n < 0) axes.n = 0;
+    return fac__onnx_result(
+        l, 0, fac__onnx_function(l, r->onnx, center, fac__onnx_arg(l, 0), fac__onnx_ints(l, 1), fac__term_dims(&axes)));
+}
+
 /* ---- the rows ---------------------------------------------------------------------------------------------------- */
 
 const fac__onnx_operator fac__onnx_parts[] = {
@@ -301,6 +353,7 @@ const fac__onnx_operator fac__onnx_parts[] = {
     {"Concat", "stack", NULL, save_cat},
     {"Split", "", load_split, NULL},
     {"Pad", "constant_pad_nd", load_pad, save_pad},
+    {"CenterCropPad", "", load_center, NULL},
     {"", "flip", NULL, save_flip},
     {"", "roll", NULL, save_roll},
     {NULL, NULL, NULL, NULL},

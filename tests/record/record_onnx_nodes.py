@@ -169,12 +169,29 @@ def recurrent():
          activations=["Sigmoid", "Tanh", "Tanh"])
 
 
+def attention():
+    q, k, v = r(2, 3, 8), r(2, 5, 4), r(2, 5, 4)
+    heads = {"q_num_heads": 4, "kv_num_heads": 2, "opset": 23}
+    case("Attention", q, k, v, r(3, 5), softcap=2.0, **heads)
+    case("Attention", q, k, v, is_causal=1, scale=.3, **heads)
+    case("Attention", r(1, 2, 3, 4), r(1, 2, 2, 4), r(1, 2, 2, 4), None, r(1, 2, 1, 4), r(1, 2, 1, 4), outputs=3,
+         is_causal=1, opset=23)
+    angles = random.uniform(0, 3, (6, 2)).astype(np.float32)
+    for interleaved in (0, 1):
+        case("RotaryEmbedding", q, np.cos(angles), np.sin(angles), np.array([[0, 2, 1], [5, 4, 3]], np.int64),
+             num_heads=2, interleaved=interleaved, opset=23)
+    for op in ("HannWindow", "HammingWindow", "BlackmanWindow"):
+        case(op, ints(7).reshape(()), periodic=int(op == "HannWindow"))
+    case("CenterCropPad", r(4, 5), ints(3, 8), opset=18)
+
+
 def write():
     resize()
     windows()
     indices()
     sums()
     recurrent()
+    attention()
     arrays = {}
     with zipfile.ZipFile(os.path.join(FOLDER, "nodes.zip"), "w", zipfile.ZIP_DEFLATED) as z:
         for name, model, inputs, outputs in CASES:
