@@ -98,6 +98,7 @@ static void others(void **unused)
 static fac_tensor *orders(fac_module *self, fac_tensor *x)
 {
     fac_tensor *at, *y = fac_sort(x, .dim = 1, .descending = true, .indices = &at);
+    y = fac_add(y, fac_argmax(fac_select(x, 0, 0)));
     fac_tensor *top = fac_topk(x, 3, .dim = 1), *most = fac_max_dim(x, 1, true, &at);
     y = fac_add(y, fac_gather(x, 1, fac_argsort(x, .dim = 1, .stable = true)));
     y = fac_add(y, fac_cumsum(fac_flip(x, FAC_DIMS(1)), 1, FAC_DTYPE_NONE));
@@ -138,6 +139,7 @@ static fac_tensor *elements(fac_module *self, fac_tensor *x)
     y = fac_add(y, fac_add(fac_log1p(up), fac_add(fac_expm1(x), fac_add(fac_exp2(x), fac_log10(up)))));
     y = fac_add(y, fac_add(fac_trunc(fac_mul_scalar(x, 5)), fac_frac(x)));
     y = fac_add(y, fac_add(fac_remainder_scalar(x, 0.3), fac_add(fac_fmod_scalar(x, 0.3), fac_floor_divide(x, up))));
+    y = fac_add(y, fac_div_mode(fac_mul_scalar(x, 4), up, FAC_ROUND_TRUNC));
     y = fac_add(y, fac_add(fac_addcmul(x, x, up, 2), fac_addcdiv(x, x, up, -1)));
     y = fac_add(y, fac_add(fac_lerp_scalar(x, up, 0.3), fac_hypot(x, up)));
     y = fac_add(y, fac_nan_to_num(fac_div_scalar(fac_relu(x), 0), .nan = 3, .posinf = 2));

@@ -126,6 +126,7 @@ static fac_tensor *divide(fac__arg a, fac__arg b, fac_rounding mode)
     if (fac__tracing() && mode == FAC_ROUND_FLOOR) return traced("floor_divide", false, 2, args, NULL);
     if (mode == FAC_ROUND_NONE) return fac__pointwise(FAC__ROW_div, args, false);
     fac_dtype common = fac__result_type(2, args);
+    if (fac__tracing() && fac_dtype_is_floating(common)) return fac_trunc(divide(a, b, FAC_ROUND_NONE));
     if (!fac_dtype_is_floating(common) && !fac__check_divisor(args, common)) return NULL;
     fac__row row = mode == FAC_ROUND_FLOOR ? FAC__ROW_div_floor : FAC__ROW_div_trunc;
     return fac__pointwise_as(row, args, common, common, false, "DivBackward1");

@@ -192,6 +192,11 @@ static fac_tensor *position(fac_tensor *self, fac__reduce_kind kind, const char 
     if (!fac__reduction_of(self, options, &r)) return NULL;
     FAC__TRACE_IF(!r.all_given && r.mask && !(r.mask & (r.mask - 1)), op, FAC__ARG(self),
                   FAC__ARG(__builtin_ctz(r.mask)), FAC__ARG(r.keepdim));
+    if (fac__tracing() && r.all_given && !r.keepdim && self->numel) {
+        fac_reduce_options first = one_dim(0, false); /* of all elements in a row */
+        fac_tensor *row = fac_reshape(self, fac_dims_one(-1));
+        return row ? position(row, kind, op, &first) : NULL;
+    }
     if (!self->numel && r.all_given)
         return fac__index_error("%s(): Expected reduction dim to be specified for input.numel() == 0.", op);
     if (!fac__reduction_not_empty(self, &r, op)) return NULL;
