@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "any_file.h"
+#include "core/raise.h"
 #include "data_source.h"
 
 /* ---- arrays ------------------------------------------------------------------------------------------------- */
@@ -134,7 +135,10 @@ static fac_tensor *read_inputs(const char *path, const model_spec *spec)
     fac_tensor *one = as_inputs(fac_unsqueeze(x, 0), path);
     if (one && is_like(one, spec)) return one;
     fac_clear_error();
-    return fac_raise(FAC_ERROR_VALUE, "%s: inputs of another shape than those that the model was trained on", path);
+    fac_dims shape = fac_shape(x);
+    return fac_raise(FAC_ERROR_VALUE,
+                     "%s: inputs of another shape than those that the model was trained on: %s, not %s", path,
+                     fac__shape_text(shape.n - 1, shape.d + 1), fac__shape_text(spec->shape.n, spec->shape.d));
 }
 
 typedef struct array {

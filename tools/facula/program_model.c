@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/raise.h"
+
 bool is_program(const char *path)
 {
     const char *format = fac_name_format(path);
@@ -44,7 +46,9 @@ static bool takes(fac_module *program, const model_spec *spec)
                          "%s was exported for exactly %lld inputs at a time: export it with a dynamic batch size",
                          spec->model, (long long)wanted.d[0]);
     if (!fits)
-        return fac_raise(FAC_ERROR_VALUE, "%s was written for inputs of another shape than the data have", spec->model);
+        return fac_raise(FAC_ERROR_VALUE, "%s was written for inputs of another shape than the data have: %s, not %s",
+                         spec->model, fac__shape_text(wanted.n - 1, wanted.d + 1),
+                         fac__shape_text(spec->shape.n, spec->shape.d));
     int64_t outputs = outputs_of(program, spec->model, 2, spec->shape);
     if (outputs && outputs != spec->outputs)
         fac_raise(FAC_ERROR_VALUE, "%s gives %lld numbers for each input, where the data need %lld", spec->model,
