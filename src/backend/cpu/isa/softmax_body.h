@@ -24,15 +24,37 @@ INLINE T NAME(masked)(T x, T otherwise, I mask)
 #define MASKS 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 static const I NAME(masks)[2 * PAST] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, MASKS};
 
-/* x is a buffer, and may be read up to PAST elements behind its end: the last vector of a row is masked. */
-static T NAME(row_max)(const T *x, int64_t n)
+/* The largest of n elements, a multiple of WIDE, and of max, for each of PAST lanes. Four vectors at a time, so that the next
+ * need not wait for the last. */
+enum { NAME(WIDE) = 4 * PAST };
+static __attribute__((noinline)) void NAME(max_of_many)(T *max, const T *x, int64_t n)
 {
-    enum { WIDE = 4 * PAST }; /* so that the next need not wait for the last */
-    T lanes[WIDE];
-    for (int k = 0; k < WIDE; k++)
+    T a[PAST], b[PAST], c[PAST], d[PAST];
+    for (int k = 0; k < PAST; k++)
+        a[k] = b[k] = c[k] = d[k] = (T)-INFINITY;
+    for (; n; n -= NAME(WIDE), x += NAME(WIDE)) {
+        SIMD for (int k = 0; k < PAST; k++)
+        {
+            a[k] = NAME(larger)(a[k], x[k]);
+            b[k] = NAME(larger)(b[k], x[PAST + k]);
+            c[k] = NAME(larger)(c[k], x[2 * PAST + k]);
+            d[k] = NAME(larger)(d[k], x[3 * PAST + k]);
+        }
+    }
+    SIMD for (int k = 0; k < PAST; k++)
+        max[k] = NAME(larger)(max[k], NAME(larger)(NAME(larger)(a[k], b[k]), NAME(larger)(c[k], d[k])));
+}
+/* x is a buffer, and may be read up to PAST elements behind its end: the last vector of a row is masked. */
+INLINE T NAME(row_max)(const T *x, int64_t n)
+{
+    T lanes[PAST];
+    for (int k = 0; k < PAST; k++)
         lanes[k] = (T)-INFINITY;
-    for (; n >= WIDE; n -= WIDE, x += WIDE) {
-        SIMD for (int k = 0; k < WIDE; k++) lanes[k] = NAME(larger)(lanes[k], x[k]);
+    if (n >= NAME(WIDE)) {
+        int64_t many = n / NAME(WIDE) * NAME(WIDE);
+        NAME(max_of_many)(lanes, x, many);
+        x += many;
+        n -= many;
     }
     for (; n >= PAST; n -= PAST, x += PAST) {
         SIMD for (int k = 0; k < PAST; k++) lanes[k] = NAME(larger)(lanes[k], x[k]);
@@ -42,15 +64,14 @@ static T NAME(row_max)(const T *x, int64_t n)
         SIMD for (int k = 0; k < PAST; k++)
             lanes[k] = NAME(larger)(lanes[k], NAME(masked)(x[k], (T)-INFINITY, mask[k]));
     }
-    for (int w = WIDE / 2; w; w /= 2)
-        for (int k = 0; k < w; k++)
-            lanes[k] = NAME(larger)(lanes[k], lanes[k + w]);
+    _Pragma("GCC unroll 4") for (int w = PAST / 2; w; w /= 2) SIMD for (int k = 0; k < w; k++)
+        lanes[k] = NAME(larger)(lanes[k], lanes[k + w]);
     return lanes[0];
 }
 
 /* Adds x, or the products x * y, to LANES running sums; only the last call for a row may have an n that is no multiple
  * of LANES. */
-static void NAME(add_lanes)(T *restrict sum, const T *x, const T *y, int64_t n)
+INLINE void NAME(add_lanes)(T *restrict sum, const T *x, const T *y, int64_t n)
 {
     T lanes[LANES];
     for (int k = 0; k < LANES; k++)
@@ -77,14 +98,14 @@ INLINE T NAME(fold_lanes)(const T *sum)
         half[k] = sum[k] + sum[k + LANES / 2];
     return (half[0] + half[2]) + (half[1] + half[3]);
 }
-static T NAME(short_sum)(const T *x, const T *y, int64_t n)
+INLINE T NAME(short_sum)(const T *x, const T *y, int64_t n)
 {
     T sum = y ? x[0] * y[0] : x[0];
     for (int64_t i = 1; i < n; i++)
         sum += y ? x[i] * y[i] : x[i];
     return sum;
 }
-static T NAME(sum)(const T *x, const T *y, int64_t n)
+INLINE T NAME(sum)(const T *x, const T *y, int64_t n)
 {
     if (n < LANES) return NAME(short_sum)(x, y, n);
     T lanes[LANES] = {0};
@@ -274,24 +295,32 @@ static void NAME(rows)(const fac__softmax_args *a, const access *m, int64_t begi
 #define EACH_ROW for (int64_t i = 0, p = at; i < n; i++, p += a->inner)
 #define EACH_COLUMN SIMD for (int64_t c = 0; c < width; c++)
 
+/* A part of a row as T: where it is, if it need not be converted, or in the buffer. */
+INLINE const T *NAME(part)(const access *m, T *buffer, const void *from, int64_t at, int64_t n)
+{
+    if (m->as_it_is) return (const T *)from + at;
+    load(m, buffer, from, at, n);
+    return buffer;
+}
+
 static void NAME(some_columns)(const fac__softmax_args *a, const access *m, int64_t at, int64_t width)
 {
     enum { WIDTH = FAC__SOFTMAX_COLUMNS };
     int64_t n = a->n;
     bool kept = m->as_it_is && !a->log;
-    T max[WIDTH], sum[WIDTH] = {0}, x[WIDTH + PAST] = {0}, y[WIDTH + PAST];
+    T max[WIDTH], sum[WIDTH] = {0}, buffer[WIDTH], y[WIDTH + PAST] = {0};
     for (int64_t c = 0; c < width; c++)
         max[c] = (T)-INFINITY;
     EACH_ROW
     {
-        load(m, x, a->x, p, width);
+        const T *x = NAME(part)(m, buffer, a->x, p, width);
         EACH_COLUMN max[c] = NAME(larger)(max[c], x[c]);
     }
     EACH_ROW
     {
-        load(m, x, a->x, p, width);
-        EACH_COLUMN x[c] -= max[c];
-        NAME(exp_all)(y, x, 0, width);
+        const T *x = NAME(part)(m, buffer, a->x, p, width);
+        EACH_COLUMN y[c] = x[c] - max[c];
+        NAME(exp_all)(y, y, 0, width);
         EACH_COLUMN sum[c] += y[c];
         if (kept) memcpy((T *)a->out + p, y, (size_t)width * sizeof *y);
     }
@@ -301,14 +330,15 @@ static void NAME(some_columns)(const fac__softmax_args *a, const access *m, int6
     EACH_ROW
     {
         T *out = NAME(place)(m, y, a->out, p);
-        load(m, x, kept ? a->out : a->x, p, width);
-        if (!kept) {
-            EACH_COLUMN x[c] -= max[c];
-        }
-        if (!a->log && !kept) NAME(exp_all)(x, x, 0, width);
+        const T *x = NAME(part)(m, buffer, kept ? a->out : a->x, p, width);
         if (a->log) {
-            EACH_COLUMN out[c] = x[c] - sum[c];
+            EACH_COLUMN out[c] = x[c] - max[c] - sum[c];
         } else {
+            if (!kept) {
+                EACH_COLUMN y[c] = x[c] - max[c];
+                NAME(exp_all)(y, y, 0, width);
+                x = y;
+            }
             EACH_COLUMN out[c] = x[c] / sum[c];
         }
         NAME(put)(m, a->out, p, out, width);
@@ -319,28 +349,29 @@ static void NAME(some_columns_backward)(const fac__softmax_args *a, const access
 {
     enum { WIDTH = FAC__SOFTMAX_COLUMNS };
     int64_t n = a->n;
-    T sum[WIDTH] = {0}, x[WIDTH], y[WIDTH + PAST] = {0};
+    T sum[WIDTH] = {0}, g_buffer[WIDTH], y_buffer[WIDTH], e[WIDTH + PAST] = {0};
     EACH_ROW
     {
-        load(m, x, a->g, p, width);
+        const T *g = NAME(part)(m, g_buffer, a->g, p, width);
         if (a->log) {
-            EACH_COLUMN sum[c] += x[c];
+            EACH_COLUMN sum[c] += g[c];
             continue;
         }
-        load(m, y, a->y, p, width);
-        EACH_COLUMN sum[c] = FMA(x[c], y[c], sum[c]);
+        const T *y = NAME(part)(m, y_buffer, a->y, p, width);
+        EACH_COLUMN sum[c] = FMA(g[c], y[c], sum[c]);
     }
     EACH_ROW
     {
-        load(m, x, a->g, p, width);
-        load(m, y, a->y, p, width);
+        const T *g = NAME(part)(m, g_buffer, a->g, p, width), *y = NAME(part)(m, y_buffer, a->y, p, width);
+        T *out = NAME(place)(m, g_buffer, a->out, p);
         if (a->log) {
-            NAME(exp_any)(y, y, width);
-            EACH_COLUMN y[c] = FMA(-y[c], sum[c], x[c]);
+            memcpy(e, y, (size_t)width * sizeof *e);
+            NAME(exp_any)(e, e, width);
+            EACH_COLUMN out[c] = FMA(-e[c], sum[c], g[c]);
         } else {
-            EACH_COLUMN y[c] = y[c] * (x[c] - sum[c]);
+            EACH_COLUMN out[c] = y[c] * (g[c] - sum[c]);
         }
-        store(m, a->out, p, y, width);
+        NAME(put)(m, a->out, p, out, width);
     }
 }
 
