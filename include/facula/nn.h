@@ -73,6 +73,7 @@ static inline fac_nn_activation_options fac_nn_activation_options_defaults(void)
     o.inplace = false;
     return o;
 }
+/* All by the names of their functions: fac_nn_relu_with and so on are what the macros below call. */
 /* clang-format off */
 #define FAC_NN_ACTIVATIONS(X)                                                                                          \
     X(relu) X(relu6) X(leaky_relu) X(rrelu) X(elu) X(selu) X(celu) X(gelu) X(silu) X(mish) X(sigmoid) X(tanh)          \
