@@ -54,10 +54,10 @@ typedef enum fac__node_kind { FAC__OPERATION, FAC__ACCUMULATE, FAC__UNVIEW, FAC_
 
 struct fac__node {
     atomic_int refs;
-    fac__node_kind kind;
     int n_in, n_out, n_saved;
-    bool failed; /* memory ran out while it was made */
-    bool freed;  /* saved tensors are gone after a backward without retain_graph: if n_saved, it cannot run again */
+    uint8_t kind; /* a fac__node_kind */
+    bool failed;  /* memory ran out while it was made */
+    bool freed;   /* saved tensors are gone after a backward without retain_graph: if n_saved, it cannot run again */
     const char *name;
     fac__backward_fn backward;
     uint64_t sequence; /* later operations run earlier in backward */

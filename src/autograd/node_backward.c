@@ -47,10 +47,10 @@ static void copy_slices(const fac__geometry *p, fac_tensor *g, fac_tensor **gx)
     gx[0] = whole;
 }
 
-void fac__node_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
+void fac__own_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
     switch (n->kind) {
-    case FAC__OPERATION: n->backward(n, gy, gx); break;
+    case FAC__OPERATION: break;
     case FAC__ACCUMULATE: accumulate(n, gy[0]); break;
     case FAC__UNVIEW: gx[0] = unview(n->params, gy[0]); break;
     case FAC__COPY_SLICES: copy_slices(n->params, gy[0], gx); break;
