@@ -1,6 +1,4 @@
 /* Floor 7. ONNX's operators that make tensors: constants, ranges, triangles, products by a formula. */
-#include <stdio.h>
-
 #include "core/raise.h"
 #include "elements.h"
 #include "facula/ops_create.h"

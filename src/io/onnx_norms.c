@@ -1,6 +1,4 @@
 /* Floor 7. ONNX's operators that normalise. */
-#include <math.h>
-
 #include "core/raise.h"
 #include "facula/ops_create.h"
 #include "facula/ops_index.h"

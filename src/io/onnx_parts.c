@@ -1,6 +1,4 @@
 /* Floor 7. ONNX's operators that take parts of tensors, join and pad them. */
-#include <stdio.h>
-
 #include "core/raise.h"
 #include "facula/ops_index.h"
 #include "facula/ops_join.h"

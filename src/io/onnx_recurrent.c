@@ -1,6 +1,5 @@
 /* Floor 7. ONNX's recurrent layers. They are of one layer and one or two directions; their weights [D, G H, ...] have the gates
  * in another order than PyTorch's, and both biases side by side. */
-#include <stdio.h>
 #include <strings.h>
 
 #include "core/raise.h"

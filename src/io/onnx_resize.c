@@ -1,6 +1,6 @@
 /* Floor 7. ONNX's Resize and Upsample, read. Where facula has the operation it is called; every other way of saying which places of
  * the input an element of the result is made of is followed as ONNX's text says it: an axis at a time, places and weights from a
- * table. Writing is onnx_upsample.c's. */
+ * table. onnx_images.c writes. */
 #include <math.h>
 
 #include "core/raise.h"

@@ -1,6 +1,4 @@
 /* Floor 7. ONNX's operators that change shapes and dtypes. */
-#include <stdio.h>
-
 #include "core/raise.h"
 #include "elements.h"
 #include "facula/ops_create.h"
