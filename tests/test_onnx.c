@@ -260,8 +260,8 @@ static void refused(void **unused)
 
 /* ---- files that are made by hand ---------------------------------------------------------------------------------- */
 
-/* A model of one node of that operator, over an input x and a tensor w, whose message is given. */
-static void write_model(const char *path, const char *op, const fac__text *tensor)
+/* A model of one node of that operator, over an input x and a tensor w, whose message is given; so is an attribute, or NULL. */
+static void write_model(const char *path, const char *op, const fac__text *tensor, const fac__text *attribute)
 {
     fac__text model = {0}, graph = {0}, node = {0}, value = {0}, opset = {0};
     fac__wire_put_text(&node, 1, "x");
@@ -269,6 +269,7 @@ static void write_model(const char *path, const char *op, const fac__text *tenso
     fac__wire_put_text(&node, 2, "y");
     fac__wire_put_text(&node, 3, "the_node");
     fac__wire_put_text(&node, 4, op);
+    if (attribute) fac__wire_put_message(&node, 5, attribute);
     fac__wire_put_message(&graph, 1, &node);
     fac__wire_put_message(&graph, 5, tensor);
     fac__wire_put_text(&value, 1, "x");
@@ -318,26 +319,47 @@ static void elements(void **unused)
     fac__text t = tensor_head(1, 2); /* floats one by one, as unpacked numbers */
     fac__wire_put_float(&t, 4, 1.5f);
     fac__wire_put_float(&t, 4, -2);
-    write_model("one.onnx", "Add", &t);
+    write_model("one.onnx", "Add", &t, NULL);
     check_sum("one.onnx", "[1.5, -2]");
-    write_model("one.onnx", "Frobnicate", &t);
+    write_model("one.onnx", "Frobnicate", &t, NULL);
     expect_error(fac_onnx_load("one.onnx"), "node 'the_node' (Frobnicate): facula does not have this operator");
     fac__wire_put_float(&t, 4, 3);
-    write_model("one.onnx", "Add", &t);
+    write_model("one.onnx", "Add", &t, NULL);
     expect_error(fac_onnx_load("one.onnx"), "");
     fac__text_drop(&t);
     t = tensor_head(10, 2); /* float16 as numbers: the bits */
     fac__wire_put_bytes(&t, 5, "\x80\x78\x80\x80\x02", 5);
-    write_model("one.onnx", "Add", &t);
+    write_model("one.onnx", "Add", &t, NULL);
     check_sum("one.onnx", "[1, -0]");
     fac__text_drop(&t);
     t = tensor_head(8, 2);
-    write_model("one.onnx", "Add", &t);
+    write_model("one.onnx", "Add", &t, NULL);
     expect_error(fac_onnx_load("one.onnx"), "tensor 'w' is of type 8");
     fac__text_drop(&t);
     t = tensor_head(1, INT64_MAX);
-    write_model("one.onnx", "Add", &t);
+    write_model("one.onnx", "Add", &t, NULL);
     expect_error(fac_onnx_load("one.onnx"), "'w' has fewer elements");
+    fac__text_drop(&t);
+}
+
+/* What would make a node mean something else, unseen. */
+static void attributes(void **unused)
+{
+    fac__text t = tensor_head(1, 1), inside = {0}, attribute = {0};
+    fac__wire_put_float(&t, 4, 1);
+    fac__wire_put_text(&attribute, 1, "then_branch");
+    fac__wire_put_message(&attribute, 6, &inside);
+    write_model("attribute.onnx", "If", &t, &attribute);
+    expect_error(fac_onnx_load("attribute.onnx"), "node 'the_node' (If): its attribute 'then_branch' is a graph");
+    fac_state *state = fac_load("attribute.onnx"); /* its tensors can be had */
+    assert_int_equal(fac_state_count(state), 1);
+    fac_state_free(state);
+    fac__text_drop(&attribute);
+    fac__wire_put_text(&attribute, 1, "saturation");
+    fac__wire_put_int(&attribute, 3, 1);
+    write_model("attribute.onnx", "Add", &t, &attribute);
+    expect_error(fac_onnx_load("attribute.onnx"), "node 'the_node' (Add): its attribute 'saturation' is not known");
+    fac__text_drop(&attribute);
     fac__text_drop(&t);
 }
 
@@ -363,7 +385,7 @@ static void external(void **unused)
         put_entry(&t, "offset", cases[i].offset);
         put_entry(&t, "length", cases[i].length);
         fac__wire_put_int(&t, 14, 1);
-        write_model("external.onnx", "Add", &t);
+        write_model("external.onnx", "Add", &t, NULL);
         fac__text_drop(&t);
         if (cases[i].words)
             expect_error(fac_onnx_load("external.onnx"), cases[i].words);
@@ -463,11 +485,11 @@ static void page(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(recorded), cmocka_unit_test(other_sizes), cmocka_unit_test(trained),
-        cmocka_unit_test(layers),   cmocka_unit_test(models),      cmocka_unit_test(by_hand),
-        cmocka_unit_test(refused),  cmocka_unit_test(elements),    cmocka_unit_test(external),
-        cmocka_unit_test(damaged),  cmocka_unit_test(fuzzed),      cmocka_unit_test(out_of_memory),
-        cmocka_unit_test(page),
+        cmocka_unit_test(recorded),      cmocka_unit_test(other_sizes), cmocka_unit_test(trained),
+        cmocka_unit_test(layers),        cmocka_unit_test(models),      cmocka_unit_test(by_hand),
+        cmocka_unit_test(refused),       cmocka_unit_test(elements),    cmocka_unit_test(external),
+        cmocka_unit_test(attributes),    cmocka_unit_test(damaged),     cmocka_unit_test(fuzzed),
+        cmocka_unit_test(out_of_memory), cmocka_unit_test(page),
     };
     return cmocka_run_group_tests(tests, enter_work_folder, leave_work_folder);
 }

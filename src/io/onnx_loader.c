@@ -252,6 +252,10 @@ static bool load_node(fac__onnx_loader *l, const fac__onnx_node *node)
     l->node = node;
     if (*node->domain && strcmp(node->domain, "ai.onnx"))
         return fac__onnx_error(l, "operators of '%.60s' are not known", node->domain);
+    for (int i = 0; i < node->n_attributes; i++)
+        if (node->attributes[i].graph)
+            return fac__onnx_error(l, "its attribute '%.60s' is a graph of its own, which cannot be run",
+                                   node->attributes[i].name);
     for (int i = 0; i < node->n_inputs; i++)
         if (*node->inputs[i] && !fac__onnx_input(l, i)) return false;
     fac__onnx_lanes lanes = fac__onnx_load_lanes(l);

@@ -28,6 +28,7 @@ typedef struct fac__onnx_attribute {
     const int64_t *ints;
     const float *floats;
     int count;  /* of these */
+    bool graph; /* one or several graphs, which are not read */
     bool asked; /* somebody looked at it: what nobody does would change the node's meaning unseen */
 } fac__onnx_attribute;
 

@@ -97,7 +97,6 @@ static const char *joined(fac__onnx_reader *r, const char *list, const char *mor
 static void read_attribute(fac__onnx_reader *r, fac__message m, fac__onnx_attribute *a)
 {
     fac__message whole = m;
-    int subgraphs = 0;
     a->name = a->s = "";
     for (fac__field f; fac__wire_next(&m, &f);) {
         switch (f.number) {
@@ -110,14 +109,12 @@ static void read_attribute(fac__onnx_reader *r, fac__message m, fac__onnx_attrib
             a->t = fac__onnx_tensor_of(r, fac__wire_inside(&m, &f), NULL);
             break;
         case 6:
-        case 11: subgraphs++; break;
+        case 11: a->graph = true; break;
         case 9: a->s = joined(r, a->s, text_of(r, &m, &f)); break;
         case 20: a->type = (int)int_of(&m, &f); break;
         default: break;
         }
     }
-    if (subgraphs)
-        fac__wire_error(&r->wire, whole.at, "attribute '%.100s' is a graph of its own, which cannot be run", a->name);
     a->count = collect(whole, 8, FAC__WIRE_VARINT, (numbers){0});
     int floats = collect(whole, 7, FAC__WIRE_32, (numbers){0});
     if (r->wire.failed) return;
