@@ -21,7 +21,7 @@ FAC_BEGIN
  *
  * Operators of opset 7 and later, as PyTorch and others write them. Shapes may be computed (Shape, Gather, Concat, …). Elements may lie in
  * other files, if these are in the model's folder. What facula cannot do is an error that names the node and its operator:
- * operators that docs/formats.md does not list, attributes that it does not know, graphs within graphs (If, Loop; their tensors can be had by fac_load), types that
+ * operators that docs/formats.md does not list, attributes that it does not know, graphs within graphs (If, Loop), types that
  * it has no dtype for. NULL after an error. */
 FAC_API fac_module *fac_onnx_load(const char *path);
 
