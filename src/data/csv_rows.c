@@ -157,8 +157,8 @@ static int next_row(fac_csv_rows *r, bool with_target)
     }
     r->waiting = false;
     if (r->reader.count != r->fields)
-        return fac__csv_error(&r->reader, r->reader.count - 1, "the record ends here, with %d of %d fields",
-                              r->reader.count, r->fields),
+        return fac__csv_error(&r->reader, r->reader.count - 1,
+                              "the record ends here, with %d fields, and the first has %d", r->reader.count, r->fields),
                -1;
     for (int i = 0; i < r->csv->n; i++) {
         const fac__csv_column *c = &r->csv->columns[i];
