@@ -130,9 +130,15 @@ MOVE(copy_8, of_8)
  * their own for every way to lie would be most of a small program.) */
 typedef void (*run_loop)(void *to, const void *from, int64_t n);
 
-static __attribute__((noinline, noclone)) void convert(run_loop run, void *to_, size_t to_size, int64_t to_row,
-                                                       int64_t to_col, const void *from_, size_t from_size,
-                                                       int64_t from_row, int64_t from_col, int64_t rows, int64_t cols)
+/* A function of which there is to be one copy, and not one for each of those that call it. */
+#if defined(__clang__)
+#define ONE_COPY __attribute__((noinline))
+#else
+#define ONE_COPY __attribute__((noinline, noclone))
+#endif
+
+static ONE_COPY void convert(run_loop run, void *to_, size_t to_size, int64_t to_row, int64_t to_col, const void *from_,
+                             size_t from_size, int64_t from_row, int64_t from_col, int64_t rows, int64_t cols)
 {
     static const fac__move_loop copies[] = {[1] = copy_1, [2] = copy_2, [4] = copy_4, [8] = copy_8};
     enum { BLOCK = 256 };
@@ -252,8 +258,8 @@ CONVERT(store_f32_f16, uint16_t, float, TO_HALF)
 #endif
 
 /* Elements of 16 bits become integers and doubles, and these become such elements, by way of float. */
-static __attribute__((noinline, noclone)) void by_float(run_loop first, size_t from_size, run_loop second,
-                                                        size_t to_size, void *to, const void *from, int64_t n)
+static ONE_COPY void by_float(run_loop first, size_t from_size, run_loop second, size_t to_size, void *to,
+                              const void *from, int64_t n)
 {
     enum { BLOCK = 256 };
     float block[BLOCK];
