@@ -189,7 +189,7 @@ static void drop(fac__node *n)
     for (int i = 0; i < n->n_in; i++)
         fac__node_release(n->edges[i].node);
     if (n->drop_params) n->drop_params(n->params);
-    fac__node_release(inner_of(n));
+    if (n->kind == FAC__COPY_SLICES) fac__node_release(inner_of(n));
     for (fac__hook *h = n->hooks, *next; h; h = next) {
         next = h->next;
         fac__free(h);

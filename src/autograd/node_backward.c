@@ -1,4 +1,4 @@
-/* Floor 3. What a node does in backward: an operation's own function, or what a leaf, a view or a changed view does. */
+/* Floor 3. What the nodes of leaves, views and changed views do in backward. */
 #include "node_backward.h"
 
 #include "graph/launch.h"
@@ -50,9 +50,9 @@ static void copy_slices(const fac__geometry *p, fac_tensor *g, fac_tensor **gx)
 void fac__own_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
     switch (n->kind) {
-    case FAC__OPERATION: break;
     case FAC__ACCUMULATE: accumulate(n, gy[0]); break;
     case FAC__UNVIEW: gx[0] = unview(n->params, gy[0]); break;
     case FAC__COPY_SLICES: copy_slices(n->params, gy[0], gx); break;
+    case FAC__OPERATION: break;
     }
 }

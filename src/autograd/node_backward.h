@@ -14,13 +14,16 @@ typedef struct fac__geometry {
     fac__node *inner; /* of FAC__COPY_SLICES */
 } fac__geometry;
 
-/* What the nodes do that are not an operation's. */
+/* Of a node that is not an operation's. */
 void fac__own_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx);
 
 /* Calls the backward of any node. */
 static inline void fac__node_backward(fac__node *n, fac_tensor *const *gy, fac_tensor **gx)
 {
-    (n->backward ? n->backward : fac__own_backward)(n, gy, gx);
+    if (n->kind == FAC__OPERATION)
+        n->backward(n, gy, gx);
+    else
+        fac__own_backward(n, gy, gx);
 }
 
 #endif
