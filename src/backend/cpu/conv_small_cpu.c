@@ -142,12 +142,38 @@ static void copy(pictures *s, int64_t channels, int64_t each, fac__range_body of
 
 /* ---- products ------------------------------------------------------------------------------------------------ */
 
-static void multiply(const pictures *s, fac__gemm_args g)
+/* One of the three matrices, or its transpose. */
+typedef struct matrix {
+    void *data;
+    int64_t row, column; /* strides */
+} matrix;
+
+/* c [m][n] = a b, or grows by that. */
+static void multiply(const pictures *s, int64_t m, int64_t n, int64_t k, matrix a, matrix b, matrix c, bool grows)
 {
-    g.dtype = s->a->dtype;
-    g.batch = 1;
-    g.alpha = 1;
+    const fac__gemm_args g = {.dtype = s->a->dtype,
+                              .batch = 1,
+                              .m = m,
+                              .n = n,
+                              .k = k,
+                              .a = a.data,
+                              .a_row = a.row,
+                              .a_col = a.column,
+                              .b = b.data,
+                              .b_row = b.row,
+                              .b_col = b.column,
+                              .c = c.data,
+                              .c_row = c.row,
+                              .c_col = c.column,
+                              .alpha = 1,
+                              .beta = grows};
     fac__k_gemm.run[0](&g);
+}
+
+/* Of the block's images, but two at least. */
+static void count_columns(pictures *s)
+{
+    s->columns = s->images * s->out > 1 ? s->images * s->out : 2;
 }
 
 /* The matrices for blocks of images; false where this is not the way, or there is no memory. Which way it is goes by the sizes
@@ -166,16 +192,16 @@ static bool begin(pictures *s, const fac__conv_args *a, void *weights)
     int64_t image = (a->c * s->taps + a->k) * s->out * size;
     int64_t blocks = a->n * image / SEEN_BYTES + 1;
     s->images = (a->n + blocks - 1) / blocks;
-    s->columns = s->images * s->out > 1 ? s->images * s->out : 2;
+    count_columns(s);
     size_t seen = (size_t)(a->c * s->taps * s->columns * size), made = (size_t)(a->k * s->columns * size);
     seen = (seen + 63) / 64 * 64;
     made = (made + 63) / 64 * 64;
-    char *memory = fac__scratch(FAC__SCRATCH_CONV, seen + made + (size_t)(a->k * a->c * s->taps * size));
+    s->apart = s->taps < kernel;
+    size_t copies = s->apart ? (size_t)(a->k * a->c * s->taps * size) : 0;
+    char *memory = fac__scratch(FAC__SCRATCH_CONV, seen + made + copies);
     s->seen = memory;
     s->made = memory + seen;
-    s->weights = memory + seen + made;
-    s->apart = s->taps < kernel;
-    if (!s->apart) s->weights = weights;
+    s->weights = s->apart ? memory + seen + made : weights;
     return memory != NULL;
 }
 
@@ -183,7 +209,7 @@ static bool next(pictures *s)
 {
     if (s->first >= s->a->n) return false;
     if (s->images > s->a->n - s->first) s->images = s->a->n - s->first;
-    s->columns = s->images * s->out > 1 ? s->images * s->out : 2;
+    count_columns(s);
     return true;
 }
 
@@ -195,18 +221,8 @@ bool fac__conv_small(const fac__conv_args *a)
     if (s.apart) copy(&s, a->k, depth, weigh_float, weigh_double);
     for (; next(&s); s.first += s.images) {
         copy(&s, a->c, s.taps * s.columns, see_float, see_double);
-        multiply(&s, (fac__gemm_args){.m = a->k,
-                                      .n = s.columns,
-                                      .k = depth,
-                                      .a = s.weights,
-                                      .a_row = depth,
-                                      .a_col = 1,
-                                      .b = s.seen,
-                                      .b_row = s.columns,
-                                      .b_col = 1,
-                                      .c = s.made,
-                                      .c_row = s.columns,
-                                      .c_col = 1});
+        multiply(&s, a->k, s.columns, depth, (matrix){s.weights, depth, 1}, (matrix){s.seen, s.columns, 1},
+                 (matrix){s.made, s.columns, 1}, false);
         copy(&s, a->k, s.columns, put_float, put_double);
     }
     return true;
@@ -220,18 +236,8 @@ bool fac__conv_input_small(const fac__conv_args *a)
     if (s.apart) copy(&s, a->k, depth, weigh_float, weigh_double);
     for (; next(&s); s.first += s.images) {
         copy(&s, a->k, s.columns, take_float, take_double);
-        multiply(&s, (fac__gemm_args){.m = depth,
-                                      .n = s.columns,
-                                      .k = a->k,
-                                      .a = s.weights,
-                                      .a_row = 1,
-                                      .a_col = depth,
-                                      .b = s.made,
-                                      .b_row = s.columns,
-                                      .b_col = 1,
-                                      .c = s.seen,
-                                      .c_row = s.columns,
-                                      .c_col = 1});
+        multiply(&s, depth, s.columns, a->k, (matrix){s.weights, 1, depth}, (matrix){s.made, s.columns, 1},
+                 (matrix){s.seen, s.columns, 1}, false);
         copy(&s, a->c, s.taps * s.columns, unsee_float, unsee_double);
     }
     return true;
@@ -245,19 +251,8 @@ bool fac__conv_weight_small(const fac__conv_args *a)
     for (; next(&s); s.first += s.images) {
         copy(&s, a->c, s.taps * s.columns, see_float, see_double);
         copy(&s, a->k, s.columns, take_float, take_double);
-        multiply(&s, (fac__gemm_args){.m = a->k,
-                                      .n = depth,
-                                      .k = s.columns,
-                                      .a = s.made,
-                                      .a_row = s.columns,
-                                      .a_col = 1,
-                                      .b = s.seen,
-                                      .b_row = 1,
-                                      .b_col = s.columns,
-                                      .c = s.weights,
-                                      .c_row = depth,
-                                      .c_col = 1,
-                                      .beta = s.first > 0});
+        multiply(&s, a->k, depth, s.columns, (matrix){s.made, s.columns, 1}, (matrix){s.seen, 1, s.columns},
+                 (matrix){s.weights, depth, 1}, s.first > 0);
     }
     if (s.apart) copy(&s, a->k, depth, unweigh_float, unweigh_double);
     return true;
