@@ -72,7 +72,8 @@ static bool save_embedding(saver *s, const row *r)
     return fac__onnx_is(s, 0, fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 1), fac__onnx_name_at(s, 0)));
 }
 
-static bool save_index_select(saver *s, const row *r)
+/* x, dim, indices */
+static bool save_along(saver *s, const row *r)
 {
     int64_t dim;
     if (!fac__onnx_int_at(s, 1, &dim)) return false;
@@ -108,15 +109,6 @@ static bool load_gather_elements(loader *l, const row *r)
     return fac__onnx_result(l, 0,
                             fac__onnx_function(l, r->onnx, gather_elements, fac__onnx_arg(l, 0), fac__onnx_arg(l, 1),
                                                fac__term_int(fac__onnx_int(l, "axis", 0))));
-}
-
-static bool save_gather(saver *s, const row *r)
-{
-    int64_t dim;
-    if (!fac__onnx_int_at(s, 1, &dim)) return false;
-    const char *y = fac__onnx_node(s, r->onnx, fac__onnx_name_at(s, 0), fac__onnx_name_at(s, 2));
-    fac__onnx_give_int(s, "axis", dim);
-    return fac__onnx_is(s, 0, y);
 }
 
 /* What a reduction of ONNX is to scatter_reduce; NULL, with an error, where it is none. */
@@ -352,8 +344,8 @@ static bool load_compress(loader *l, const row *r)
 const fac__onnx_operator fac__onnx_indices[] = {
     {"Gather", "select", NULL, save_select},
     {"Gather", "embedding", load_gather, save_embedding},
-    {"Gather", "index_select", NULL, save_index_select},
-    {"GatherElements", "gather", load_gather_elements, save_gather},
+    {"Gather", "index_select", NULL, save_along},
+    {"GatherElements", "gather", load_gather_elements, save_along},
     {"GatherND", "", load_gather_nd, NULL},
     {"ScatterElements", "scatter", load_scatter, save_scatter},
     {"ScatterElements", "scatter_add", NULL, save_scatter},
