@@ -187,19 +187,13 @@ fac_tensor *fac_csv_rows_next(fac_csv_rows *rows, int64_t most)
     FAC__OP("csv_rows_next");
     FAC__NEED(rows);
     if (most < 1) return fac__value_error("at least one row is to be asked for, not %lld", (long long)most);
-    int64_t inputs = rows->csv->inputs, n = 0, room = 0;
+    int64_t inputs = rows->csv->inputs, n = 0;
     float *all = NULL;
     int got = 1;
     while (n < most && (got = next_row(rows, false)) > 0) {
-        if (n == room) {
-            room = room ? 2 * room : 16;
-            if (room > most) room = most;
-            float *more = fac__realloc(all, (size_t)(room * inputs) * sizeof *all);
-            if (!more) {
-                got = -1;
-                break;
-            }
-            all = more;
+        if (!fac__array_grow(&all, n, (size_t)inputs * sizeof *all)) {
+            got = -1;
+            break;
         }
         for (int i = 0; i < rows->csv->n; i++)
             if (rows->csv->columns[i].inputs)
@@ -216,7 +210,7 @@ fac_tensor *fac_csv_rows_next(fac_csv_rows *rows, int64_t most)
 
 typedef struct table {
     fac_csv *csv;
-    int64_t count, room;
+    int64_t count;
     float *values; /* of each row all columns that are used: inputs, and behind them the target */
     int n, *columns;
 } table;
@@ -246,13 +240,7 @@ static void drop_table(void *context)
 
 static bool add_row(table *t, const float *values)
 {
-    if (t->count == t->room) {
-        int64_t room = t->room ? t->room + t->room / 2 : 256;
-        float *more = fac__realloc(t->values, (size_t)(room * t->n) * sizeof *more);
-        if (!more) return false;
-        t->values = more;
-        t->room = room;
-    }
+    if (!fac__array_grow(&t->values, t->count, (size_t)t->n * sizeof *t->values)) return false;
     float *row = t->values + t->count++ * t->n;
     for (int k = 0; k < t->n; k++)
         row[k] = values[t->columns[k]];

@@ -151,9 +151,7 @@ bool fac_run_note(fac_run *run, const char *key, const char *text)
     char *copy = fac__strdup(text);
     if (!copy) return false;
     if (i == run->note_count) {
-        fac__note *notes = fac__realloc(run->notes, (size_t)(i + 1) * sizeof *notes);
-        if (notes) run->notes = notes;
-        char *name = notes ? fac__strdup(key) : NULL;
+        char *name = FAC__GROW(run->notes, i) ? fac__strdup(key) : NULL;
         if (!name) return fac__free(copy), false;
         run->notes[run->note_count++] = (fac__note){.key = name, .text = NULL};
     }
