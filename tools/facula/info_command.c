@@ -77,10 +77,8 @@ static void say(const struct arguments *a, const char *key, json_t *value)
 {
     if (a->json)
         json_object_set(a->json, key, value);
-    else if (json_is_string(value))
-        printf("%-12s %s\n", key, json_string_value(value));
     else
-        printf("%-12s %s\n", key, grouped(json_integer_value(value)));
+        tell_fact(NULL, key, json_is_string(value) ? json_string_value(value) : grouped(json_integer_value(value)));
     json_decref(value);
 }
 

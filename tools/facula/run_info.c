@@ -16,14 +16,6 @@ static const char *outcome_of(const fac__watched *run)
     return run->live ? "goes on" : *run->outcome ? run->outcome : "broken off";
 }
 
-static void say(json_t *json, const char *key, const char *text)
-{
-    if (json)
-        json_object_set_new(json, key, json_string(text));
-    else
-        printf("%-12s %s\n", key, text);
-}
-
 static void list_curves(json_t *json, const fac__reader *reader)
 {
     json_t *list = json_object();
@@ -45,17 +37,17 @@ static void show_run(fac__folder *folder, fac__watched *run, json_t *json)
 {
     int fd = fac__folder_points(folder, run);
     if (fd >= 0) close(fd);
-    say(json, "run", run->name);
-    say(json, "outcome", outcome_of(run));
+    tell_fact(json, "run", run->name);
+    tell_fact(json, "outcome", outcome_of(run));
     json_t *notes = run->notes ? json_loads(run->notes, 0, NULL) : NULL, *note;
     const char *key;
     json_object_foreach(notes, key, note)
-        if (json_is_string(note)) say(json, key, json_string_value(note));
+        if (json_is_string(note)) tell_fact(json, key, json_string_value(note));
     json_decref(notes);
     list_curves(json, &run->reader);
 }
 
-static bool show_folder_of(const char *path, json_t *json)
+static void show_run_at(const char *path, json_t *json)
 {
     char *real = realpath(path, NULL), *copy = real ? strdup(real) : NULL;
     fac__folder folder;
@@ -70,7 +62,6 @@ static bool show_folder_of(const char *path, json_t *json)
     }
     free(copy);
     free(real);
-    return true;
 }
 
 static bool show_runs(const char *path, json_t *json)
@@ -105,5 +96,7 @@ bool run_info(const char *path, json_t *json)
 {
     char file[4200];
     snprintf(file, sizeof file, "%.4100s/run.json", path);
-    return access(file, R_OK) == 0 ? show_folder_of(path, json) : show_runs(path, json);
+    if (access(file, R_OK) != 0) return show_runs(path, json);
+    show_run_at(path, json);
+    return true;
 }
