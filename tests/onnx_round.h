@@ -2,7 +2,7 @@
 #ifndef FACULA_ONNX_ROUND_H
 #define FACULA_ONNX_ROUND_H
 
-#include "testing.h"
+#include "file_bytes.h"
 
 #define OPTIONS(...) FAC_OPTIONS(fac_onnx_options, __VA_ARGS__)
 
@@ -48,6 +48,20 @@ static inline void check_round(fac_module *m, fac_tensor_list in, fac_onnx_optio
         }
     fac_module_free(m);
 }
+/* With another byte there the file is another network, or an error. */
+static inline void check_changed(const char *name, bytes *b, size_t i, unsigned char mask)
+{
+    char path[64];
+    b->p[i] ^= mask;
+    int fd = make_file(b, path);
+    fac_module *m = fac_onnx_load(path);
+    if (!m != !!fac_error()) fail_msg("%s, byte %zu: %s", name, i, fac_error());
+    fac_clear_error();
+    fac_module_free(m);
+    close(fd);
+    b->p[i] ^= mask;
+}
+
 #define ROUND(module, x, ...)                                                                                          \
     check_round(module, FAC_TENSORS(x), OPTIONS(.dynamic_batch = true __VA_OPT__(, ) __VA_ARGS__))
 
